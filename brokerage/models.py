@@ -1,0 +1,176 @@
+"""What work is offered to: clouds, sites and the releases installed there. They point at nothing."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+
+NAME = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "letters, digits, '_', '.' and '-', not starting with a sign"
+)
+
+
+class VO(models.Model):
+    """A virtual organisation: the community that a job and its user belong to."""
+
+    name = models.CharField(max_length=32, unique=True, validators=[NAME])
+    description = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "VO"
+        verbose_name_plural = "VOs"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cloud(models.Model):
+    """A Tier-1 and the sites around it: the unit that production tasks are given to."""
+
+    class Status(models.TextChoices):
+        ONLINE = "online"
+        OFFLINE = "offline"
+
+    name = models.CharField(max_length=16, unique=True, validators=[NAME])
+    tier1 = models.ForeignKey(
+        "Site", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    status = models.CharField(max_length=8, choices=Status, default=Status.ONLINE)
+    weight = models.FloatField(
+        default=2.0,
+        validators=[MinValueValidator(0.01)],
+        help_text="divides the Tier-1's load when jobs have many input files",
+    )
+    fasttrack = models.BooleanField(default=False, help_text="takes event generation above 700")
+    validation = models.BooleanField(default=False, help_text="takes validation tasks")
+    releases_checked = models.BooleanField(
+        default=True, help_text="a site without the job's release is refused"
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Site(models.Model):
+    """A queue at a computing site, with what one job slot offers there."""
+
+    class Type(models.TextChoices):
+        PRODUCTION = "production"
+        ANALYSIS = "analysis"
+        BOTH = "both"
+
+    class Status(models.TextChoices):
+        ONLINE = "online"
+        OFFLINE = "offline"
+        BROKEROFF = "brokeroff"
+        TEST = "test"
+
+    class Flavour(models.TextChoices):
+        OSG = "OSG"
+        EGEE = "EGEE"
+        ARC = "ARC"
+        LOCAL = "local"
+
+    name = models.CharField(max_length=64, unique=True, validators=[NAME])
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="sites")
+    tier = models.PositiveSmallIntegerField(default=2)
+    type = models.CharField(max_length=12, choices=Type, default=Type.BOTH)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ONLINE)
+    status_reason = models.CharField(max_length=255, blank=True)
+    status_by = models.CharField(max_length=150, blank=True)
+    status_at = models.DateTimeField(null=True, blank=True)
+    memory_mb = models.PositiveIntegerField("memory per slot (MB)", default=0, help_text="0 = any")
+    cpu_speed_mhz = models.PositiveIntegerField("CPU speed (MHz)", default=0)
+    slots = models.PositiveIntegerField(default=1)
+    max_core_count = models.PositiveIntegerField("cores per job", default=1)
+    wall_seconds = models.PositiveIntegerField("wall-time limit (s)", default=0)
+    scratch_mb = models.PositiveIntegerField("scratch per slot (MB)", default=0)
+    flavour = models.CharField(
+        "middleware", max_length=8, choices=Flavour, default=Flavour.LOCAL
+    )
+    vos = models.ManyToManyField(VO, blank=True, verbose_name="VOs allowed", help_text="none = all")
+
+    class Meta:
+        ordering = ["cloud__name", "tier", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SiteStatusChange(models.Model):
+    """One change of a site's status: who, when, from what to what, and why."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="status_changes")
+    at = models.DateTimeField()
+    author = models.CharField(max_length=150)
+    from_status = models.CharField(max_length=12)
+    to_status = models.CharField(max_length=12)
+    reason = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.from_status} -> {self.to_status}"
+
+
+class Release(models.Model):
+    """A software release of a VO, e.g. Atlas-14.5.0 for one platform (cmtConfig)."""
+
+    name = models.CharField(max_length=64, help_text="e.g. Atlas")
+    version = models.CharField(max_length=64)
+    cmt_config = models.CharField("platform (cmtConfig)", max_length=64)
+
+    class Meta:
+        ordering = ["name", "version", "cmt_config"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version", "cmt_config"], name="release_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.atlas_release} {self.cmt_config}"
+
+    @property
+    def atlas_release(self) -> str:
+        """The name as jobs write it: `<name>-<version>`."""
+        return f"{self.name}-{self.version}"
+
+
+class InstalledRelease(models.Model):
+    """A release installed at a site; validated means that a validation job passed there."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="installed")
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="installed")
+    validated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["site", "release"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "release"], name="release_once_per_site")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release} at {self.site}"
+
+
+class BannedNode(models.Model):
+    """A worker node that gets no job, e.g. a black hole that fails all it takes."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="banned_nodes")
+    node = models.CharField(max_length=128)
+    reason = models.CharField(max_length=255)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "node"], name="node_banned_once")]
+
+    def __str__(self) -> str:
+        return f"{self.node} at {self.site}"

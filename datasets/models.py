@@ -1,0 +1,277 @@
+"""Datasets, files, where their replicas are, and the transfers that move them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from brokerage.models import NAME, Site
+from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+GB = 10**9
+STORAGE_URL = RegexValidator(
+    r"^(file:///|[a-z0-9+]+://).+", "an address such as file:///data/se or davs://se.example.org/"
+)
+
+
+def choices(states: type[TransferState] | type[DatasetState]) -> list[tuple[str, str]]:
+    return [(state.value, state.value) for state in states]
+
+
+class StorageElement(models.Model):
+    """A place for files. Its address comes from an administrator, never from a job."""
+
+    class Kind(models.TextChoices):
+        DISK = "disk"
+        TAPE = "tape"
+
+    name = models.CharField(max_length=64, unique=True, validators=[NAME])
+    url = models.CharField(max_length=255, validators=[STORAGE_URL])
+    kind = models.CharField(max_length=4, choices=Kind, default=Kind.DISK)
+    space_token = models.CharField(max_length=32, blank=True)
+    capacity_bytes = models.BigIntegerField(default=0)
+    threshold_gb = models.FloatField(
+        null=True, blank=True, help_text="brokerage needs this much free; empty = the default"
+    )
+    free_bytes = models.BigIntegerField(null=True, blank=True)
+    measured_at = models.DateTimeField("free space as of", null=True, blank=True)
+    sites = models.ManyToManyField(Site, through="SiteStorage", related_name="storages")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def free_gb(self) -> float | None:
+        """Free space in GB (10^9 bytes), None where it was never measured."""
+        return None if self.free_bytes is None else self.free_bytes / GB
+
+
+class SiteStorage(models.Model):
+    """A site reads from and writes to a storage element; queues may share one."""
+
+    class Role(models.TextChoices):
+        LOCAL = "local", "local: jobs read and write here"
+        READ = "read", "read only"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="site_storages")
+    storage = models.ForeignKey(
+        StorageElement, on_delete=models.PROTECT, related_name="site_storages"
+    )
+    role = models.CharField(max_length=8, choices=Role, default=Role.LOCAL)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "storage"], name="site_storage_once"),
+            # one place to write to: the pilot is told exactly one
+            models.UniqueConstraint(
+                fields=["site"], condition=Q(role="local"), name="one_local_storage_per_site"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site} -> {self.storage} ({self.role})"
+
+
+class Dataset(models.Model):
+    """A named set of files; `_dis` blocks carry input to a site, `_sub` blocks output home."""
+
+    class Type(models.TextChoices):
+        INPUT = "input"
+        DISPATCH = "dispatch"
+        DESTINATION = "destination"
+        SUB = "sub"
+
+    name = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=12, choices=Type, default=Type.INPUT)
+    state = models.CharField(
+        max_length=12, choices=choices(DatasetState), default=DatasetState.OPEN
+    )
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="subs"
+    )
+    source = models.ForeignKey(
+        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    destination = models.ForeignKey(
+        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    state_changed_at = models.DateTimeField()
+    files = models.ManyToManyField("File", through="DatasetFile", related_name="datasets")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # the closing sweep looks at open dispatch and sub blocks only
+            models.Index(
+                fields=["type", "state_changed_at"],
+                condition=Q(state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED]),
+                name="dataset_open",
+            ),
+            models.Index(
+                fields=["parent", "destination", "source"],
+                condition=Q(type="sub"),
+                name="dataset_sub_of",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class File(models.Model):
+    """One file of the catalogue, known by scope and logical file name (LFN)."""
+
+    scope = models.CharField(max_length=64)
+    lfn = models.CharField("LFN", max_length=250)
+    guid = models.CharField("GUID", max_length=36)
+    size = models.BigIntegerField("size (bytes)")
+    adler32 = models.CharField(max_length=8)
+    events = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "lfn"], name="file_once"),
+            models.CheckConstraint(condition=Q(size__gte=0), name="file_size_not_negative"),
+        ]
+        # quick search by GUID
+        indexes = [models.Index(fields=["guid"], name="file_guid")]
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.lfn}"
+
+
+class DatasetFile(models.Model):
+    """Membership: a file may be in many datasets."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="members")
+    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "file"], name="file_once_per_dataset")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file} in {self.dataset}"
+
+
+class Replica(models.Model):
+    """A copy of a file at a storage element; `bad` copies are kept as evidence, never used."""
+
+    class State(models.TextChoices):
+        AVAILABLE = "available"
+        BAD = "bad"
+
+    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="replicas")
+    storage = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="replicas")
+    state = models.CharField(max_length=12, choices=State, default=State.AVAILABLE)
+    reason = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["file", "storage"], name="replica_once")]
+
+    def __str__(self) -> str:
+        return f"{self.file} at {self.storage}"
+
+
+class Subscription(models.Model):
+    """The wish to have all files of a dataset at a storage element."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        DONE = "done"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="subscriptions")
+    storage = models.ForeignKey(
+        StorageElement, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    activity = models.CharField(max_length=32, default="production")
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "storage"], name="subscribed_once"),
+            models.CheckConstraint(
+                condition=Q(state="done", done_at__isnull=False)
+                | Q(state="open", done_at__isnull=True),
+                name="subscription_done_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} -> {self.storage}"
+
+
+class TransferQuerySet(models.QuerySet["Transfer"]):
+    def active(self) -> TransferQuerySet:
+        return self.filter(state__in=ACTIVE_TRANSFERS)
+
+    def due(self, now: dt.datetime) -> TransferQuerySet:
+        """Queued ones whose time has come."""
+        return self.filter(state=TransferState.QUEUED, next_try_at__lte=now)
+
+    def abandoned(self, now: dt.datetime) -> TransferQuerySet:
+        """Those whose worker has not spoken within its lease."""
+        return self.filter(state=TransferState.COPYING, lease_until__lt=now)
+
+
+class Transfer(models.Model):
+    """The copy of one file to one storage element; at most one is active for the pair."""
+
+    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="transfers")
+    destination = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(
+        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    state = models.CharField(
+        max_length=8, choices=choices(TransferState), default=TransferState.QUEUED
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    bytes_moved = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["file", "destination"],
+                condition=Q(state__in=ACTIVE_TRANSFERS),
+                name="one_active_transfer",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=ACTIVE_TRANSFERS, ended_at__isnull=True)
+                | (~Q(state__in=ACTIVE_TRANSFERS) & Q(ended_at__isnull=False)),
+                name="transfer_ended_iff_final",
+            ),
+        ]
+        indexes = [
+            # the engine asks for what is due, oldest first
+            models.Index(
+                fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file} -> {self.destination}: {self.state}"

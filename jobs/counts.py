@@ -1,0 +1,134 @@
+"""How many jobs are in which state: the one place that the monitor and brokerage read.
+
+A row trigger writes a delta (+1, -1) in the transaction of each change of a job's state, site,
+cloud or label. Nobody waits for a shared counter, since deltas are only inserted; `fold` adds
+them up. A reader sums both tables in one statement, so what it sees is exact at every moment.
+The trigger, not the services, writes them: the admin and the shell are counted too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+_KEY = "cloud_id, site_id, label, state, hour, payload_error"
+
+COUNT_TRIGGER = (
+    """
+CREATE FUNCTION jobs_job_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    INSERT INTO jobs_countdelta (cloud_id, site_id, label, state, hour, payload_error, n, latest)
+    VALUES (coalesce(OLD.cloud_id, 0), coalesce(OLD.computing_site_id, 0),
+      OLD.prod_source_label, OLD.state,
+      coalesce(date_trunc('hour', OLD.end_time, 'UTC'), 'epoch'),
+      OLD.state = 'failed' AND (OLD.exe_error_code <> 0 OR OLD.trans_error_code <> 0), -1, NULL);
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    INSERT INTO jobs_countdelta (cloud_id, site_id, label, state, hour, payload_error, n, latest)
+    VALUES (coalesce(NEW.cloud_id, 0), coalesce(NEW.computing_site_id, 0),
+      NEW.prod_source_label, NEW.state,
+      coalesce(date_trunc('hour', NEW.end_time, 'UTC'), 'epoch'),
+      NEW.state = 'failed' AND (NEW.exe_error_code <> 0 OR NEW.trans_error_code <> 0),
+      1, NEW.state_change_time);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER jobs_job_count_insert_delete AFTER INSERT OR DELETE ON jobs_job
+  FOR EACH ROW EXECUTE FUNCTION jobs_job_count();
+CREATE TRIGGER jobs_job_count_update AFTER UPDATE ON jobs_job FOR EACH ROW
+  WHEN ((OLD.state, OLD.cloud_id, OLD.computing_site_id, OLD.prod_source_label)
+    IS DISTINCT FROM (NEW.state, NEW.cloud_id, NEW.computing_site_id, NEW.prod_source_label))
+  EXECUTE FUNCTION jobs_job_count();
+""",
+    """
+DROP TRIGGER jobs_job_count_update ON jobs_job;
+DROP TRIGGER jobs_job_count_insert_delete ON jobs_job;
+DROP FUNCTION jobs_job_count();
+""",
+)
+
+_FOLD = f"""
+WITH taken AS (DELETE FROM jobs_countdelta RETURNING *),
+summed AS (
+  SELECT {_KEY}, sum(n) AS n, max(latest) AS latest FROM taken GROUP BY {_KEY} ORDER BY {_KEY}
+)
+INSERT INTO jobs_jobcount ({_KEY}, n, latest) SELECT {_KEY}, n, latest FROM summed
+ON CONFLICT ({_KEY}) DO UPDATE
+  SET n = jobs_jobcount.n + excluded.n, latest = greatest(jobs_jobcount.latest, excluded.latest)
+"""
+
+_READ = f"""
+SELECT cloud_id, site_id, label, state, payload_error, sum(n), max(latest) FROM (
+  SELECT {_KEY}, n, latest FROM jobs_jobcount
+  UNION ALL SELECT {_KEY}, n, latest FROM jobs_countdelta
+) both_tables
+WHERE (hour = 'epoch' OR hour >= %(since)s)
+  AND (%(labels)s::text[] IS NULL OR label = ANY(%(labels)s))
+GROUP BY cloud_id, site_id, label, state, payload_error HAVING sum(n) <> 0
+"""
+
+_RECOUNT = """
+SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label, state, count(*)
+FROM jobs_job GROUP BY 1, 2, 3, 4
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """`n` jobs of one cloud, site (0 = none), label and state; `latest` state change or None."""
+
+    cloud_id: int
+    site_id: int
+    label: str
+    state: str
+    payload_error: bool
+    n: int
+    latest: dt.datetime | None
+
+
+def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> list[Count]:
+    """Live jobs, and those that ended since the full hour of `ended_since`, in one snapshot."""
+    since = ended_since.replace(minute=0, second=0, microsecond=0)
+    chosen = None if labels is None else list(labels)
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, {"since": since, "labels": chosen})
+        return [
+            Count(
+                cloud_id=row[0],
+                site_id=row[1],
+                label=row[2],
+                state=row[3],
+                payload_error=row[4],
+                n=int(row[5]),
+                latest=row[6],
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def fold() -> int:
+    """Add the deltas up into JobCount; returns how many keys changed. Safe at any time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLD)
+        return cursor.rowcount
+
+
+def differences() -> list[str]:
+    """Where the counts differ from the job table, in words; empty when all is well."""
+    epoch = dt.datetime.fromtimestamp(0, dt.UTC)
+    kept: dict[tuple[int, int, str, str], int] = {}
+    for count in read(ended_since=epoch):
+        key = (count.cloud_id, count.site_id, count.label, count.state)
+        kept[key] = kept.get(key, 0) + count.n
+    with connection.cursor() as cursor:
+        cursor.execute(_RECOUNT)
+        true = {tuple(row[:4]): row[4] for row in cursor.fetchall()}
+    return [
+        f"cloud {k[0]} site {k[1]} {k[2]} {k[3]}: counted {kept.get(k, 0)}, there are {true.get(k, 0)}"
+        for k in sorted(kept.keys() | true.keys())
+        if kept.get(k, 0) != true.get(k, 0)
+    ]

@@ -1,0 +1,123 @@
+"""Bookkeeping around jobs: idempotency keys, decisions, error meanings, counts."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class ClaimKey(models.Model):
+    """A claim that gave a job: the same key and body get the same answer again for a day."""
+
+    account = models.ForeignKey("jobs.PilotAccount", on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=64)
+    body_sha256 = models.CharField(max_length=64)
+    salt = models.CharField(max_length=64)
+    job_id = models.BigIntegerField(null=True)
+    attempt_nr = models.IntegerField(null=True)
+    created_at = models.DateTimeField(db_index=True)  # housekeeping
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="claim_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class SubmitKey(models.Model):
+    """A submission with a key: repeated, it answers with the jobs of the first time."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    key = models.CharField(max_length=64)
+    body_sha256 = models.CharField(max_length=64)
+    panda_ids = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_index=True)  # housekeeping
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="submit_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class BrokerageDecision(models.Model):
+    """What brokerage decided for a bunch of jobs: each site's refusal or weight, and the choice."""
+
+    at = models.DateTimeField(db_index=True)
+    site = models.CharField(max_length=64, blank=True, help_text="empty = none chosen")
+    n_jobs = models.IntegerField()
+    detail = models.JSONField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.site or 'no site'}"
+
+
+class ErrorCode(models.Model):
+    """The meaning of an error code, from jobs/errors.py; `do_not_retry` belongs to the admin."""
+
+    component = models.CharField(max_length=16)
+    code = models.IntegerField()
+    source = models.CharField(max_length=16, help_text="who gave the code this meaning")
+    acronym = models.CharField(max_length=64, blank=True)
+    meaning = models.CharField(max_length=255)
+    do_not_retry = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["component", "code", "source"]
+        constraints = [
+            models.UniqueConstraint(fields=["component", "code", "source"], name="error_code_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.component} {self.code}: {self.meaning}"
+
+
+class _Counted(models.Model):
+    """A number of jobs by what the dashboard asks for. 0 stands for "no cloud" and "no site".
+
+    `hour` is the hour of the end for final states and 1970-01-01 for live ones;
+    `payload_error` marks failures that the payload caused (the dashboard's `trf`).
+    """
+
+    cloud_id = models.BigIntegerField()
+    site_id = models.BigIntegerField()
+    label = models.CharField(max_length=20)
+    state = models.CharField(max_length=12)
+    hour = models.DateTimeField()
+    payload_error = models.BooleanField()
+    n = models.BigIntegerField()
+    latest = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class JobCount(_Counted):
+    """Folded counts; the truth is this plus what CountDelta still holds."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cloud_id", "site_id", "label", "state", "hour", "payload_error"],
+                name="job_count_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.n}"
+
+
+class CountDelta(_Counted):
+    """Append-only log written by a trigger in the transaction of each state change.
+
+    No row is ever shared between transactions, so that thousands of pilots never queue for a
+    counter; the sweep `jobs.fold_counts` folds the rows away.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.n:+d}"

@@ -1,0 +1,326 @@
+"""The job, its files, its history. States are written by jobs/services.py alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from brokerage.models import VO, Cloud, Site
+from datasets.models import Dataset, File, StorageElement
+from jobs.models.books import BrokerageDecision
+from jobs.models.pilot import Pilot
+from jobs.models.task import Task
+from jobs.states import FINAL, LEASED, LIVE, QUEUED, JobState
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+# The parts of the system that can name an error; each has a code and a diagnostic text.
+ERROR_COMPONENTS = (
+    "brokerage",
+    "ddm",
+    "exe",
+    "job_dispatcher",
+    "pilot",
+    "sup",
+    "task_buffer",
+    "trans",
+)
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """The words in which the services and pages speak of jobs."""
+
+    def live(self) -> JobQuerySet:
+        return self.filter(state__in=LIVE)
+
+    def queued(self) -> JobQuerySet:
+        """Not yet with a pilot."""
+        return self.filter(state__in=QUEUED)
+
+    def leased(self) -> JobQuerySet:
+        """With a pilot."""
+        return self.filter(state__in=LEASED)
+
+    def at(self, site: Site) -> JobQuerySet:
+        return self.filter(computing_site=site)
+
+    def silent_since(self, cutoff: dt.datetime) -> JobQuerySet:
+        """With a pilot whose lease ran out before `cutoff`."""
+        return self.leased().filter(lease_until__lt=cutoff)
+
+    def in_state_since(self, cutoff: dt.datetime, *states: JobState) -> JobQuerySet:
+        """In one of the states, unchanged since before `cutoff`."""
+        return self.filter(state__in=states, state_change_time__lt=cutoff)
+
+    def visible_to(self, user: object) -> JobQuerySet:
+        """Everybody who may log in reads all jobs; pilots read none."""
+        return self.none() if hasattr(user, "pilot_account") else self
+
+
+class Job(models.Model):
+    """One job in PanDA's vocabulary. Memory and disk in MB, times in s, CPU speed in MHz."""
+
+    panda_id = models.BigAutoField("PandaID", primary_key=True)
+    job_definition_id = models.BigIntegerField("jobDefinitionID", null=True, blank=True)
+    task = models.ForeignKey(
+        Task, null=True, blank=True, on_delete=models.PROTECT, related_name="jobs"
+    )
+    job_name = models.CharField("jobName", max_length=255)
+    prod_source_label = models.CharField("prodSourceLabel", max_length=20)
+    processing_type = models.CharField("processingType", max_length=64, blank=True)
+    transformation = models.CharField(max_length=255)
+    job_parameters = models.TextField("jobParameters", blank=True)
+    atlas_release = models.CharField("AtlasRelease", max_length=64, blank=True)
+    homepackage = models.CharField(max_length=80, blank=True)
+    cmt_config = models.CharField("cmtConfig", max_length=64, blank=True)
+    vo = models.ForeignKey(VO, on_delete=models.PROTECT, verbose_name="VO")
+    working_group = models.CharField("workingGroup", max_length=64, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
+    )
+    prod_user_id = models.CharField("prodUserID", max_length=250)
+
+    cloud = models.ForeignKey(Cloud, null=True, blank=True, on_delete=models.PROTECT)
+    computing_site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT)
+    site_fixed = models.BooleanField(default=False, help_text="the submitter named the site")
+    cloud_fixed = models.BooleanField(default=False, help_text="the submitter named the cloud")
+    destination_se = models.ForeignKey(
+        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decision = models.ForeignKey(
+        BrokerageDecision, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+    )
+    prod_d_block = models.CharField("prodDBlock", max_length=255, blank=True)
+    dispatch_d_block = models.CharField("dispatchDBlock", max_length=255, blank=True)
+    destination_d_block = models.CharField("destinationDBlock", max_length=255, blank=True)
+
+    assigned_priority = models.IntegerField("assignedPriority", default=0)
+    current_priority = models.IntegerField("currentPriority", default=0)
+    attempt_nr = models.IntegerField("attemptNr", default=0)
+    max_attempt = models.IntegerField("maxAttempt", default=3)
+    rebroker_count = models.IntegerField(default=0)
+    min_ram_count = models.IntegerField("minRamCount (MB)", default=0)
+    max_disk_count = models.IntegerField("maxDiskCount (MB)", default=0)
+    max_cpu_count = models.IntegerField("maxCpuCount (s)", default=0)
+    min_cpu_speed = models.IntegerField("minCpuSpeed (MHz)", default=0)
+    core_count = models.IntegerField("coreCount", default=1)
+
+    state = models.CharField(max_length=12, choices=[(s.value, s.value) for s in JobState])
+    event_seq = models.IntegerField(default=0, help_text="number of its last event")
+    creation_time = models.DateTimeField("creationTime")
+    state_change_time = models.DateTimeField("stateChangeTime")
+    modification_time = models.DateTimeField("modificationTime")
+    start_time = models.DateTimeField("startTime", null=True, blank=True)
+    end_time = models.DateTimeField("endTime", null=True, blank=True)
+
+    pilot = models.ForeignKey(
+        Pilot, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    node = models.CharField("modificationHost", max_length=128, blank=True)
+    lease_sha256 = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    report_seq = models.IntegerField(default=0, help_text="last report of this attempt")
+    command = models.CharField("commandToPilot", max_length=16, blank=True)
+    command_attempt = models.IntegerField(default=0, help_text="the attempt that it is meant for")
+    verdict = models.CharField(max_length=8, blank=True, help_text="the pilot's final word")
+    retry_of = models.BigIntegerField(
+        null=True, blank=True, help_text="PandaID of the failed job that this one succeeds"
+    )
+    cpu_consumption_time = models.IntegerField("cpuConsumptionTime (s)", default=0)
+    max_rss_mb = models.IntegerField(default=0)
+    trans_exit_code = models.IntegerField("transExitCode", null=True, blank=True)
+
+    brokerage_error_code = models.IntegerField("brokerageErrorCode", default=0)
+    brokerage_error_diag = models.CharField("brokerageErrorDiag", max_length=500, blank=True)
+    ddm_error_code = models.IntegerField("ddmErrorCode", default=0)
+    ddm_error_diag = models.CharField("ddmErrorDiag", max_length=500, blank=True)
+    exe_error_code = models.IntegerField("exeErrorCode", default=0)
+    exe_error_diag = models.CharField("exeErrorDiag", max_length=500, blank=True)
+    job_dispatcher_error_code = models.IntegerField("jobDispatcherErrorCode", default=0)
+    job_dispatcher_error_diag = models.CharField(
+        "jobDispatcherErrorDiag", max_length=500, blank=True
+    )
+    pilot_error_code = models.IntegerField("pilotErrorCode", default=0)
+    pilot_error_diag = models.CharField("pilotErrorDiag", max_length=500, blank=True)
+    sup_error_code = models.IntegerField("supErrorCode", default=0)
+    sup_error_diag = models.CharField("supErrorDiag", max_length=500, blank=True)
+    task_buffer_error_code = models.IntegerField("taskBufferErrorCode", default=0)
+    task_buffer_error_diag = models.CharField("taskBufferErrorDiag", max_length=500, blank=True)
+    trans_error_code = models.IntegerField("transErrorCode", default=0)
+    trans_error_diag = models.CharField("transErrorDiag", max_length=500, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-panda_id"]
+        permissions = [
+            ("submit_production", "Can submit production jobs and set any priority"),
+            ("kill_any_job", "Can kill the jobs of others"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in JobState]), name="job_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=FINAL, end_time__isnull=False)
+                | (~Q(state__in=FINAL) & Q(end_time__isnull=True)),
+                name="job_ended_iff_final",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state__in=LEASED, lease_until__isnull=False) & ~Q(lease_sha256=""))
+                | (~Q(state__in=LEASED) & Q(lease_until__isnull=True)),
+                name="job_leased_iff_with_pilot",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[JobState.ASSIGNED, JobState.ACTIVATED, *LEASED])
+                | Q(computing_site__isnull=False),
+                name="job_at_a_site",
+            ),
+            # a failed job has at most one successor, whoever makes it
+            models.UniqueConstraint(fields=["retry_of"], name="one_successor"),
+        ]
+        indexes = [
+            # the claim: highest priority, then lowest PandaID of a site; the requirements ride
+            # along as keys so that jobs that do not match are skipped inside the index
+            models.Index(
+                "computing_site",
+                models.F("current_priority").desc(),
+                "panda_id",
+                "prod_source_label",
+                "min_ram_count",
+                "max_disk_count",
+                "min_cpu_speed",
+                "core_count",
+                "atlas_release",
+                "cmt_config",
+                condition=Q(state="activated"),
+                name="job_claim",
+            ),
+            # sweeps and the dashboard's "not updated since": live jobs by state and age
+            models.Index(
+                fields=["state", "state_change_time"],
+                condition=~Q(state__in=FINAL),
+                name="job_live",
+            ),
+            # job lists by site and state, newest first
+            models.Index(fields=["computing_site", "state", "-panda_id"], name="job_site_state"),
+            # job lists by state over the last hours
+            models.Index(fields=["state", "-end_time"], name="job_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.panda_id} {self.job_name}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    def errors(self) -> list[tuple[str, int, str]]:
+        """The errors it carries: (component, code, diagnostic text)."""
+        found = (
+            (c, getattr(self, f"{c}_error_code"), getattr(self, f"{c}_error_diag"))
+            for c in ERROR_COMPONENTS
+        )
+        return [(component, code, diag) for component, code, diag in found if code]
+
+
+class JobFile(models.Model):
+    """A file of a job: an input it needs, an output it must make, or its log."""
+
+    class Type(models.TextChoices):
+        INPUT = "input"
+        OUTPUT = "output"
+        LOG = "log"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"  # input: not at the site yet; output: not made yet
+        READY = "ready"  # input at the site; output registered in its dataset
+        TRANSFERRING = "transferring"  # output on the way to its destination
+        FAILED = "failed"
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="files")
+    type = models.CharField(max_length=6, choices=Type)
+    scope = models.CharField(max_length=64)
+    lfn = models.CharField("LFN", max_length=250)
+    dataset = models.ForeignKey(
+        Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    block = models.ForeignKey(
+        Dataset,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="job_files",
+        help_text="dispatch block of an input, sub block of an output",
+    )
+    file = models.ForeignKey(
+        File, null=True, blank=True, on_delete=models.PROTECT, related_name="job_files"
+    )
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    # what the pilot reported, until registration makes the catalogue's row of it
+    guid = models.CharField("GUID", max_length=36, blank=True)
+    size = models.BigIntegerField("size (bytes)", null=True, blank=True)
+    adler32 = models.CharField(max_length=8, blank=True)
+    events = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "scope", "lfn"], name="job_file_once")
+        ]
+        # waiting jobs look for files by name when new ones are registered
+        indexes = [models.Index(fields=["scope", "lfn"], name="job_file_name")]
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.lfn}"
+
+
+class JobEvent(models.Model):
+    """One state change: written in the transaction of the change, never altered."""
+
+    job = models.ForeignKey(
+        Job, on_delete=models.DO_NOTHING, db_constraint=False, related_name="events"
+    )
+    seq = models.IntegerField()
+    attempt_nr = models.IntegerField()
+    from_state = models.CharField(max_length=12, blank=True)
+    to_state = models.CharField(max_length=12)
+    actor = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    reason = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["job_id", "seq"]
+        constraints = [models.UniqueConstraint(fields=["job", "seq"], name="job_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}: {self.from_state} -> {self.to_state}"
+
+
+class JobOutput(models.Model):
+    """The end of a job's standard output as its pilot last sent it."""
+
+    job = models.OneToOneField(
+        Job, primary_key=True, on_delete=models.CASCADE, related_name="output"
+    )
+    attempt_nr = models.IntegerField()
+    tail = models.TextField()
+    truncated = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"output of {self.job_id}"
+
+    def as_text(self) -> str:
+        """The text with how old it is, for the job page."""
+        return f"[attempt {self.attempt_nr}, {self.at:%Y-%m-%d %H:%M:%S} UTC]\n{self.tail}"
+
+
+def ids(jobs: Iterable[Job]) -> list[int]:
+    """PandaIDs in ascending order: the order in which rows are locked."""
+    return sorted(job.panda_id for job in jobs)

@@ -1,0 +1,47 @@
+"""Pilots as far as the server knows them, and the accounts that their tokens belong to."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from brokerage.models import Site
+
+
+class PilotAccount(models.Model):
+    """Binds a user account to a site: its tokens may claim and report there, and nothing else."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pilot_account"
+    )
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="pilot_accounts")
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.site}"
+
+
+class Pilot(models.Model):
+    """A pilot that has asked for work: partial accounting, by what it said of itself."""
+
+    pilot_id = models.CharField("pilotID", max_length=64)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="pilots")
+    node = models.CharField(max_length=128)
+    factory = models.CharField(max_length=64, blank=True)
+    cpu_speed_mhz = models.IntegerField("CPU speed (MHz)", default=0)
+    memory_mb = models.IntegerField("memory (MB)", default=0)
+    free_disk_mb = models.IntegerField("free disk (MB)", default=0)
+    first_contact = models.DateTimeField()
+    last_contact = models.DateTimeField()
+    claims = models.BigIntegerField(default=0)
+    jobs = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-last_contact"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "pilot_id"], name="pilot_once_per_site")
+        ]
+        # brokerage and dashboard: which pilots and nodes were seen at a site of late
+        indexes = [models.Index(fields=["site", "last_contact"], name="pilot_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.pilot_id} ({self.node})"

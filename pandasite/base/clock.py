@@ -1,0 +1,14 @@
+"""The time, taken once per request or sweep and passed down. Tests pass their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import connection
+
+
+def database_now() -> dt.datetime:
+    """The database's clock (aware, UTC): one clock for every host."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0].astimezone(dt.UTC)

@@ -1,0 +1,45 @@
+"""The ground's own tables: when each sweep ran, and who did what and why."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class SweepRun(models.Model):
+    """One row per sweep name, updated by each run: the dead-man switch of the background work."""
+
+    name = models.CharField(max_length=64, unique=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    ok = models.BooleanField(default=True)
+    rows = models.IntegerField(default=0, help_text="rows changed by the last run")
+    runs = models.BigIntegerField(default=0)
+    host = models.CharField(max_length=128, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditLine(models.Model):
+    """Who did what to which thing, and why. Only ever added to."""
+
+    at = models.DateTimeField(db_index=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    actor_name = models.CharField(max_length=150)
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=255)
+    reason = models.TextField()
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action} {self.subject}"

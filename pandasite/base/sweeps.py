@@ -1,0 +1,38 @@
+"""What every sweep shares: a row that says when it last ran, on which host, and how it went.
+
+There is no lock: every sweep takes the rows it changes with SKIP LOCKED or a conditional
+update, so it is safe to run twice and at the same time as itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from collections.abc import Callable
+
+from django.db.models import F
+
+from pandasite.base.clock import database_now
+from pandasite.base.models import SweepRun
+
+
+def run_sweep(name: str, work: Callable[[dt.datetime], int]) -> int:
+    """Run `work(now)`, book the run under `name`, and return the number of rows it changed.
+
+    An error of the work is booked with its text and raised on, so that the worker logs it.
+    """
+    now = database_now()
+    start = {"started_at": now, "host": socket.gethostname()}
+    SweepRun.objects.update_or_create(name=name, defaults=start)
+    rows, error = 0, "did not end"
+    try:
+        rows = work(now)
+        error = ""
+    except Exception as caught:
+        error = f"{type(caught).__name__}: {caught}"[:2000]
+        raise
+    finally:
+        SweepRun.objects.filter(name=name).update(
+            ended_at=database_now(), ok=not error, rows=rows, error=error, runs=F("runs") + 1
+        )
+    return rows
