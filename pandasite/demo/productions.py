@@ -1,0 +1,303 @@
+"""What the demo submits: three productions and the jobs that are meant to fail.
+
+Pure: from the number of a wave to the submissions, each with the end that its job must have.
+The same number always gives the same bytes, so that a repeated submission is recognised.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION
+
+Submission = dict[str, Any]
+
+SCOPE = "mc09_14TeV"
+USER_SCOPE = "user.demo"
+HOME_STORAGE = "BNL_ATLAS_1_DATADISK"
+ARCHIVE_SCOPE = "mc08_14TeV"  # last year's events, which lie at a Tier-1 before the wave
+ANALYSIS_CLOUDS = ("FR", "CA")  # not the cloud that generates: the data has to travel
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attempt of a job must end: its state, and the code of the component at fault."""
+
+    state: str
+    component: str = ""
+    code: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.component} {self.code}" if self.component else self.state
+
+
+FINISHED = End("finished")
+SEGMENTATION_FAULT = End("failed", "exe", 60010)
+MISSING_OUTPUT = End("failed", "pilot", 1165)
+WRONG_CHECKSUM = End("failed", "ddm", 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """A job to submit, and the ends that it and then each successor must have."""
+
+    submission: Submission
+    ends: tuple[End, ...] = (FINISHED,)
+
+    @property
+    def name(self) -> str:
+        return str(self.submission["job_name"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Production:
+    """Jobs that are submitted together under one idempotency key."""
+
+    key: str
+    title: str
+    jobs: tuple[PlannedJob, ...]
+
+    def body(self) -> dict[str, list[Submission]]:
+        """The JSON of the submission."""
+        return {"jobs": [job.submission for job in self.jobs]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """One round of work. `events` per generation job, `steps` of molecular dynamics per job."""
+
+    number: int
+    generation_jobs: int = 6
+    events: int = 400
+    chemistry_jobs: int = 3
+    steps: int = 6000
+    with_failures: bool = True
+
+    @property
+    def tag(self) -> str:
+        return f"w{self.number:05d}"
+
+
+def small_wave(number: int) -> Wave:
+    """What keeps the dashboard alive once the first wave has gone through."""
+    return Wave(number=number, generation_jobs=2, events=200, chemistry_jobs=1, steps=2000)
+
+
+def productions(wave: Wave) -> tuple[Production, ...]:
+    """All that one wave submits, at once: what needs the output of others waits for it."""
+    found = (
+        production(wave, "evgen", "event generation, pp at 14 TeV", generation(wave)),
+        production(wave, "analysis", "analysis in other clouds", analysis(wave)),
+        production(wave, "merge", "merge at the Tier-1", [merge(wave)]),
+        production(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave)),
+    )
+    if not wave.with_failures:
+        return found
+    return (*found, production(wave, "faulty", "jobs that are meant to fail", faulty(wave)))
+
+
+def production(wave: Wave, key: str, title: str, jobs: Iterable[PlannedJob]) -> Production:
+    """Jobs that share a key and a task."""
+    planned = tuple(jobs)
+    for job in planned:
+        job.submission["task"] = f"demo.{key}.{wave.tag}"
+    return Production(key=f"demo-{wave.tag}-{key}", title=title, jobs=planned)
+
+
+def generation(wave: Wave) -> Iterator[PlannedJob]:
+    """PYTHIA: one event file per job, into one dataset at the Tier-1."""
+    for nr in range(1, wave.generation_jobs + 1):
+        lfn = event_file(wave, nr)
+        yield PlannedJob(
+            submission=job(
+                name(wave, "evgen", nr),
+                transformation="evgen.py",
+                job_parameters=(
+                    f"--events {wave.events} --seed {wave.number * 1000 + nr} --output {lfn}"
+                ),
+                processing_type="evgen",
+                cloud="US",
+                destination_se=HOME_STORAGE,
+                atlas_release=GENERATION,
+                output_files=[file(lfn, SCOPE, event_dataset(wave))],
+            )
+        )
+
+
+def analysis(wave: Wave) -> Iterator[PlannedJob]:
+    """One histogram file per event file, in the clouds that did not generate them."""
+    for nr in range(1, wave.generation_jobs + 1):
+        source = file(event_file(wave, nr), SCOPE, event_dataset(wave))
+        yield PlannedJob(
+            submission=analysis_job(
+                name(wave, "analysis", nr),
+                source=source,
+                output=file(histogram_file(wave, nr), USER_SCOPE, histogram_dataset(wave)),
+                cloud=ANALYSIS_CLOUDS[nr % len(ANALYSIS_CLOUDS)],
+            )
+        )
+
+
+def merge(wave: Wave) -> PlannedJob:
+    """All histograms into one result and one picture."""
+    numbers = range(1, wave.generation_jobs + 1)
+    histograms = [histogram_file(wave, nr) for nr in numbers]
+    result, plot = result_file(wave), plot_file(wave)
+    dataset = f"group.demo.105001.pythia_minbias.merge.RESULT.{wave.tag}"
+    return PlannedJob(
+        submission=job(
+            name(wave, "merge", 1),
+            transformation="merge.py",
+            job_parameters=f"--input {' '.join(histograms)} --output {result} --plot {plot}",
+            processing_type="merge",
+            assigned_priority=900,
+            cloud="US",
+            site="BNL_ATLAS_1",
+            destination_se=HOME_STORAGE,
+            atlas_release=ANALYSIS,
+            input_files=[file(lfn, USER_SCOPE, histogram_dataset(wave)) for lfn in histograms],
+            output_files=[file(result, SCOPE, dataset), file(plot, SCOPE, dataset)],
+        )
+    )
+
+
+def chemistry(wave: Wave) -> Iterator[PlannedJob]:
+    """The first users of another field."""
+    for nr in range(1, wave.chemistry_jobs + 1):
+        lfn = f"ALA3.{wave.tag}._{nr:05d}.npz"
+        seed = wave.number * 1000 + nr
+        yield PlannedJob(
+            submission=job(
+                name(wave, "charmm", nr),
+                transformation="charmm.py",
+                job_parameters=f"--steps {wave.steps} --seed {seed} --output {lfn}",
+                processing_type="charmm",
+                vo="charmm",
+                working_group="charmm",
+                cloud="US",
+                atlas_release=CHEMISTRY,
+                output_files=[file(lfn, "charmm", f"charmm.ala3.vacuum.{wave.tag}")],
+            )
+        )
+
+
+def faulty(wave: Wave) -> Iterator[PlannedJob]:
+    """A crash that is tried twice, a forgotten output, a source file that was tampered with;
+    and beside the last, from the same archive, a file that is sound."""
+    archive = f"user.demo.archive.{wave.tag}.HIST"
+    yield PlannedJob(
+        submission=output_only(wave, "crash", "--after-seconds 1 --output", max_attempt=2),
+        ends=(SEGMENTATION_FAULT, SEGMENTATION_FAULT),
+    )
+    yield PlannedJob(
+        submission=output_only(wave, "forgetful", "--output", max_attempt=1),
+        ends=(MISSING_OUTPUT,),
+    )
+    for what, lfn, end in (
+        ("archive", sound_file(wave), FINISHED),
+        ("tampered", tampered_file(wave), WRONG_CHECKSUM),
+    ):
+        yield PlannedJob(
+            submission=analysis_job(
+                name(wave, what, 1),
+                source=file(lfn, ARCHIVE_SCOPE, archive_dataset(wave)),
+                output=file(f"HIST.{what}.{wave.tag}._00001.npz", USER_SCOPE, archive),
+                cloud="FR",
+                max_attempt=1,
+            ),
+            ends=(end,),
+        )
+
+
+def output_only(wave: Wave, what: str, parameters: str, **more: Any) -> Submission:
+    """An analysis job without input."""
+    lfn = f"HIST.{what}.{wave.tag}._00001.npz"
+    return job(
+        name(wave, what, 1),
+        transformation=f"{what}.py",
+        job_parameters=f"{parameters} {lfn}",
+        prod_source_label="user",
+        processing_type="analysis",
+        atlas_release=ANALYSIS,
+        cloud="CA",
+        output_files=[file(lfn, USER_SCOPE, f"user.demo.{what}.{wave.tag}")],
+        **more,
+    )
+
+
+def analysis_job(name: str, *, source: Submission, output: Submission, **more: Any) -> Submission:
+    """Histograms of one event file; the output stays where it is made."""
+    return job(
+        name,
+        transformation="analysis.py",
+        job_parameters=f"--input {source['lfn']} --output {output['lfn']}",
+        prod_source_label="user",
+        processing_type="analysis",
+        atlas_release=ANALYSIS,
+        input_files=[source],
+        output_files=[output],
+        **more,
+    )
+
+
+def job(name: str, **fields: Any) -> Submission:
+    """A submission with what all jobs of the demo share. Memory and disk in MB, time in s."""
+    return {
+        "job_name": name,
+        "prod_source_label": "managed",
+        "homepackage": fields["atlas_release"].replace("-", "Production/", 1),
+        "cmt_config": CMT_CONFIG,
+        "vo": "atlas",
+        "assigned_priority": 500,
+        "max_attempt": 3,
+        "min_ram_count": 1500,
+        "max_disk_count": 200,
+        "max_cpu_count": 600,
+        "core_count": 1,
+        "input_files": [],
+        **fields,
+    }
+
+
+def file(lfn: str, scope: str, dataset: str) -> Submission:
+    return {"lfn": lfn, "scope": scope, "dataset": dataset}
+
+
+def name(wave: Wave, what: str, nr: int) -> str:
+    return f"demo.{wave.tag}.{what}._{nr:05d}"
+
+
+def event_dataset(wave: Wave) -> str:
+    return f"mc09_14TeV.105001.pythia_minbias.evgen.EVNT.{wave.tag}"
+
+
+def histogram_dataset(wave: Wave) -> str:
+    return f"user.demo.105001.pythia_minbias.{wave.tag}.HIST"
+
+
+def event_file(wave: Wave, nr: int) -> str:
+    return f"EVNT.{wave.tag}._{nr:05d}.npz"
+
+
+def histogram_file(wave: Wave, nr: int) -> str:
+    return f"HIST.{wave.tag}._{nr:05d}.npz"
+
+
+def result_file(wave: Wave) -> str:
+    return f"result.{wave.tag}.npz"
+
+
+def plot_file(wave: Wave) -> str:
+    return f"result.{wave.tag}.png"
+
+
+def archive_dataset(wave: Wave) -> str:
+    return f"mc08_14TeV.105001.pythia_minbias.evgen.EVNT.{wave.tag}"
+
+
+def sound_file(wave: Wave) -> str:
+    return f"EVNT.mc08.{wave.tag}._00001.npz"
+
+
+def tampered_file(wave: Wave) -> str:
+    return f"EVNT.mc08.{wave.tag}._00002.npz"
