@@ -1,0 +1,117 @@
+"""Serializers that refuse what they do not know; the one door to them and their fields.
+
+DRF drops a key that it has no field for, so a misspelt name would pass for an absent one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.serializers import LIST_SERIALIZER_KWARGS, LIST_SERIALIZER_KWARGS_REMOVE
+from rest_framework.settings import api_settings
+
+from pandasite.base.fields import (
+    PREDICATES,
+    AwareDateTimeField,
+    ChoiceField,
+    Code,
+    StrictBooleanField,
+    StrictCharField,
+    StrictFloatField,
+    StrictIntegerField,
+    StrictListField,
+    check_list,
+    refuse,
+)
+from pandasite.base.name_fields import (
+    Adler32Field,
+    DatasetNameField,
+    GuidField,
+    LfnField,
+    NameField,
+    ScopeField,
+)
+
+__all__ = [
+    "Adler32Field",
+    "AwareDateTimeField",
+    "ChoiceField",
+    "Code",
+    "DatasetNameField",
+    "GuidField",
+    "LfnField",
+    "NameField",
+    "ScopeField",
+    "StrictBooleanField",
+    "StrictCharField",
+    "StrictFloatField",
+    "StrictIntegerField",
+    "StrictListField",
+    "StrictListSerializer",
+    "StrictSerializer",
+    "refuse",
+]
+
+# A body of a thousand unknown keys is answered with the first few.
+UNKNOWN_NAMED = 10
+
+
+class StrictListSerializer(serializers.ListSerializer[Any]):
+    """What `many=True` makes: a list with its bounds in the error."""
+
+    default_error_messages = PREDICATES
+    min_length: int | None
+    max_length: int | None
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Check kind and length first, then every item."""
+        low = self.min_length or (0 if self.allow_empty else 1)
+        check_list(data, low=low, high=self.max_length)
+        return list(super().to_internal_value(data))
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses keys that it has no writable field for, and proposes the names that are close."""
+
+    default_error_messages = PREDICATES
+
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> StrictListSerializer:
+        """As DRF does it, with our list. Not by `Meta`: a subclass with a Meta would lose it."""
+        child = {k: v for k, v in kwargs.items() if k not in LIST_SERIALIZER_KWARGS_REMOVE}
+        own = {k: v for k, v in kwargs.items() if k in LIST_SERIALIZER_KWARGS}
+        return StrictListSerializer(*args, **own, child=cls(*args, **child))  # type: ignore[misc]
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """All errors at once: those of the fields and those of unknown keys."""
+        if not isinstance(data, Mapping):
+            refuse("not_an_object", "must be an object")
+        unknown = self._unknown_keys(data)
+        try:
+            value: dict[str, Any] = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**unknown, **_by_field(error)}) from error
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return value
+
+    def _unknown_keys(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        known = [str(field.field_name) for field in self._writable_fields]
+        unknown = [key for key in data if key not in known]
+        return {key: [_unknown_field(key, known)] for key in unknown[:UNKNOWN_NAMED]}
+
+
+def _by_field(error: serializers.ValidationError) -> dict[str, Any]:
+    if isinstance(error.detail, dict):
+        return error.detail
+    return {api_settings.NON_FIELD_ERRORS_KEY: error.detail}
+
+
+def _unknown_field(key: str, known: Iterable[str]) -> ErrorDetail:
+    close = difflib.get_close_matches(key[:64], known, n=3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    return ErrorDetail(f"is not a known field{hint}", code=Code("unknown_field", close=close))
