@@ -1,10 +1,51 @@
-"""The Celery application. A message is a hint, the truth is a row: see jobs/sweeps.py."""
+"""The Celery application and its timetable. A message is a hint, the truth is a row."""
 
 import os
+import signal
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_embedded_init, worker_process_init
+
+from pandasite.base.logging import setup_celery_logging
+from pandasite.embedded.process import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
 app = Celery("pandasite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+setup_celery_logging(app)
+
+# How often a sweep runs, in units of SWEEP_SECONDS.
+SWEEPS = {
+    "jobs.wake": 1,
+    "jobs.assign": 1,
+    "jobs.activate": 1,
+    "jobs.register": 1,
+    "jobs.complete_transfers": 1,
+    "jobs.watch": 1,
+    "datasets.schedule_transfers": 1,
+    "jobs.fold_counts": 1,
+    "datasets.measure_storage": 6,
+    "jobs.close_datasets": 6,
+    "jobs.housekeep": 60,
+}
+
+
+def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
+    """Celery's beat schedule. A sweep that waited longer than its round is dropped: the next does it."""
+    return {
+        name: {
+            "task": name,
+            "schedule": float(rounds * sweep_seconds),
+            "options": {"expires": rounds * sweep_seconds},
+        }
+        for name, rounds in SWEEPS.items()
+    }
+
+
+@worker_process_init.connect
+@beat_embedded_init.connect
+def _end_with_the_worker(**_: object) -> None:
+    """A killed worker leaves neither a pool process nor a second beat behind."""
+    die_with_parent(signal.SIGKILL)

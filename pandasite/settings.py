@@ -1,22 +1,203 @@
-"""First sketch of the settings."""
-import os
+"""Django's settings, from the environment.
+
+Without DATABASE_URL and BROKER_URL the embedded servers are used, for one machine. With them this
+is production: secrets and host names must be given, cookies and redirects want TLS.
+"""
+
+from datetime import timedelta
 from pathlib import Path
-import dj_database_url
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
+from pandasite.celery import timetable
+from pandasite.embedded.home import Home
+from pandasite.engines import Engines
+from pandasite.environment import Environment
+from pandasite.limits import read_limits
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = os.environ.get("SECRET_KEY", "sketch" * 10)
-DEBUG = True
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+environment = Environment()
+
+# What is ours: read as django.conf.settings.PANDASITE["LEASE_SECONDS"] and so on.
+PANDASITE_HOME = Home.choose(asked=environment.text("PANDASITE_DATA"), repository=BASE_DIR)
+_engines = Engines.choose(environment, PANDASITE_HOME)
+PANDASITE_EMBEDDED = _engines.embedded
+PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
+_production = not PANDASITE_EMBEDDED
+
+# Core
+DEBUG = environment.boolean("DEBUG", default=False)
+SECRET_KEY = _engines.secret_key
+ALLOWED_HOSTS = environment.words(
+    "ALLOWED_HOSTS", default=() if _production else ("localhost", "127.0.0.1", "[::1]")
+)
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS must name the hosts of this site, separated by commas, "
+        "when DATABASE_URL is set."
+    )
+CSRF_FAILURE_VIEW = "pandasite.base.problems.csrf_failure"
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
-    "pandasite", "pandasite.base", "brokerage", "datasets", "jobs", "monitor",
-    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
-    "django.contrib.sessions", "django.contrib.messages", "django.contrib.staticfiles",
+    "pandasite.apps.PandasiteConfig",
+    "pandasite.base",
+    "brokerage",
+    "datasets",
+    "jobs",
+    "monitor",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "pandasite.apps.SlimStaticFilesConfig",  # django.contrib.staticfiles
     "django.contrib.humanize",
-    "rest_framework", "knox", "drf_spectacular", "drf_spectacular_sidecar", "django_filters",
-    "django_tables2", "django_htmx", "django_celery_beat", "import_export", "csp", "django_structlog",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_tables2",
+    "django_htmx",
+    "django_celery_beat",
+    "import_export",
+    "csp",
+    "django_structlog",
 ]
-DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60)}
+MIDDLEWARE = [
+    *LOG_MIDDLEWARE,
+    "pandasite.base.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "pandasite.base.middleware.NullCharacterMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
 ROOT_URLCONF = "pandasite.urls"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+WSGI_APPLICATION = "pandasite.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en-gb"
 USE_TZ = True
 TIME_ZONE = "UTC"
-PANDASITE = {}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # a submission of 1,000 jobs fits in
+_level = environment.choice(
+    "LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+)
+LOGGING = logging_config(_level)
+globals().update(DJANGO_STRUCTLOG)  # names that begin with DJANGO_STRUCTLOG_
+
+# Database
+DATABASES = {"default": _engines.database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = PANDASITE_HOME.static
+# Front-end libraries from npm, brought by deploy/bootstrap.py; absent until it has run.
+STATICFILES_DIRS = [folder for folder in [BASE_DIR / "pandasite" / "static-npm"] if folder.is_dir()]
+# To compress them takes 20 s, and gains nothing on the loopback interface.
+_static_storage = (
+    "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    if _production
+    else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _static_storage},
+}
+
+# Security: a session lasts a shift. `__Host-` names need TLS, which the embedded mode has not.
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_NAME = "__Host-sessionid" if _production else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _production else "csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _production
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = environment.boolean("SECURE_SSL_REDIRECT", default=_production)
+SECURE_REDIRECT_EXEMPT = [r"^healthz/"]  # probes come over plain HTTP from the machine itself
+SECURE_HSTS_SECONDS = environment.integer(
+    "SECURE_HSTS_SECONDS", default=31_536_000 if _production else 0, low=0, high=63_072_000
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+if environment.boolean("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # Bootstrap's and the admin's icons are data: images in CSS
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["pandasite.base.json.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "pandasite.base.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=7), "AUTH_HEADER_PREFIX": "Token"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "pandasite",
+    "DESCRIPTION": "A pilot-based workload manager.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
+
+# Celery. A message is a hint, the truth is a row: a lost one costs one round of the sweeps.
+CELERY_BROKER_URL = _engines.broker_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 1.0
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,  # ten times the time limit: no task runs twice while it is alive
+    "socket_connect_timeout": 1.0,
+    "socket_timeout": 5.0,
+}
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_TASK_ROUTES = {"datasets.transfer": {"queue": "transfers"}}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = timetable(sweep_seconds=PANDASITE["SWEEP_SECONDS"])
+# /healthz/ready asks when each of them last ended.
+EXPECTED_SWEEPS = {name: entry["schedule"] for name, entry in CELERY_BEAT_SCHEDULE.items()}

@@ -1,0 +1,102 @@
+"""Which database and broker to use: the embedded ones, or those the environment names."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from pandasite.embedded.home import Home
+from pandasite.embedded.keys import Keys
+from pandasite.embedded.postgres import database_settings
+from pandasite.embedded.valkey import broker_url
+from pandasite.environment import Environment
+
+DATABASE_SCHEMES = ("postgres", "postgresql")
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
+SHORTEST_SECRET_KEY = 50
+# No query waits long for another, and a transaction that its owner left open does not stop vacuum.
+TIMEOUTS_MS = {"idle_in_transaction_session_timeout": 10_000, "lock_timeout": 3_000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engines:
+    """Django's database entry, the broker's URL and the secret key. `embedded`: ours."""
+
+    embedded: bool
+    database: dict[str, Any]
+    broker_url: str
+    secret_key: str
+
+    @classmethod
+    def choose(cls, environment: Environment, home: Home) -> Self:
+        """Raises ImproperlyConfigured (EmbeddedError among them) with one sentence."""
+        named = [name for name in ("DATABASE_URL", "BROKER_URL") if environment.given(name)]
+        if len(named) == 1:
+            raise ImproperlyConfigured(
+                f"DATABASE_URL and BROKER_URL belong together: only {named[0]} is set."
+            )
+        found = cls._external(environment) if named else cls._embedded(home)
+        theirs = found.database.pop("OPTIONS", {})  # such as sslmode, from the URL
+        found.database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+        found.database["OPTIONS"] = _connection_options(environment) | theirs
+        return found
+
+    @classmethod
+    def _embedded(cls, home: Home) -> Self:
+        home.make()
+        keys = Keys.of(home.secrets)
+        return cls(
+            embedded=True,
+            database=database_settings(home, keys),
+            broker_url=broker_url(home, keys),
+            secret_key=keys.secret_key,
+        )
+
+    @classmethod
+    def _external(cls, environment: Environment) -> Self:
+        database = environment.text("DATABASE_URL")
+        broker = environment.text("BROKER_URL")
+        _require_scheme("DATABASE_URL", database, DATABASE_SCHEMES)
+        _require_scheme("BROKER_URL", broker, BROKER_SCHEMES)
+        return cls(
+            embedded=False,
+            database=_parsed(database),
+            broker_url=broker,
+            secret_key=environment.secret("SECRET_KEY", shortest=SHORTEST_SECRET_KEY),
+        )
+
+
+def _require_scheme(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    """The sentence names the scheme only: the URL holds a password."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in schemes:
+        starts = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must start with {starts}.")
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    try:
+        return dict(dj_database_url.parse(url))
+    except ValueError:  # its text may hold the password, so it is not repeated
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name."
+        ) from None
+
+
+def _connection_options(environment: Environment) -> dict[str, Any]:
+    """PANDASITE_STATEMENT_SECONDS=0 sends no time limits when connecting.
+
+    For long migrations, and behind a PgBouncer that refuses start-up options; the role then wants
+    them by ALTER ROLE ... SET.
+    """
+    options: dict[str, Any] = {"connect_timeout": 5, "application_name": "pandasite"}
+    seconds = environment.integer("PANDASITE_STATEMENT_SECONDS", default=15, low=0, high=3600)
+    if seconds:
+        limits = {"statement_timeout": seconds * 1000, **TIMEOUTS_MS}
+        options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    return options

@@ -1,0 +1,22 @@
+"""How gunicorn serves the site; read by gunicorn itself (`--config python:...`)."""
+
+import signal
+
+from pandasite.embedded.process import die_with_parent
+
+wsgi_app = "pandasite.wsgi:application"
+worker_class = "gthread"
+workers = 2
+threads = 8
+preload_app = True  # one import for both workers: half the start, shared memory
+timeout = 60
+graceful_timeout = 8  # below the launcher's patience
+keepalive = 5
+limit_request_line = 8190
+control_socket_disable = True  # it would be opened in the home folder
+proc_name = "pandasite-web"
+
+
+def post_fork(server: object, worker: object) -> None:
+    """A killed gunicorn takes its workers along; they end the requests they have."""
+    die_with_parent(signal.SIGTERM)

@@ -1,0 +1,61 @@
+"""The numbers an administrator may set: PANDASITE_<NAME> in the environment, with their ranges.
+
+Sources of the defaults: the 2009 system where it had such a limit, else measured here.
+"""
+
+from dataclasses import dataclass
+
+from pandasite.environment import Environment
+
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A whole number with its default and the range it may have, both ends included."""
+
+    default: int
+    low: int
+    high: int
+
+
+LIMITS = {
+    # Leases and heartbeats of pilots, seconds.
+    "LEASE_SECONDS": Limit(7200, 1, 7 * DAY),
+    "LEASE_GRACE_SECONDS": Limit(60, 0, DAY),
+    "SENT_SECONDS": Limit(1800, 1, 7 * DAY),
+    "HEARTBEAT_SECONDS": Limit(1800, 1, DAY),
+    "RETRY_AFTER_SECONDS": Limit(60, 1, 3600),
+    "CLAIM_KEY_HOURS": Limit(24, 1, 720),
+    "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
+    # How long a job may stay in a state.
+    "HOLDING_HOURS_ANALYSIS": Limit(3, 1, 720),
+    "HOLDING_HOURS_PRODUCTION": Limit(48, 1, 720),
+    "TRANSFERRING_HOURS_HIGH": Limit(24, 1, 720),
+    "TRANSFERRING_HOURS_LOW": Limit(48, 1, 720),
+    "QUEUE_DAYS": Limit(7, 1, 365),
+    "WAITING_DAYS": Limit(1, 1, 365),
+    "ASSIGNED_HOURS": Limit(12, 1, 720),
+    "ACTIVATED_DAYS": Limit(2, 1, 365),
+    "CLOSE_MINUTES": Limit(30, 0, 43_200),
+    # Work and how often it is tried again.
+    "REBROKER_MAX": Limit(3, 0, 100),
+    "TRANSFER_ATTEMPTS": Limit(3, 1, 100),
+    "TRANSFER_RETRY_SECONDS": Limit(30, 0, DAY),
+    "TRANSFER_LEASE_SECONDS": Limit(600, 1, DAY),
+    "USER_PRIORITY_CAP": Limit(1000, 0, 1_000_000),
+}
+# The sweeps are quick on a small installation; a large one has the nudges and spares its database.
+SWEEP_EMBEDDED = Limit(10, 1, 3600)
+SWEEP_PRODUCTION = Limit(60, 1, 3600)
+
+
+def read_limits(environment: Environment, *, embedded: bool) -> dict[str, int]:
+    """The values of all limits. Raises ImproperlyConfigured for the first bad one."""
+    limits = LIMITS | {"SWEEP_SECONDS": SWEEP_EMBEDDED if embedded else SWEEP_PRODUCTION}
+    return {
+        name: environment.integer(
+            f"PANDASITE_{name}", default=limit.default, low=limit.low, high=limit.high
+        )
+        for name, limit in limits.items()
+    }
