@@ -1,0 +1,22 @@
+"""The brokerage policy: which site a bunch of jobs goes to, and why not the others.
+
+Pure: facts in, choice out; no Django, no I/O, no clock, no chance. ``docs/brokerage.md`` tells the
+rules in words, and how to add one.
+"""
+
+from .bunching import bunches
+from .choice import choose
+from .needs import CloudRules, Limits, Needs, Offer
+from .verdicts import Choice, Verdict, explain_lines
+
+__all__ = [
+    "Choice",
+    "CloudRules",
+    "Limits",
+    "Needs",
+    "Offer",
+    "Verdict",
+    "bunches",
+    "choose",
+    "explain_lines",
+]
