@@ -16,14 +16,9 @@ from datasets.models import Dataset, StorageElement
 from datasets.services import NewFile
 from datasets.storage import path_of
 from pandasite.demo.grid import DemoFolder, site_named
-from pandasite.demo.productions import (
-    ARCHIVE_SCOPE,
-    Wave,
-    archive_dataset,
-    sound_file,
-    tampered_file,
-)
+from pandasite.demo.productions import ARCHIVE_SCOPE
 from pandasite.demo.software import transformations
+from pandasite.demo.wave import Wave, archive_dataset, sound_file, tampered_file
 
 PLACE = site_named("TRIUMF")
 EVENTS = 100

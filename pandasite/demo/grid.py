@@ -20,6 +20,16 @@ VOS = {
 }
 
 
+# What pilots of a site ask for, by the site's type.
+PRODUCTION_LABELS = ("managed", "test")
+ANALYSIS_LABELS = ("user", "panda")
+LABELS = {
+    "production": PRODUCTION_LABELS,
+    "analysis": ANALYSIS_LABELS,
+    "both": PRODUCTION_LABELS + ANALYSIS_LABELS,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A site with one storage element. Memory and scratch in MB, capacity and threshold in GB.
@@ -46,6 +56,11 @@ class Place:
     def storage(self) -> str:
         """The name of its storage element."""
         return f"{self.name}_DATADISK"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The prodSourceLabels that it takes."""
+        return LABELS[self.type]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION
+from pandasite.demo.wave import (
+    Wave,
+    archive_dataset,
+    event_dataset,
+    event_file,
+    histogram_dataset,
+    histogram_file,
+    job_name,
+    plot_file,
+    result_file,
+    sound_file,
+    tampered_file,
+)
 
 Submission = dict[str, Any]
 
@@ -21,11 +34,15 @@ ANALYSIS_CLOUDS = ("FR", "CA")  # not the cloud that generates: the data has to 
 
 @dataclass(frozen=True)
 class End:
-    """How an attempt of a job must end: its state, and the code of the component at fault."""
+    """How a job must end: its state, and the code of the component at fault.
+
+    `retried`: a failure like this has successors until the job's attempts are used up.
+    """
 
     state: str
     component: str = ""
     code: int = 0
+    retried: bool = True
 
     def __str__(self) -> str:
         return f"{self.state} {self.component} {self.code}" if self.component else self.state
@@ -34,19 +51,23 @@ class End:
 FINISHED = End("finished")
 SEGMENTATION_FAULT = End("failed", "exe", 60010)
 MISSING_OUTPUT = End("failed", "pilot", 1165)
-WRONG_CHECKSUM = End("failed", "ddm", 100)
+WRONG_CHECKSUM = End("failed", "ddm", 100, retried=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedJob:
-    """A job to submit, and the ends that it and then each successor must have."""
+    """A job to submit, and the end that it and each successor must have."""
 
     submission: Submission
-    ends: tuple[End, ...] = (FINISHED,)
+    end: End = FINISHED
 
     @property
     def name(self) -> str:
         return str(self.submission["job_name"])
+
+    @property
+    def max_attempt(self) -> int:
+        return int(self.submission["max_attempt"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,38 +83,15 @@ class Production:
         return {"jobs": [job.submission for job in self.jobs]}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wave:
-    """One round of work. `events` per generation job, `steps` of molecular dynamics per job."""
-
-    number: int
-    generation_jobs: int = 6
-    events: int = 400
-    chemistry_jobs: int = 3
-    steps: int = 6000
-    with_failures: bool = True
-
-    @property
-    def tag(self) -> str:
-        return f"w{self.number:05d}"
-
-
-def small_wave(number: int) -> Wave:
-    """What keeps the dashboard alive once the first wave has gone through."""
-    return Wave(number=number, generation_jobs=2, events=200, chemistry_jobs=1, steps=2000)
-
-
 def productions(wave: Wave) -> tuple[Production, ...]:
     """All that one wave submits, at once: what needs the output of others waits for it."""
-    found = (
+    return (
         production(wave, "evgen", "event generation, pp at 14 TeV", generation(wave)),
         production(wave, "analysis", "analysis in other clouds", analysis(wave)),
         production(wave, "merge", "merge at the Tier-1", [merge(wave)]),
         production(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave)),
+        production(wave, "faulty", "jobs that are meant to fail", faulty(wave)),
     )
-    if not wave.with_failures:
-        return found
-    return (*found, production(wave, "faulty", "jobs that are meant to fail", faulty(wave)))
 
 
 def production(wave: Wave, key: str, title: str, jobs: Iterable[PlannedJob]) -> Production:
@@ -110,7 +108,7 @@ def generation(wave: Wave) -> Iterator[PlannedJob]:
         lfn = event_file(wave, nr)
         yield PlannedJob(
             submission=job(
-                name(wave, "evgen", nr),
+                job_name(wave, "evgen", nr),
                 transformation="evgen.py",
                 job_parameters=(
                     f"--events {wave.events} --seed {wave.number * 1000 + nr} --output {lfn}"
@@ -130,7 +128,7 @@ def analysis(wave: Wave) -> Iterator[PlannedJob]:
         source = file(event_file(wave, nr), SCOPE, event_dataset(wave))
         yield PlannedJob(
             submission=analysis_job(
-                name(wave, "analysis", nr),
+                job_name(wave, "analysis", nr),
                 source=source,
                 output=file(histogram_file(wave, nr), USER_SCOPE, histogram_dataset(wave)),
                 cloud=ANALYSIS_CLOUDS[nr % len(ANALYSIS_CLOUDS)],
@@ -146,7 +144,7 @@ def merge(wave: Wave) -> PlannedJob:
     dataset = f"group.demo.105001.pythia_minbias.merge.RESULT.{wave.tag}"
     return PlannedJob(
         submission=job(
-            name(wave, "merge", 1),
+            job_name(wave, "merge", 1),
             transformation="merge.py",
             job_parameters=f"--input {' '.join(histograms)} --output {result} --plot {plot}",
             processing_type="merge",
@@ -168,7 +166,7 @@ def chemistry(wave: Wave) -> Iterator[PlannedJob]:
         seed = wave.number * 1000 + nr
         yield PlannedJob(
             submission=job(
-                name(wave, "charmm", nr),
+                job_name(wave, "charmm", nr),
                 transformation="charmm.py",
                 job_parameters=f"--steps {wave.steps} --seed {seed} --output {lfn}",
                 processing_type="charmm",
@@ -182,46 +180,42 @@ def chemistry(wave: Wave) -> Iterator[PlannedJob]:
 
 
 def faulty(wave: Wave) -> Iterator[PlannedJob]:
-    """A crash that is tried twice, a forgotten output, a source file that was tampered with;
+    """A crash, a forgotten output, each tried twice; a source file that was tampered with;
     and beside the last, from the same archive, a file that is sound."""
     archive = f"user.demo.archive.{wave.tag}.HIST"
     yield PlannedJob(
-        submission=output_only(wave, "crash", "--after-seconds 1 --output", max_attempt=2),
-        ends=(SEGMENTATION_FAULT, SEGMENTATION_FAULT),
+        submission=output_only(wave, "crash", "--after-seconds 1 --output"), end=SEGMENTATION_FAULT
     )
-    yield PlannedJob(
-        submission=output_only(wave, "forgetful", "--output", max_attempt=1),
-        ends=(MISSING_OUTPUT,),
-    )
+    yield PlannedJob(submission=output_only(wave, "forgetful", "--output"), end=MISSING_OUTPUT)
     for what, lfn, end in (
         ("archive", sound_file(wave), FINISHED),
         ("tampered", tampered_file(wave), WRONG_CHECKSUM),
     ):
         yield PlannedJob(
             submission=analysis_job(
-                name(wave, what, 1),
+                job_name(wave, what, 1),
                 source=file(lfn, ARCHIVE_SCOPE, archive_dataset(wave)),
                 output=file(f"HIST.{what}.{wave.tag}._00001.npz", USER_SCOPE, archive),
                 cloud="FR",
-                max_attempt=1,
+                max_attempt=2,
             ),
-            ends=(end,),
+            end=end,
         )
 
 
-def output_only(wave: Wave, what: str, parameters: str, **more: Any) -> Submission:
-    """An analysis job without input."""
+def output_only(wave: Wave, what: str, parameters: str) -> Submission:
+    """An analysis job without input. Two attempts: the second fails as the first did."""
     lfn = f"HIST.{what}.{wave.tag}._00001.npz"
     return job(
-        name(wave, what, 1),
+        job_name(wave, what, 1),
         transformation=f"{what}.py",
         job_parameters=f"{parameters} {lfn}",
         prod_source_label="user",
         processing_type="analysis",
         atlas_release=ANALYSIS,
         cloud="CA",
+        max_attempt=2,
         output_files=[file(lfn, USER_SCOPE, f"user.demo.{what}.{wave.tag}")],
-        **more,
     )
 
 
@@ -261,43 +255,3 @@ def job(name: str, **fields: Any) -> Submission:
 
 def file(lfn: str, scope: str, dataset: str) -> Submission:
     return {"lfn": lfn, "scope": scope, "dataset": dataset}
-
-
-def name(wave: Wave, what: str, nr: int) -> str:
-    return f"demo.{wave.tag}.{what}._{nr:05d}"
-
-
-def event_dataset(wave: Wave) -> str:
-    return f"mc09_14TeV.105001.pythia_minbias.evgen.EVNT.{wave.tag}"
-
-
-def histogram_dataset(wave: Wave) -> str:
-    return f"user.demo.105001.pythia_minbias.{wave.tag}.HIST"
-
-
-def event_file(wave: Wave, nr: int) -> str:
-    return f"EVNT.{wave.tag}._{nr:05d}.npz"
-
-
-def histogram_file(wave: Wave, nr: int) -> str:
-    return f"HIST.{wave.tag}._{nr:05d}.npz"
-
-
-def result_file(wave: Wave) -> str:
-    return f"result.{wave.tag}.npz"
-
-
-def plot_file(wave: Wave) -> str:
-    return f"result.{wave.tag}.png"
-
-
-def archive_dataset(wave: Wave) -> str:
-    return f"mc08_14TeV.105001.pythia_minbias.evgen.EVNT.{wave.tag}"
-
-
-def sound_file(wave: Wave) -> str:
-    return f"EVNT.mc08.{wave.tag}._00001.npz"
-
-
-def tampered_file(wave: Wave) -> str:
-    return f"EVNT.mc08.{wave.tag}._00002.npz"

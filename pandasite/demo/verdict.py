@@ -51,17 +51,25 @@ def chains(jobs: Iterable[JobFacts]) -> dict[int, list[JobFacts]]:
 
 def deviation(expected: Expectation, chain: list[JobFacts]) -> str | None:
     """One sentence on what differs from the intention, or None."""
-    label = f"{expected.plan.name} (PandaID {expected.panda_id})"
+    plan = expected.plan
+    label = f"{plan.name} (PandaID {expected.panda_id})"
     if not chain:
         return f"{label} is lost: the server acknowledged it and has no row for it"
-    wanted, ends = expected.plan.ends, " then ".join(map(str, expected.plan.ends))
-    if len(chain) != len(wanted):
-        return f"{label} has {len(chain)} jobs in its chain, not {len(wanted)}: {path(chain)}"
     if not all(job.final for job in chain):
-        return f"{label} is not final: {path(chain)}, intended {ends}"
-    if not all(fits(job, end) for job, end in zip(chain, wanted, strict=True)):
-        return f"{label} ended {path(chain)}, intended {ends}"
+        return f"{label} is not final: {path(chain)}, intended {plan.end}"
+    if not all(fits(job, plan.end) for job in chain):
+        return f"{label} ended {path(chain)}, intended {plan.end}"
+    if plan.end.state == "failed" and not exhausted(plan, chain):
+        tried = f"attempt {chain[-1].attempts} of {plan.max_attempt}"
+        return f"{label} ended {path(chain)} as intended, but at {tried}"
+    if len(chain) > 1 and (plan.end.state != "failed" or not plan.end.retried):
+        return f"{label} has a successor that it should not have: {path(chain)}"
     return None
+
+
+def exhausted(plan: PlannedJob, chain: list[JobFacts]) -> bool:
+    """Whether a failure was tried as often as it should be."""
+    return not plan.end.retried or chain[-1].attempts == plan.max_attempt
 
 
 def fits(job: JobFacts, end: End) -> bool:
@@ -82,19 +90,11 @@ def deviations(expected: Iterable[Expectation], jobs: Iterable[JobFacts]) -> lis
 
 
 def settled(expected: Iterable[Expectation], jobs: Iterable[JobFacts]) -> bool:
-    """Whether nothing is left to wait for: every chain is final and as long as intended.
+    """Whether nothing is left to wait for.
 
-    A chain shorter than intended waits for its successor, which the server makes a moment after
-    the failure; a job that finished where it should have failed has none to wait for.
+    A successor is made in the transaction of the failure, so a chain without one is at its end.
     """
-    by_first = chains(jobs)
-    return all(chain_settled(one, by_first.get(one.panda_id, [])) for one in expected)
-
-
-def chain_settled(expected: Expectation, chain: list[JobFacts]) -> bool:
-    if not chain or not all(job.final for job in chain):
-        return False
-    return chain[-1].state != "failed" or len(chain) >= len(expected.plan.ends)
+    return lost(expected, jobs) == 0
 
 
 def lost(expected: Iterable[Expectation], jobs: Iterable[JobFacts]) -> int:
