@@ -78,17 +78,17 @@ def test_a_try_without_a_verdict_is_repeated_with_the_same_key(hiccup: tuple[int
 def test_a_refusal_is_not_repeated_and_says_why() -> None:
     problem = {"message": "unknown cloud", "fields": [{"message": "there is no cloud XX"}]}
 
-    with server((400, problem)) as (client, asked):
-        with pytest.raises(Refused, match=r"400: unknown cloud \(there is no cloud XX\)"):
-            client.submit(PRODUCTION)
+    said = r"400: unknown cloud \(there is no cloud XX\)"
+    with server((400, problem)) as (client, asked), pytest.raises(Refused, match=said):
+        client.submit(PRODUCTION)
 
     assert len(asked) == 1
 
 
 def test_a_server_that_stays_broken_is_given_up() -> None:
-    with server((500, {"message": "oh"})) as (client, asked):
-        with pytest.raises(Refused, match="500: oh"):
-            client.submit(PRODUCTION)
+    broken = server((500, {"message": "oh"}))
+    with broken as (client, asked), pytest.raises(Refused, match="500: oh"):
+        client.submit(PRODUCTION)
 
     assert len(asked) == TRIES
 
