@@ -48,6 +48,9 @@ class Cloud(models.Model):
     releases_checked = models.BooleanField(
         default=True, help_text="a site without the job's release is refused"
     )
+    reprocessing_at_tier1 = models.BooleanField(
+        default=True, help_text="reprocessing jobs go to the Tier-1"
+    )
 
     class Meta:
         ordering = ["name"]
@@ -90,9 +93,7 @@ class Site(models.Model):
     max_core_count = models.PositiveIntegerField("cores per job", default=1)
     wall_seconds = models.PositiveIntegerField("wall-time limit (s)", default=0)
     scratch_mb = models.PositiveIntegerField("scratch per slot (MB)", default=0)
-    flavour = models.CharField(
-        "middleware", max_length=8, choices=Flavour, default=Flavour.LOCAL
-    )
+    flavour = models.CharField("middleware", max_length=8, choices=Flavour, default=Flavour.LOCAL)
     vos = models.ManyToManyField(VO, blank=True, verbose_name="VOs allowed", help_text="none = all")
 
     class Meta:

@@ -268,9 +268,7 @@ class Transfer(models.Model):
         ]
         indexes = [
             # the engine asks for what is due, oldest first
-            models.Index(
-                fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"
-            ),
+            models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"),
         ]
 
     def __str__(self) -> str:

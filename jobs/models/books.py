@@ -27,9 +27,7 @@ class ClaimKey(models.Model):
 class SubmitKey(models.Model):
     """A submission with a key: repeated, it answers with the jobs of the first time."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=64)
     body_sha256 = models.CharField(max_length=64)
     panda_ids = models.JSONField(default=list)

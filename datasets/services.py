@@ -1,0 +1,263 @@
+"""The verbs of this floor: the only code that writes states of datasets and transfers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
+
+from datasets.models import (
+    Dataset,
+    DatasetFile,
+    File,
+    Replica,
+    StorageElement,
+    Subscription,
+    Transfer,
+)
+from datasets.states import DATASET_MOVES, DatasetState, TransferState
+from pandasite.base.errors import Conflict, IllegalMove
+from pandasite.base.nudge import nudge
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFile:
+    """A file to register; size in bytes, adler32 as 8 hex digits."""
+
+    scope: str
+    lfn: str
+    guid: str
+    size: int
+    adler32: str
+    events: int | None = None
+
+
+def ensure_datasets(
+    names: Iterable[str], *, type: Dataset.Type, now: dt.datetime
+) -> dict[str, Dataset]:
+    """The datasets of these names, made where they are missing; an existing one keeps its type."""
+    wanted = sorted(set(names))
+    fresh = [Dataset(name=n, type=type, created_at=now, state_changed_at=now) for n in wanted]
+    Dataset.objects.bulk_create(fresh, ignore_conflicts=True)
+    return {dataset.name: dataset for dataset in Dataset.objects.filter(name__in=wanted)}
+
+
+def new_dataset(
+    name: str,
+    *,
+    type: Dataset.Type,
+    now: dt.datetime,
+    parent: Dataset | None = None,
+    source: StorageElement | None = None,
+    destination: StorageElement | None = None,
+) -> Dataset:
+    """A new, open dataset."""
+    return Dataset.objects.create(
+        name=name,
+        type=type,
+        parent=parent,
+        source=source,
+        destination=destination,
+        created_at=now,
+        state_changed_at=now,
+    )
+
+
+def set_dataset_state(dataset: Dataset, to: DatasetState, *, now: dt.datetime) -> None:
+    """Move a dataset by the table of legal moves; the loser of a race learns it."""
+    since = [state for state, after in DATASET_MOVES.items() if to in after]
+    moved = Dataset.objects.filter(pk=dataset.pk, state__in=since).update(
+        state=to, state_changed_at=now
+    )
+    if not moved:
+        raise IllegalMove(f"dataset {dataset.name} is {dataset.state}, it may not become {to}")
+
+
+def register_file(
+    new: NewFile, *, storage: StorageElement, dataset: Dataset | None, now: dt.datetime
+) -> File:
+    """Enter a file, its dataset and its replica, once: repeating it changes nothing.
+
+    Conflict: the name already belongs to other content.
+    """
+    file, _made = File.objects.get_or_create(
+        scope=new.scope,
+        lfn=new.lfn,
+        defaults={
+            "guid": new.guid,
+            "size": new.size,
+            "adler32": new.adler32,
+            "events": new.events,
+            "created_at": now,
+        },
+    )
+    if (file.guid, file.size, file.adler32) != (new.guid, new.size, new.adler32):
+        raise Conflict(
+            f"{new.scope}:{new.lfn} is already registered with GUID {file.guid}, "
+            f"{file.size} bytes, adler32 {file.adler32}",
+            code="file_exists",
+        )
+    if dataset is not None:
+        add_files(dataset, [file])
+    Replica.objects.get_or_create(file=file, storage=storage, defaults={"created_at": now})
+    return file
+
+
+def add_files(dataset: Dataset, files: Iterable[File]) -> None:
+    """Make files members of a dataset; those that are already stay."""
+    DatasetFile.objects.bulk_create(
+        [DatasetFile(dataset=dataset, file=file) for file in files], ignore_conflicts=True
+    )
+
+
+def subscribe(
+    dataset: Dataset, storage: StorageElement, *, activity: str, now: dt.datetime
+) -> Subscription:
+    """Wish all files of the dataset at the storage element; transfers start for missing ones."""
+    subscription, _made = Subscription.objects.get_or_create(
+        dataset=dataset,
+        storage=storage,
+        defaults={"activity": activity, "created_at": now},
+    )
+    request_transfers(missing_files(dataset, storage), storage, now=now)
+    return subscription
+
+
+def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
+    """Files of the dataset without a good replica at the storage element."""
+    there = Replica.objects.filter(
+        file=OuterRef("pk"), storage=storage, state=Replica.State.AVAILABLE
+    )
+    return list(dataset.files.filter(~Exists(there)).order_by("pk"))
+
+
+def request_transfers(files: Sequence[File], storage: StorageElement, *, now: dt.datetime) -> None:
+    """Queue a transfer for each file that has none active towards the storage element."""
+    Transfer.objects.bulk_create(
+        [
+            Transfer(file=file, destination=storage, created_at=now, next_try_at=now)
+            for file in files
+        ],
+        ignore_conflicts=True,  # one_active_transfer
+    )
+    if files:
+        nudge("datasets.schedule_transfers")
+
+
+def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
+    """Hold a queued transfer for one lease; None when it is not queued (any more)."""
+    lease = dt.timedelta(seconds=settings.PANDASITE["TRANSFER_LEASE_SECONDS"])
+    taken = Transfer.objects.filter(pk=transfer_id, state=TransferState.QUEUED).update(
+        state=TransferState.COPYING,
+        attempts=F("attempts") + 1,
+        started_at=now,
+        lease_until=now + lease,
+        error="",
+    )
+    if not taken:
+        return None
+    return Transfer.objects.select_related("file", "destination").get(pk=transfer_id)
+
+
+def finish_transfer(
+    transfer: Transfer, *, source: StorageElement | None, size: int, now: dt.datetime
+) -> bool:
+    """Register the replica and end the transfer; False when somebody else ended it first."""
+    with transaction.atomic():
+        moved = Transfer.objects.filter(
+            pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
+        ).update(
+            state=TransferState.DONE,
+            source=source,
+            bytes_moved=size,
+            ended_at=now,
+            lease_until=None,
+        )
+        if not moved:
+            return False
+        Replica.objects.update_or_create(
+            file=transfer.file,
+            storage=transfer.destination,
+            create_defaults={"created_at": now, "state": Replica.State.AVAILABLE},
+            defaults={"state": Replica.State.AVAILABLE, "reason": ""},
+        )
+        close_subscriptions(transfer.file, transfer.destination, now=now)
+        nudge("jobs.activate")
+        nudge("jobs.complete_transfers")
+    return True
+
+
+def retry_or_fail_transfer(
+    transfer: Transfer, error: str, *, permanent: bool, now: dt.datetime
+) -> None:
+    """Queue the transfer again with a growing pause, or give it up with the reason."""
+    tries = settings.PANDASITE["TRANSFER_ATTEMPTS"]
+    mine = Transfer.objects.filter(
+        pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
+    )
+    if permanent or transfer.attempts >= tries:
+        mine.update(state=TransferState.FAILED, error=error, ended_at=now, lease_until=None)
+        nudge("jobs.activate")
+        nudge("jobs.complete_transfers")
+        return
+    pause = settings.PANDASITE["TRANSFER_RETRY_SECONDS"] * 2 ** (transfer.attempts - 1)
+    mine.update(
+        state=TransferState.QUEUED,
+        error=error,
+        lease_until=None,
+        next_try_at=now + dt.timedelta(seconds=min(pause, 3600)),
+    )
+
+
+def release_abandoned(*, now: dt.datetime) -> int:
+    """Queue transfers again whose worker died: they are due at once."""
+    return (
+        Transfer.objects.abandoned(now)
+        .filter(state=TransferState.COPYING)
+        .update(
+            state=TransferState.QUEUED,
+            lease_until=None,
+            next_try_at=now,
+            error="the worker that copied it fell silent",
+        )
+    )
+
+
+def mark_bad(file: File, storage: StorageElement, reason: str) -> None:
+    """Never read this replica again; it stays as evidence."""
+    Replica.objects.filter(file=file, storage=storage).update(
+        state=Replica.State.BAD, reason=reason[:255]
+    )
+
+
+def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
+    """Mark open subscriptions done whose datasets are now whole at the storage element."""
+    there = Replica.objects.filter(
+        file=OuterRef("file"), storage=storage, state=Replica.State.AVAILABLE
+    )
+    missing = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exists(there))
+    Subscription.objects.filter(
+        ~Exists(missing),
+        dataset__members__file=file,
+        storage=storage,
+        state=Subscription.State.OPEN,
+    ).update(state=Subscription.State.DONE, done_at=now)
+
+
+def measure_storage(*, now: dt.datetime) -> int:
+    """Set free space = declared capacity - registered bytes, with the time; returns rows set."""
+    measured = 0
+    good = Q(replicas__state=Replica.State.AVAILABLE)
+    used_by = StorageElement.objects.annotate(
+        used=Coalesce(Sum("replicas__file__size", filter=good), 0)
+    ).values_list("pk", "capacity_bytes", "used")
+    for pk, capacity, used in used_by:
+        measured += StorageElement.objects.filter(pk=pk).update(
+            free_bytes=max(0, capacity - int(used)), measured_at=now
+        )
+    return measured

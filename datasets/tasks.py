@@ -1,0 +1,23 @@
+"""Celery handles: the work is in engine.py and services.py and runs without Celery."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from datasets import engine, services
+from pandasite.base.sweeps import run_sweep
+
+
+@shared_task(name="datasets.schedule_transfers")
+def schedule_transfers() -> int:
+    return run_sweep("datasets.schedule_transfers", engine.schedule)
+
+
+@shared_task(name="datasets.transfer")
+def transfer(transfer_id: int) -> bool:
+    return engine.run(transfer_id)
+
+
+@shared_task(name="datasets.measure_storage")
+def measure_storage() -> int:
+    return run_sweep("datasets.measure_storage", lambda now: services.measure_storage(now=now))

@@ -1,0 +1,79 @@
+"""The activation sweep: it alone says that a job's input has arrived, by looking.
+
+The end of a transfer only nudges it. Jobs whose input cannot come fail with ddm 100 and the
+reason of the transfer; jobs whose transfers vanished (nobody is moving, nothing has failed) get
+them again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Exists, OuterRef
+
+from datasets import services as data
+from datasets.models import Replica, Transfer
+from datasets.states import ACTIVE_TRANSFERS, TransferState
+from jobs import errors, services
+from jobs.models import Job, JobFile
+from jobs.states import JobState
+
+BATCH = 5000  # jobs per round
+
+_REPLICA_AT_SITE = Replica.objects.filter(
+    file=OuterRef("file"),
+    state=Replica.State.AVAILABLE,
+    storage__site_storages__site=OuterRef("job__computing_site"),
+)
+_MISSING = JobFile.objects.filter(type=JobFile.Type.INPUT).filter(~Exists(_REPLICA_AT_SITE))
+
+
+def run(now: dt.datetime) -> int:
+    """Activate what is complete, fail what is hopeless, ask again for what was forgotten."""
+    assigned = Job.objects.filter(state=JobState.ASSIGNED)
+    complete = assigned.filter(~Exists(_MISSING.filter(job=OuterRef("pk"))))
+    ready = list(complete.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    moved = services.activate(ready, now=now) if ready else []
+    return len(moved) + _settle_stuck(now)
+
+
+def _settle_stuck(now: dt.datetime) -> int:
+    """Assigned jobs that miss a file which nobody is moving to them."""
+    moving = Transfer.objects.filter(
+        file=OuterRef("file"),
+        destination__site_storages__site=OuterRef("job__computing_site"),
+        state__in=ACTIVE_TRANSFERS,
+    )
+    stuck = (
+        _MISSING.filter(job__state=JobState.ASSIGNED)
+        .filter(~Exists(moving))
+        .select_related("job", "file", "block")
+        .order_by("job", "pk")[:BATCH]
+    )
+    failed: set[int] = set()
+    for wanted in stuck:
+        if wanted.job_id not in failed and _fail_or_ask_again(wanted, now):
+            failed.add(wanted.job_id)
+    return len(failed)
+
+
+def _fail_or_ask_again(wanted: JobFile, now: dt.datetime) -> bool:
+    """True when the job was failed because its input cannot come."""
+    job = wanted.job
+    given_up = (
+        Transfer.objects.filter(
+            file=wanted.file,
+            destination__site_storages__site=job.computing_site,
+            state=TransferState.FAILED,
+            ended_at__gte=job.state_change_time,
+        )
+        .order_by("-ended_at")
+        .first()
+    )
+    if given_up is not None:
+        error = errors.INPUT_FAILED.said(f"{wanted.scope}:{wanted.lfn}: {given_up.error}")
+        here = Job.objects.filter(pk=job.pk)
+        return bool(services.fail(here, error, actor="ddm", now=now, only_from=[JobState.ASSIGNED]))
+    if wanted.file is not None and wanted.block is not None and wanted.block.destination:
+        data.request_transfers([wanted.file], wanted.block.destination, now=now)
+    return False

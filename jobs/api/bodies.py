@@ -1,0 +1,149 @@
+"""What request bodies may hold: each field with its range."""
+
+from __future__ import annotations
+
+from pandasite.base import serializers as strict
+from jobs.labels import LABELS
+from jobs.states import REPORTED
+
+INT32 = 2**31 - 1
+INT64 = 2**63 - 1
+NODE_MAX = 128
+TAIL_MAX = 65_536
+
+
+class ReleaseBody(strict.StrictSerializer):
+    """A release that a node has: AtlasRelease and cmtConfig."""
+
+    release = strict.StrictCharField(max_length=64)
+    cmt_config = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+
+
+class ClaimBody(strict.StrictSerializer):
+    """A pilot's question for a job."""
+
+    site = strict.StrictCharField(max_length=64)
+    node = strict.StrictCharField(max_length=NODE_MAX)
+    pilot_id = strict.StrictCharField(max_length=64)
+    factory = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+    cpu_speed_mhz = strict.StrictIntegerField(min_value=0, max_value=1_000_000)
+    memory_mb = strict.StrictIntegerField(min_value=0, max_value=INT32)
+    free_disk_mb = strict.StrictIntegerField(min_value=0, max_value=INT32)
+    core_count = strict.StrictIntegerField(min_value=1, max_value=100_000, default=1)
+    releases = ReleaseBody(many=True, max_length=2000)
+    labels = strict.StrictListField(
+        child=strict.ChoiceField(choices=LABELS, unknown_code="unknown_label"),
+        min_length=1,
+        max_length=len(LABELS),
+    )
+
+
+class ReportedFileBody(strict.StrictSerializer):
+    """A file that the pilot has put at the site's storage."""
+
+    lfn = strict.LfnField()
+    guid = strict.GuidField()
+    size = strict.StrictIntegerField(min_value=0, max_value=INT64)
+    adler32 = strict.Adler32Field()
+    events = strict.StrictIntegerField(
+        min_value=0, max_value=INT64, required=False, allow_null=True
+    )
+
+
+class ReportBody(strict.StrictSerializer):
+    """A heartbeat or final report. Clock times are the pilot's claims and must have a zone."""
+
+    panda_id = strict.StrictIntegerField(min_value=1, max_value=INT64)
+    attempt_nr = strict.StrictIntegerField(min_value=1, max_value=INT32)
+    lease_token = strict.StrictCharField(max_length=128)
+    seq = strict.StrictIntegerField(min_value=1, max_value=INT32)
+    state = strict.ChoiceField(choices=tuple(REPORTED), unknown_code="unknown_state")
+    sent_at = strict.AwareDateTimeField(required=False)
+    start_time = strict.AwareDateTimeField(required=False)
+    end_time = strict.AwareDateTimeField(required=False)
+    cpu_consumption_time = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    max_rss_mb = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    # longer texts are cut, see `cut`: an error message is worth more than its length
+    stdout_tail = strict.StrictCharField(
+        max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
+    )
+    exit_code = strict.StrictIntegerField(min_value=-1000, max_value=65_535, required=False)
+    pilot_error_code = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    pilot_error_diag = strict.StrictCharField(
+        max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
+    )
+    exe_error_code = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    exe_error_diag = strict.StrictCharField(
+        max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
+    )
+    output_files = ReportedFileBody(many=True, max_length=1000, required=False)
+    log_file = ReportedFileBody(required=False)
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """start > end is a clock or a bug, and either way not a fact worth keeping."""
+        start, end = attrs.get("start_time"), attrs.get("end_time")
+        if start and end and start > end:  # type: ignore[operator]
+            raise strict.serializers.ValidationError(
+                {"start_time": [strict.ErrorDetail("must not be after end_time", "out_of_order")]}
+            )
+        return attrs
+
+
+class FileBody(strict.StrictSerializer):
+    """A file that a job names."""
+
+    lfn = strict.LfnField()
+    scope = strict.ScopeField()
+    dataset = strict.DatasetNameField(allow_blank=True, default="")
+
+
+class JobBody(strict.StrictSerializer):
+    """One job of a submission. Memory and disk in MB, times in s, CPU speed in MHz."""
+
+    job_name = strict.StrictCharField(max_length=255)
+    job_definition_id = strict.StrictIntegerField(
+        min_value=1, max_value=INT64, required=False, allow_null=True
+    )
+    prod_source_label = strict.ChoiceField(choices=LABELS, unknown_code="unknown_label")
+    processing_type = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+    transformation = strict.StrictCharField(max_length=255)
+    job_parameters = strict.StrictCharField(
+        max_length=65_536, multiline=True, allow_blank=True, default=""
+    )
+    atlas_release = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+    homepackage = strict.StrictCharField(max_length=80, allow_blank=True, default="")
+    cmt_config = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+    vo = strict.StrictCharField(max_length=32)
+    working_group = strict.StrictCharField(max_length=64, allow_blank=True, default="")
+    task = strict.StrictCharField(max_length=255, allow_blank=True, default="")
+    cloud = strict.StrictCharField(max_length=16, required=False, allow_null=True)
+    site = strict.StrictCharField(max_length=64, required=False, allow_null=True)
+    destination_se = strict.StrictCharField(max_length=64, required=False, allow_null=True)
+    assigned_priority = strict.StrictIntegerField(
+        min_value=-100_000, max_value=1_000_000, default=100
+    )
+    max_attempt = strict.StrictIntegerField(min_value=1, max_value=100, default=3)
+    min_ram_count = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
+    max_disk_count = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
+    max_cpu_count = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
+    min_cpu_speed = strict.StrictIntegerField(min_value=0, max_value=1_000_000, default=0)
+    core_count = strict.StrictIntegerField(min_value=1, max_value=100_000, default=1)
+    input_files = FileBody(many=True, max_length=1000, required=False, allow_empty=True)
+    output_files = FileBody(many=True, max_length=1000, required=False, allow_empty=True)
+
+
+class SubmitBody(strict.StrictSerializer):
+    """Up to 1,000 jobs: all or none."""
+
+    jobs = JobBody(many=True, allow_empty=False, max_length=1000)
+
+
+class KillBody(strict.StrictSerializer):
+    """Which jobs to kill, and why."""
+
+    panda_ids = strict.StrictListField(
+        child=strict.StrictIntegerField(min_value=1, max_value=INT64),
+        min_length=1,
+        max_length=1000,
+    )
+    reason = strict.StrictCharField(max_length=255)

@@ -1,0 +1,155 @@
+"""Jobs as JSON: one with all its facts, or a page of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.models import Job
+from jobs.models.job import JobQuerySet
+from jobs.states import JobState
+from pandasite.base.errors import BadInput, field_error
+
+LIMIT_MAX = 1000
+TEXT_FILTERS = {
+    "site": "computing_site__name",
+    "cloud": "cloud__name",
+    "task": "task__name",
+    "label": "prod_source_label",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list shows; `before` is the PandaID that the page starts below."""
+
+    state: str = ""
+    texts: Mapping[str, str] | None = None
+    before: int | None = None
+    limit: int = 100
+
+    def apply(self, jobs: JobQuerySet) -> JobQuerySet:
+        """The jobs that pass."""
+        if self.state:
+            jobs = jobs.filter(state=self.state)
+        for name, text in (self.texts or {}).items():
+            jobs = jobs.filter(**{TEXT_FILTERS[name]: text})
+        return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
+
+
+def parse_filter(params: Mapping[str, str]) -> JobFilter:
+    """The filter of a query string; BadInput names the parameter, the value and the range."""
+    unknown = sorted(params.keys() - TEXT_FILTERS.keys() - {"state", "before", "limit", "format"})
+    if unknown:
+        known = ", ".join([*TEXT_FILTERS, "state", "before", "limit"])
+        raise _bad(unknown[0], f"is not a known filter (known: {known})", "unknown_filter")
+    state = params.get("state", "")
+    if state and state not in JobState:
+        names = ", ".join(JobState)
+        raise _bad("state", f"must be one of {names}", "unknown_state", values=list(JobState))
+    return JobFilter(
+        state=state,
+        texts={name: _text(params, name) for name in TEXT_FILTERS if params.get(name)},
+        before=_number(params, "before", 1, 2**63 - 1) if "before" in params else None,
+        limit=_number(params, "limit", 1, LIMIT_MAX) if "limit" in params else 100,
+    )
+
+
+def _text(params: Mapping[str, str], name: str) -> str:
+    text = params[name]
+    if len(text) > 255 or "\0" in text:
+        raise _bad(name, "must be a name of at most 255 characters", "bad_name", max=255)
+    return text
+
+
+def _number(params: Mapping[str, str], name: str, low: int, high: int) -> int:
+    text = params[name]
+    # isascii: other scripts have digits, too
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+        raise _bad(name, f"must be between {low} and {high}", "out_of_range", min=low, max=high)
+    return int(text)
+
+
+def _bad(field: str, words: str, code: str, **limit: Any) -> BadInput:
+    message = f"{field} {words}"[:500]
+    return BadInput(
+        message, code=code, fields=[field_error(field[:64], message, code=code, **limit)]
+    )
+
+
+def listed(wanted: JobFilter) -> dict[str, Any]:
+    """A page of jobs, newest first; `before` continues it."""
+    jobs = wanted.apply(Job.objects.all()).select_related("cloud", "computing_site", "vo", "task")
+    page = list(jobs.order_by("-panda_id")[: wanted.limit + 1])
+    more = len(page) > wanted.limit
+    shown = page[: wanted.limit]
+    return {
+        "jobs": [summary(job) for job in shown],
+        "before": shown[-1].pk if more else None,
+    }
+
+
+def summary(job: Job) -> dict[str, Any]:
+    """The facts of a job that a list shows."""
+    return {
+        "panda_id": job.pk,
+        "job_name": job.job_name,
+        "state": job.state,
+        "prod_source_label": job.prod_source_label,
+        "task": job.task.name if job.task else None,
+        "task_id": job.task_id,
+        "vo": job.vo.name,
+        "prod_user_id": job.prod_user_id,
+        "cloud": job.cloud.name if job.cloud else None,
+        "computing_site": job.computing_site.name if job.computing_site else None,
+        "node": job.node,
+        "current_priority": job.current_priority,
+        "attempt_nr": job.attempt_nr,
+        "max_attempt": job.max_attempt,
+        "retry_of": job.retry_of,
+        "creation_time": job.creation_time,
+        "start_time": job.start_time,
+        "end_time": job.end_time,
+        "modification_time": job.modification_time,
+        "cpu_consumption_time": job.cpu_consumption_time,
+        "errors": [
+            {"component": component, "code": code, "diag": diag}
+            for component, code, diag in job.errors()
+        ],
+    }
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """Everything that is known of a job."""
+    files = job.files.select_related("dataset", "block", "file")
+    return summary(job) | {
+        "transformation": job.transformation,
+        "job_parameters": job.job_parameters,
+        "job_definition_id": job.job_definition_id,
+        "atlas_release": job.atlas_release,
+        "cmt_config": job.cmt_config,
+        "trans_exit_code": job.trans_exit_code,
+        "max_rss_mb": job.max_rss_mb,
+        "files": [
+            {
+                "type": f.type,
+                "scope": f.scope,
+                "lfn": f.lfn,
+                "dataset": f.dataset.name if f.dataset else None,
+                "block": f.block.name if f.block else None,
+                "status": f.status,
+                "guid": f.guid or (f.file.guid if f.file else ""),
+                "size": f.size if f.size is not None else (f.file.size if f.file else None),
+                "adler32": f.adler32 or (f.file.adler32 if f.file else ""),
+                "events": f.events,
+            }
+            for f in files
+        ],
+        "events": list(
+            job.events.order_by("seq").values(
+                "seq", "attempt_nr", "from_state", "to_state", "actor", "at", "reason"
+            )
+        ),
+        "decision": job.decision.detail if job.decision else None,
+    }

@@ -1,0 +1,126 @@
+"""Addresses for people and their programs: submit, read, kill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import services
+from jobs.api.auth import IsPerson, TokenAuthentication
+from jobs.api.bodies import KillBody, SubmitBody
+from jobs.api.keys import HEADER, fingerprint, idempotency_key
+from jobs.api.listing import job_json, listed, parse_filter
+from jobs.api.resolve import specs
+from jobs.models import Job
+from jobs.submit import submit
+from pandasite.base.clock import database_now
+from pandasite.base.errors import DomainError, NotAllowed, NotThere, TooMuch, field_error
+from pandasite.base.views import JSONView
+
+SCRIPT_MAX = 65_536
+
+
+class PersonView(JSONView):
+    """Common to all: token of a person, strict JSON."""
+
+    authentication_classes = [TokenAuthentication]
+    permission_classes = [IsPerson]
+
+
+class JobsView(PersonView):
+    """Submission and list."""
+
+    max_body_bytes = 16 * 1024 * 1024
+
+    @extend_schema(
+        request=SubmitBody,
+        responses={201: OpenApiTypes.OBJECT},
+        parameters=[OpenApiParameter(HEADER, str, OpenApiParameter.HEADER)],
+    )
+    def post(self, request: Request) -> Response:
+        """Submit 1 to 1,000 jobs, all or none; 201, or 200 when the key was answered before."""
+        key = idempotency_key(request, required=False)
+        _refuse_long_scripts(request.data)
+        body = SubmitBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        submitted = submit(
+            owner=request.user,
+            specs=specs(body.validated_data["jobs"], user=request.user),
+            key=key,
+            body_sha256=fingerprint(body.validated_data),
+            now=database_now(),
+        )
+        states = dict(Job.objects.filter(pk__in=submitted.panda_ids).values_list("pk", "state"))
+        jobs = [{"panda_id": pk, "state": states.get(pk)} for pk in submitted.panda_ids]
+        answer = {"jobs": jobs, "replayed": submitted.replayed}
+        return Response(answer, status=200 if submitted.replayed else 201)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """Jobs, newest first: filters state, site, cloud, task, label, limit, before (PandaID)."""
+        return Response(listed(parse_filter(request.query_params)))
+
+
+class JobView(PersonView):
+    """One job with its files and history."""
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, panda_id: int) -> Response:
+        """The job; 404 when there is none."""
+        return Response(job_json(_job(panda_id)))
+
+
+class KillView(PersonView):
+    """Kill jobs, one's own or (with the right) any."""
+
+    @extend_schema(request=KillBody, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request) -> Response:
+        """Each job gets its own result, in the order of the request."""
+        body = KillBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        reason = body.validated_data["reason"]
+        ids = body.validated_data["panda_ids"]
+        return Response({"jobs": [_kill(request, pk, reason) for pk in ids]})
+
+
+def _job(panda_id: int) -> Job:
+    job = Job.objects.filter(pk=panda_id).first() if panda_id < 2**63 else None
+    if job is None:
+        raise NotThere(f"there is no job {panda_id}")
+    return job
+
+
+def _kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]:
+    try:
+        _may_kill(request, panda_id)
+        state = services.kill(
+            panda_id, actor=request.user.get_username(), reason=reason, now=database_now()
+        )
+    except DomainError as error:
+        return {"panda_id": panda_id, "error": error.code, "message": error.message}
+    return {"panda_id": panda_id, "state": state}
+
+
+def _may_kill(request: Request, panda_id: int) -> None:
+    """Strangers are told that there is no such job; members of the working group why not."""
+    job = _job(panda_id)
+    user = request.user
+    if job.owner_id == user.pk or user.has_perm("jobs.kill_any_job"):
+        return
+    if job.working_group and user.groups.filter(name=job.working_group).exists():
+        raise NotAllowed(f"job {panda_id} belongs to {job.prod_user_id}", code="not_owner")
+    raise NotThere(f"there is no job {panda_id}")
+
+
+def _refuse_long_scripts(data: Any) -> None:
+    jobs = data.get("jobs") if isinstance(data, dict) else None
+    for i, job in enumerate(jobs if isinstance(jobs, list) else []):
+        script = job.get("job_parameters") if isinstance(job, dict) else None
+        if isinstance(script, str) and len(script) > SCRIPT_MAX:
+            field = f"jobs[{i}].job_parameters"
+            message = f"{field} must have at most {SCRIPT_MAX} characters, not {len(script)}"
+            error = field_error(field, message, code="too_large", max=SCRIPT_MAX)
+            raise TooMuch(message, code="too_large", fields=[error])

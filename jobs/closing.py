@@ -1,0 +1,83 @@
+"""Closing datasets by what their jobs still owe them, and clearing what has served its time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
+from datasets import services as data
+from datasets.models import Dataset, DatasetFile, Subscription
+from datasets.states import DatasetState
+from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, SubmitKey
+from jobs.states import LIVE
+
+BATCH = 1000
+DECISION_DAYS = 3
+
+
+def close_datasets(now: dt.datetime) -> int:
+    """One round over sub and dispatch blocks.
+
+    1. a sub block that no live job will add to any more: tobeclosed; 2. after a pause: frozen, or
+    erased when nothing ever came; 3. a frozen block that is where it was wanted: completed.
+    Destination datasets stay open: they belong to the task.
+    """
+    return _to_be_closed(now) + _freeze(now) + _complete(now)
+
+
+def _to_be_closed(now: dt.datetime) -> int:
+    # Jobs of the same parent dataset that may still use this block.
+    owed = JobFile.objects.filter(
+        type=JobFile.Type.OUTPUT, dataset=OuterRef("parent"), job__state__in=LIVE
+    )
+    done = Dataset.objects.filter(type=Dataset.Type.SUB, state=DatasetState.OPEN)
+    return _set(done.filter(~Exists(owed)), DatasetState.TOBECLOSED, now)
+
+
+def _freeze(now: dt.datetime) -> int:
+    pause = dt.timedelta(minutes=settings.PANDASITE["CLOSE_MINUTES"])
+    rested = Dataset.objects.filter(
+        type=Dataset.Type.SUB,
+        state=DatasetState.TOBECLOSED,
+        state_changed_at__lte=now - pause,
+    )
+    members = DatasetFile.objects.filter(dataset=OuterRef("pk"))
+    return _set(rested.filter(Exists(members)), DatasetState.FROZEN, now) + _set(
+        rested.filter(~Exists(members)), DatasetState.ERASED, now
+    )
+
+
+def _complete(now: dt.datetime) -> int:
+    wanted = Subscription.objects.filter(dataset=OuterRef("pk"))
+    blocks = Dataset.objects.filter(
+        Exists(wanted),
+        ~Exists(wanted.filter(state=Subscription.State.OPEN)),
+        type__in=[Dataset.Type.SUB, Dataset.Type.DISPATCH],
+        state=DatasetState.FROZEN,
+    )
+    return _set(blocks, DatasetState.COMPLETED, now)
+
+
+def _set(datasets: object, to: DatasetState, now: dt.datetime) -> int:
+    chosen = list(datasets.order_by("pk")[:BATCH])  # type: ignore[attr-defined]
+    for dataset in chosen:
+        data.set_dataset_state(dataset, to, now=now)
+    return len(chosen)
+
+
+def housekeep(now: dt.datetime) -> int:
+    """Remove old idempotency keys and decisions that no job shows any more."""
+    keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
+    decisions_before = now - dt.timedelta(days=DECISION_DAYS)
+    shown = Job.objects.filter(decision=OuterRef("pk"))
+    unseen = BrokerageDecision.objects.filter(~Exists(shown), at__lt=decisions_before)
+    return sum(
+        rows.delete()[0]
+        for rows in (
+            ClaimKey.objects.filter(created_at__lt=keys_before),
+            SubmitKey.objects.filter(created_at__lt=keys_before),
+            unseen,
+        )
+    )

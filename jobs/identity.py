@@ -1,0 +1,42 @@
+"""Accounts and tokens: hashed and expiring (knox); a pilot's is bound to a site."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from knox.models import get_token_model
+
+from brokerage.models import Site
+from jobs.models import PilotAccount
+from pandasite.base.errors import BadInput
+
+PILOT_TOKEN_DAYS = 4  # as long as the pilot tokens of 2009
+USER_TOKEN_DAYS = 30
+
+
+def pilot_account(site: Site) -> PilotAccount:
+    """The account of a site's pilots, made when there is none: no password, no admin, one site."""
+    name = f"pilot@{site.name}"
+    with transaction.atomic():
+        user, made = get_user_model().objects.get_or_create(username=name)
+        if made:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        account, _made = PilotAccount.objects.get_or_create(user=user, defaults={"site": site})
+    return account
+
+
+def new_token(user: AbstractUser, *, days: float) -> str:
+    """A new token of a user, shown this once; only its hash is kept. 1 minute to 366 days."""
+    if not 1 / 1440 <= days <= 366:
+        raise BadInput(f"a token may live from 1 minute to 366 days, not {days} days")
+    _row, token = get_token_model().objects.create(user=user, expiry=dt.timedelta(days=days))
+    return str(token)
+
+
+def new_pilot_token(site: Site, *, days: float = PILOT_TOKEN_DAYS) -> str:
+    """A token with which pilots may claim and report at this site, and nothing else."""
+    return new_token(pilot_account(site).user, days=days)

@@ -1,0 +1,200 @@
+"""After the pilot's final word: outputs are registered once, then moved home.
+
+`run` takes each holding job on its own: a finished one gets its files into the catalogue, its
+datasets and the site's replica list, and goes on to transferring when they have to travel; a
+failed one keeps its log and ends. `complete` ends transferring jobs whose files have all arrived.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from brokerage.models import Site
+from datasets import services as data
+from datasets.models import Dataset, File, Replica, StorageElement, Transfer
+from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
+from jobs import errors, services
+from jobs.labels import is_analysis
+from jobs.models import Job, JobFile
+from jobs.states import JobState
+from pandasite.base.errors import Conflict
+from pandasite.base.nudge import nudge
+
+log = logging.getLogger(__name__)
+BATCH = 1000  # jobs per round
+
+
+def run(now: dt.datetime) -> int:
+    """Register every holding job; one bad job does not stop the others."""
+    holding = Job.objects.filter(state=JobState.HOLDING).exclude(verdict="")
+    panda_ids = list(holding.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    done = sum(register(panda_id, now=now) for panda_id in panda_ids)
+    if done:
+        nudge("jobs.wake")
+    return done
+
+
+def register(panda_id: int, *, now: dt.datetime) -> bool:
+    """Register one job; False when it is not holding any more or somebody else has it."""
+    with transaction.atomic():
+        job = (
+            Job.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(pk=panda_id, state=JobState.HOLDING)
+            .first()
+        )
+        if job is None:
+            return False
+        try:
+            with transaction.atomic():
+                _settle(job, now)
+        except Conflict as conflict:
+            # e.g. an output name that already belongs to other content
+            log.warning("not_registered", extra={"panda_id": job.pk, "error": conflict.message})
+            error = errors.OUTPUT_NOT_ADDED.said(conflict.message)
+            services.fail(Job.objects.filter(pk=job.pk), error, actor="register", now=now)
+    return True
+
+
+def _settle(job: Job, now: dt.datetime) -> None:
+    site = Site.objects.get(pk=job.computing_site_id)
+    here = StorageElement.objects.get(site_storages__site=site, site_storages__role="local")
+    _register_files(job, JobFile.Type.LOG, here, now)
+    if job.verdict == "failed":
+        job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)
+        services.fail_as_reported(job, actor="register", now=now)
+        return
+    outputs = _register_files(job, JobFile.Type.OUTPUT, here, now)
+    home = job.destination_se
+    if home is None or home == here or not outputs or is_analysis(job.prod_source_label):
+        services.must_move(job, JobState.FINISHED, actor="register", now=now)
+        return
+    _send_home(job, outputs, here, home, now)
+
+
+def _register_files(
+    job: Job, kind: JobFile.Type, here: StorageElement, now: dt.datetime
+) -> list[tuple[JobFile, File]]:
+    registered = []
+    for row in job.files.filter(type=kind, size__isnull=False).select_related("dataset"):
+        new = data.NewFile(
+            scope=row.scope,
+            lfn=row.lfn,
+            guid=row.guid,
+            size=row.size or 0,
+            adler32=row.adler32,
+            events=row.events,
+        )
+        file = data.register_file(new, storage=here, dataset=row.dataset, now=now)
+        JobFile.objects.filter(pk=row.pk).update(file=file, status=JobFile.Status.READY)
+        registered.append((row, file))
+    return registered
+
+
+def _send_home(
+    job: Job,
+    outputs: Sequence[tuple[JobFile, File]],
+    here: StorageElement,
+    home: StorageElement,
+    now: dt.datetime,
+) -> None:
+    """Subscribe the outputs' `_sub` blocks to the destination; the job is transferring."""
+    services.must_move(
+        job, JobState.TRANSFERRING, actor="register", now=now, reason={"to": home.name}
+    )
+    for row, file in outputs:
+        block = _sub_block(row, here, home, now)
+        data.add_files(block, [file])
+        JobFile.objects.filter(pk=row.pk).update(block=block, status=JobFile.Status.TRANSFERRING)
+        data.subscribe(block, home, activity="production", now=now)
+
+
+def _sub_block(
+    row: JobFile, here: StorageElement, home: StorageElement, now: dt.datetime
+) -> Dataset:
+    """The open `_sub` block of (dataset, source, destination), made when there is none.
+
+    The parent is locked meanwhile, so that two sweeps make one block, not two.
+    """
+    if row.dataset is None:
+        name = f"panda.output.{row.job_id}"
+        row.dataset = data.ensure_datasets([name], type=Dataset.Type.DESTINATION, now=now)[name]
+    parent = Dataset.objects.select_for_update().get(pk=row.dataset.pk)
+    block = parent.subs.filter(source=here, destination=home, state=DatasetState.OPEN).first()
+    if block is not None:
+        return block
+    serial = parent.subs.count() + 1
+    return data.new_dataset(
+        f"{parent.name}_sub0{serial}",
+        type=Dataset.Type.SUB,
+        now=now,
+        parent=parent,
+        source=here,
+        destination=home,
+    )
+
+
+_ARRIVED = Replica.objects.filter(
+    file=OuterRef("file"),
+    storage=OuterRef("block__destination"),
+    state=Replica.State.AVAILABLE,
+)
+_UNDERWAY = JobFile.objects.filter(
+    type=JobFile.Type.OUTPUT, status=JobFile.Status.TRANSFERRING
+).filter(~Exists(_ARRIVED))
+
+
+def complete(now: dt.datetime) -> int:
+    """Finish transferring jobs whose outputs have all arrived; fail those whose cannot."""
+    transferring = Job.objects.filter(state=JobState.TRANSFERRING)
+    arrived = transferring.filter(~Exists(_UNDERWAY.filter(job=OuterRef("pk"))))
+    panda_ids = list(arrived.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    moved: list[int] = []
+    if panda_ids:
+        with transaction.atomic():
+            moved = services.move(
+                Job.objects.filter(pk__in=panda_ids), JobState.FINISHED, actor="ddm", now=now
+            )
+            JobFile.objects.filter(job__in=moved, status=JobFile.Status.TRANSFERRING).update(
+                status=JobFile.Status.READY
+            )
+    return len(moved) + _settle_stuck(now)
+
+
+def _settle_stuck(now: dt.datetime) -> int:
+    """Outputs that nobody is moving: given up -> the job fails; forgotten -> asked for again."""
+    moving = Transfer.objects.filter(
+        file=OuterRef("file"),
+        destination=OuterRef("block__destination"),
+        state__in=ACTIVE_TRANSFERS,
+    )
+    stuck = (
+        _UNDERWAY.filter(job__state=JobState.TRANSFERRING)
+        .filter(~Exists(moving))
+        .select_related("job", "file", "block__destination")[:BATCH]
+    )
+    return sum(_fail_or_ask_again(row, now) for row in stuck)
+
+
+def _fail_or_ask_again(row: JobFile, now: dt.datetime) -> int:
+    if row.block is None or row.block.destination is None or row.file is None:
+        return 0
+    given_up = (
+        Transfer.objects.filter(
+            file=row.file,
+            destination=row.block.destination,
+            state=TransferState.FAILED,
+            ended_at__gte=row.job.state_change_time,
+        )
+        .order_by("-ended_at")
+        .first()
+    )
+    if given_up is None:
+        data.request_transfers([row.file], row.block.destination, now=now)
+        return 0
+    error = errors.OUTPUT_NOT_ADDED.said(f"{row.scope}:{row.lfn}: {given_up.error}")
+    return len(services.fail(Job.objects.filter(pk=row.job_id), error, actor="ddm", now=now))

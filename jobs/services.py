@@ -1,0 +1,387 @@
+"""The verbs of jobs: the only code that writes a job's state.
+
+Each move is one conditional update and one event row in one transaction. A caller that lost a
+race gets fewer PandaIDs back than it asked for, or IllegalMove where exactly one was meant.
+Rows are locked in the order job, files, dataset, PandaIDs ascending.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from brokerage.models import Cloud, Site
+from jobs import errors
+from jobs.errors import Error
+from jobs.models import (
+    ERROR_COMPONENTS,
+    BrokerageDecision,
+    ErrorCode,
+    Job,
+    JobEvent,
+    JobFile,
+)
+from jobs.models.job import JobQuerySet
+from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
+from pandasite.base.errors import IllegalMove, NotThere
+from pandasite.base.nudge import nudge
+
+# Columns of a lease that has ended. Its hash stays, so that a repeated last word is recognised.
+UNLEASED: dict[str, Any] = {"lease_until": None}
+# Columns of a lease that is taken away: nothing its pilot says counts any more.
+REVOKED: dict[str, Any] = {"lease_until": None, "lease_sha256": "", "pilot": None, "report_seq": 0}
+UNCOMMANDED: dict[str, Any] = {"command": "", "command_attempt": 0}
+
+
+def move(
+    jobs: JobQuerySet,
+    to: JobState,
+    *,
+    actor: str,
+    now: dt.datetime,
+    reason: dict[str, Any] | None = None,
+    only_from: Collection[JobState] | None = None,
+    **changes: Any,
+) -> list[int]:
+    """Move those of `jobs` that may go to `to`; returns their PandaIDs, ascending.
+
+    Rows that another transaction holds are left to it: every caller is a sweep that comes
+    again, or checks that its one job is in the answer.
+    """
+    allowed = [state for state in since(to) if only_from is None or state in only_from]
+    with transaction.atomic():
+        rows = list(
+            jobs.filter(state__in=allowed)
+            .order_by("panda_id")
+            .select_for_update(skip_locked=True, of=("self",))
+            .values_list("panda_id", "state", "attempt_nr", "event_seq")
+        )
+        moved = [row[0] for row in rows]
+        if moved:
+            _write(moved, to, now=now, changes=changes)
+            _record(rows, to, actor=actor, now=now, reason=reason or {})
+    return moved
+
+
+def _write(
+    panda_ids: Sequence[int], to: JobState, *, now: dt.datetime, changes: dict[str, Any]
+) -> None:
+    columns: dict[str, Any] = {} if to in LEASED else dict(UNLEASED)
+    if to in FINAL:
+        columns |= {"end_time": now} | UNCOMMANDED
+    Job.objects.filter(panda_id__in=panda_ids).update(
+        **(columns | changes),
+        state=to,
+        event_seq=F("event_seq") + 1,
+        state_change_time=now,
+        modification_time=now,
+    )
+
+
+def _record(
+    rows: Sequence[tuple[int, str, int, int]],
+    to: JobState,
+    *,
+    actor: str,
+    now: dt.datetime,
+    reason: dict[str, Any],
+) -> None:
+    JobEvent.objects.bulk_create(
+        JobEvent(
+            job_id=panda_id,
+            seq=seq + 1,
+            attempt_nr=attempt,
+            from_state=state,
+            to_state=to,
+            actor=actor,
+            at=now,
+            reason=reason,
+        )
+        for panda_id, state, attempt, seq in rows
+    )
+
+
+def record_birth(jobs: Sequence[Job], *, actor: str, reason: dict[str, Any]) -> None:
+    """The first event of new jobs: from nothing into the state they were created in."""
+    JobEvent.objects.bulk_create(
+        JobEvent(
+            job=job,
+            seq=job.event_seq,
+            attempt_nr=job.attempt_nr,
+            to_state=job.state,
+            actor=actor,
+            at=job.creation_time,
+            reason=reason,
+        )
+        for job in jobs
+    )
+
+
+def _some(panda_ids: Collection[int]) -> JobQuerySet:
+    return Job.objects.filter(panda_id__in=panda_ids)
+
+
+def must_move(job: Job, to: JobState, *, actor: str, now: dt.datetime, **changes: Any) -> None:
+    """Move exactly this job, which the caller has locked; IllegalMove when it may not."""
+    if not move(Job.objects.filter(pk=job.pk), to, actor=actor, now=now, **changes):
+        raise illegal(job, to)
+
+
+def illegal(job: Job, to: str) -> IllegalMove:
+    """The refusal of a move, with the moves that there are."""
+    legal_list = legal(JobState(job.state))
+    return IllegalMove(
+        f"job {job.pk} is {job.state}, it may not become {to}"
+        f" (legal: {', '.join(legal_list) or 'none, the state is final'})",
+        **{"from": str(job.state), "to": to, "legal": legal_list},
+    )
+
+
+# -- brokerage and input ---------------------------------------------------------------------
+
+
+def wake(panda_ids: Collection[int], *, now: dt.datetime) -> list[int]:
+    """waiting -> defined: all input is known now."""
+    moved = move(
+        _some(panda_ids),
+        JobState.DEFINED,
+        actor="brokerage",
+        now=now,
+        only_from=[JobState.WAITING],
+        reason={"input": "known"},
+    )
+    if moved:
+        nudge("jobs.assign")
+    return moved
+
+
+def assign(
+    panda_ids: Collection[int],
+    to: JobState,
+    *,
+    site: Site,
+    cloud: Cloud,
+    decision: BrokerageDecision,
+    now: dt.datetime,
+    dispatch_block: str = "",
+) -> list[int]:
+    """defined -> assigned (input has to move), or -> activated (nothing is missing)."""
+    return move(
+        _some(panda_ids),
+        to,
+        actor="brokerage",
+        now=now,
+        only_from=[JobState.DEFINED],
+        reason={"site": site.name, "decision": decision.pk, "dispatchDBlock": dispatch_block},
+        computing_site=site,
+        cloud=cloud,
+        decision=decision,
+        dispatch_d_block=dispatch_block,
+    )
+
+
+def activate(panda_ids: Collection[int], *, now: dt.datetime) -> list[int]:
+    """assigned -> activated: all input is at the site."""
+    with transaction.atomic():
+        moved = move(
+            _some(panda_ids),
+            JobState.ACTIVATED,
+            actor="ddm",
+            now=now,
+            only_from=[JobState.ASSIGNED],
+            reason={"input": "at the site"},
+        )
+        JobFile.objects.filter(job__in=moved, type=JobFile.Type.INPUT).update(
+            status=JobFile.Status.READY
+        )
+    return moved
+
+
+def rebroker(
+    jobs: JobQuerySet, *, actor: str, now: dt.datetime, reason: dict[str, Any], **changes: Any
+) -> list[int]:
+    """assigned/activated -> defined: forget the site, unless the submitter named it."""
+    with transaction.atomic():
+        moved = move(
+            jobs,
+            JobState.DEFINED,
+            actor=actor,
+            now=now,
+            only_from=[JobState.ASSIGNED, JobState.ACTIVATED],
+            reason=reason,
+            rebroker_count=F("rebroker_count") + 1,
+            dispatch_d_block="",
+            **changes,
+        )
+        _some(moved).filter(site_fixed=False).update(computing_site=None)
+        _some(moved).filter(site_fixed=False, cloud_fixed=False).update(cloud=None)
+        JobFile.objects.filter(job__in=moved, type=JobFile.Type.INPUT).update(
+            status=JobFile.Status.PENDING, block=None
+        )
+    if moved:
+        nudge("jobs.assign")
+    return moved
+
+
+# -- the end ---------------------------------------------------------------------------------
+
+
+def requeue(
+    jobs: JobQuerySet, *, error: Error, actor: str, now: dt.datetime
+) -> tuple[list[int], list[int]]:
+    """A lost pilot: back to activated while attempts are left, else failed with `error`.
+
+    Returns (re-queued, failed). The lease is revoked in the same update.
+    """
+    again = jobs.filter(attempt_nr__lt=F("max_attempt"), command="")
+    requeued = move(
+        again,
+        JobState.ACTIVATED,
+        actor=actor,
+        now=now,
+        only_from=LEASED,
+        reason=_error_reason(error),
+        node="",
+        start_time=None,
+        **REVOKED,
+    )
+    worn_out = jobs.filter(attempt_nr__gte=F("max_attempt"), command="")
+    return requeued, fail(worn_out, error, actor=actor, now=now, only_from=LEASED)
+
+
+def fail(
+    jobs: JobQuerySet,
+    error: Error,
+    *,
+    actor: str,
+    now: dt.datetime,
+    only_from: Collection[JobState] | None = None,
+) -> list[int]:
+    """Fail jobs with one more error on them; successors are made where a retry makes sense."""
+    with transaction.atomic():
+        moved = move(
+            jobs,
+            JobState.FAILED,
+            actor=actor,
+            now=now,
+            only_from=only_from,
+            reason=_error_reason(error),
+            **error.columns(),
+        )
+        make_successors(moved, now=now)
+    return moved
+
+
+def fail_as_reported(job: Job, *, actor: str, now: dt.datetime) -> None:
+    """holding -> failed: the pilot said so, and its errors are on the job already."""
+    reason = {"errors": [list(error) for error in job.errors()]}
+    must_move(job, JobState.FAILED, actor=actor, now=now, reason=reason)
+    make_successors([job.pk], now=now)
+
+
+def _error_reason(error: Error) -> dict[str, Any]:
+    said = error.diag or errors.meaning(error.component, error.code)
+    return {"component": error.component, "code": error.code, "diag": said}
+
+
+def cancel_killed(jobs: JobQuerySet, *, actor: str, now: dt.datetime, why: str) -> list[int]:
+    """-> cancelled, with taskBuffer 100 and the reason that was given."""
+    return move(
+        jobs,
+        JobState.CANCELLED,
+        actor=actor,
+        now=now,
+        reason={"reason": why},
+        **errors.KILLED.said(why).columns(),
+    )
+
+
+def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
+    """Kill a job; returns its state afterwards.
+
+    Before it runs it is cancelled at once. With a pilot it gets the command `tobekilled` for
+    this attempt, which rides on the pilot's next answer. IllegalMove when it is past that.
+    """
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(pk=job_id).first()
+        if job is None:
+            raise NotThere(f"there is no job {job_id}")
+        if job.state in QUEUED:
+            cancel_killed(Job.objects.filter(pk=job_id), actor=actor, now=now, why=reason)
+            return JobState.CANCELLED
+        if job.state not in LEASED:
+            raise illegal(job, JobState.CANCELLED)
+        diag = errors.KILLED.said(f"{actor}: {reason}").columns()["task_buffer_error_diag"]
+        Job.objects.filter(pk=job_id).update(
+            command="tobekilled",
+            command_attempt=job.attempt_nr,
+            task_buffer_error_diag=diag,
+            modification_time=now,
+        )
+        return job.state
+
+
+# -- successors ------------------------------------------------------------------------------
+
+# What a successor takes over; the rest of it starts empty.
+INHERITED = (
+    "job_definition_id", "task_id", "job_name", "prod_source_label", "processing_type",
+    "transformation", "job_parameters", "atlas_release", "homepackage", "cmt_config", "vo_id",
+    "working_group", "owner_id", "prod_user_id", "site_fixed", "cloud_fixed",
+    "destination_se_id", "prod_d_block", "destination_d_block", "assigned_priority",
+    "current_priority", "attempt_nr", "max_attempt", "min_ram_count", "max_disk_count",
+    "max_cpu_count", "min_cpu_speed", "core_count",
+)  # fmt: skip
+
+
+def make_successors(panda_ids: Collection[int], *, now: dt.datetime) -> list[Job]:
+    """New jobs for failed ones that have attempts left and no error that forbids a retry."""
+    failed = Job.objects.filter(
+        panda_id__in=panda_ids, state=JobState.FAILED, attempt_nr__lt=F("max_attempt")
+    )
+    hopeless = _do_not_retry()
+    worth_it = [
+        job for job in failed if not any((c, code) in hopeless for c, code, _ in job.errors())
+    ]
+    successors = [_successor(job, now=now) for job in worth_it]
+    for successor in successors:
+        record_birth([successor], actor="retry", reason={"retry_of": successor.retry_of})
+    return successors
+
+
+def _do_not_retry() -> set[tuple[str, int]]:
+    marked = ErrorCode.objects.filter(do_not_retry=True, component__in=ERROR_COMPONENTS)
+    return set(marked.values_list("component", "code"))
+
+
+def _successor(job: Job, *, now: dt.datetime) -> Job:
+    successor = Job(
+        **{name: getattr(job, name) for name in INHERITED},
+        computing_site=job.computing_site if job.site_fixed else None,
+        cloud=job.cloud if job.site_fixed or job.cloud_fixed else None,
+        retry_of=job.pk,
+        state=JobState.WAITING,  # the wake sweep knows best whether its input is there
+        event_seq=1,
+        creation_time=now,
+        state_change_time=now,
+        modification_time=now,
+    )
+    successor.save(force_insert=True)
+    kept = job.files.exclude(type=JobFile.Type.LOG)
+    JobFile.objects.bulk_create(
+        JobFile(
+            job=successor,
+            type=old.type,
+            scope=old.scope,
+            lfn=old.lfn,
+            dataset_id=old.dataset_id,
+            file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
+        )
+        for old in kept
+    )
+    nudge("jobs.wake")
+    return successor

@@ -1,0 +1,58 @@
+"""Celery handles of the sweeps: the work is in the modules and runs without Celery."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from jobs import activate as activation
+from jobs import assign as assignment
+from jobs import closing, counts
+from jobs import register as registration
+from jobs import wake as waking
+from jobs import watch as watchdog
+from pandasite.base.sweeps import run_sweep
+
+
+@shared_task(name="jobs.wake")
+def wake() -> int:
+    return run_sweep("jobs.wake", waking.run)
+
+
+@shared_task(name="jobs.assign")
+def assign() -> int:
+    return run_sweep("jobs.assign", assignment.run)
+
+
+@shared_task(name="jobs.activate")
+def activate() -> int:
+    return run_sweep("jobs.activate", activation.run)
+
+
+@shared_task(name="jobs.register")
+def register() -> int:
+    return run_sweep("jobs.register", registration.run)
+
+
+@shared_task(name="jobs.complete_transfers")
+def complete_transfers() -> int:
+    return run_sweep("jobs.complete_transfers", registration.complete)
+
+
+@shared_task(name="jobs.watch")
+def watch() -> int:
+    return run_sweep("jobs.watch", watchdog.run)
+
+
+@shared_task(name="jobs.fold_counts")
+def fold_counts() -> int:
+    return run_sweep("jobs.fold_counts", lambda _now: counts.fold())
+
+
+@shared_task(name="jobs.close_datasets")
+def close_datasets() -> int:
+    return run_sweep("jobs.close_datasets", closing.close_datasets)
+
+
+@shared_task(name="jobs.housekeep")
+def housekeep() -> int:
+    return run_sweep("jobs.housekeep", closing.housekeep)

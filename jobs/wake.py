@@ -1,0 +1,51 @@
+"""Waiting jobs: each waits for input files that nobody has made yet."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db.models import Exists, OuterRef, Q, Subquery
+
+from datasets.models import File, Replica
+from jobs import services
+from jobs.models import Job, JobFile
+from jobs.states import JobState
+
+BATCH = 2000  # jobs per round
+
+
+def known_files(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], File]:
+    """Files of the catalogue that have a good replica somewhere, by (scope, LFN)."""
+    by_scope: dict[str, set[str]] = {}
+    for scope, lfn in names:
+        by_scope.setdefault(scope, set()).add(lfn)
+    wanted = Q(pk__in=[])
+    for scope, lfns in by_scope.items():
+        wanted |= Q(scope=scope, lfn__in=lfns)
+    found = File.objects.filter(wanted).filter(Exists(good_replica("pk")))
+    return {(file.scope, file.lfn): file for file in found}
+
+
+def good_replica(file: str) -> object:
+    """Subquery: a replica of the outer row's file (its column `file`) that can be read."""
+    return Replica.objects.filter(file=OuterRef(file), state=Replica.State.AVAILABLE)
+
+
+def run(now: dt.datetime) -> int:
+    """Link waiting jobs to files that have appeared, and define those that have them all."""
+    _link()
+    unknown = JobFile.objects.filter(job=OuterRef("pk"), type=JobFile.Type.INPUT).filter(
+        Q(file=None) | ~Exists(good_replica("file"))
+    )
+    ready = Job.objects.filter(state=JobState.WAITING).filter(~Exists(unknown))
+    panda_ids = list(ready.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    return len(services.wake(panda_ids, now=now)) if panda_ids else 0
+
+
+def _link() -> None:
+    same_name = File.objects.filter(scope=OuterRef("scope"), lfn=OuterRef("lfn"))
+    orphans = JobFile.objects.filter(
+        file=None, type=JobFile.Type.INPUT, job__state=JobState.WAITING
+    ).filter(Exists(same_name))
+    orphans.update(file=Subquery(same_name.values("pk")[:1]))

@@ -1,0 +1,149 @@
+"""The watchdog: every job that has been too long somewhere is moved on, with the reason.
+
+The limits are settings (`PANDASITE_*`), the moves those of jobs/states.py. Each rule is one
+function in RULES; it gets `now` and returns how many jobs it moved.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from django.conf import settings
+from django.db.models import Q
+
+from jobs import errors, services
+from jobs.errors import Error
+from jobs.labels import ANALYSIS
+from jobs.models import Job
+from jobs.models.job import JobQuerySet
+from jobs.states import JobState
+
+ACTOR = "watchdog"
+HIGH_PRIORITY = 900  # outputs of such jobs are expected home sooner
+LIFTED_PRIORITY = 100  # a production job that waited too long for a pilot is brokered with this
+BATCH = 1000
+
+
+def run(now: dt.datetime) -> int:
+    """Apply every rule once; returns the number of jobs moved."""
+    return sum(rule(now) for rule in RULES)
+
+
+def _limit(name: str) -> int:
+    return int(settings.PANDASITE[name])
+
+
+def _ago(now: dt.datetime, **span: float) -> dt.datetime:
+    return now - dt.timedelta(**span)
+
+
+def _some(jobs: JobQuerySet) -> JobQuerySet:
+    """A bounded bunch of the rows, by key: an UPDATE cannot be limited, a list of keys can."""
+    return Job.objects.filter(pk__in=list(jobs.order_by("pk").values_list("pk", flat=True)[:BATCH]))
+
+
+def cancel_silent_killed(now: dt.datetime) -> int:
+    """A killed job whose pilot never came back to hear of it."""
+    silent = Job.objects.silent_since(now).exclude(command="")
+    killed = services.cancel_killed(
+        _some(silent), actor=ACTOR, now=now, why="killed; its pilot fell silent"
+    )
+    return len(killed)
+
+
+def unanswered(now: dt.datetime) -> int:
+    """`sent`, and no word from the pilot."""
+    error = errors.NO_REPLY.said(
+        f"no word within {_limit('SENT_SECONDS')} s after the job was sent"
+    )
+    return _requeue(Job.objects.silent_since(now).filter(state=JobState.SENT), error, now)
+
+
+def silent(now: dt.datetime) -> int:
+    """`starting` or `running`, and no heartbeat within the lease and its grace."""
+    cutoff = _ago(now, seconds=_limit("LEASE_GRACE_SECONDS"))
+    error = errors.LOST_HEARTBEAT.said(f"no heartbeat within {_limit('LEASE_SECONDS')} s")
+    lost = Job.objects.silent_since(cutoff).exclude(state=JobState.SENT)
+    return _requeue(lost, error, now)
+
+
+def _requeue(jobs: JobQuerySet, error: Error, now: dt.datetime) -> int:
+    requeued, failed = services.requeue(_some(jobs), error=error, actor=ACTOR, now=now)
+    return len(requeued) + len(failed)
+
+
+def unregistered(now: dt.datetime) -> int:
+    """`holding` too long: the outputs could not be registered."""
+    analysis = Q(
+        prod_source_label__in=ANALYSIS,
+        state_change_time__lt=_ago(now, hours=_limit("HOLDING_HOURS_ANALYSIS")),
+    )
+    production = ~Q(prod_source_label__in=ANALYSIS) & Q(
+        state_change_time__lt=_ago(now, hours=_limit("HOLDING_HOURS_PRODUCTION"))
+    )
+    held = Job.objects.filter(analysis | production, state=JobState.HOLDING)
+    return _fail(held, errors.RECOVERY_FAILED, "outputs were not registered in time", now)
+
+
+def undelivered(now: dt.datetime) -> int:
+    """`transferring` too long: the limit is shorter for high priorities."""
+    high = Q(
+        current_priority__gte=HIGH_PRIORITY,
+        state_change_time__lt=_ago(now, hours=_limit("TRANSFERRING_HOURS_HIGH")),
+    )
+    low = Q(state_change_time__lt=_ago(now, hours=_limit("TRANSFERRING_HOURS_LOW")))
+    late = Job.objects.filter(high | low, state=JobState.TRANSFERRING)
+    return _fail(late, errors.TRANSFER_TIMEOUT, "outputs did not reach their destination", now)
+
+
+def expired(now: dt.datetime) -> int:
+    """Too old in a queue; `waiting` for input is given a limit of its own."""
+    days = _limit("QUEUE_DAYS")
+    old = Job.objects.filter(
+        state__in=[JobState.DEFINED, JobState.ASSIGNED, JobState.ACTIVATED],
+        creation_time__lt=_ago(now, days=days),
+    )
+    hungry = Job.objects.in_state_since(_ago(now, days=_limit("WAITING_DAYS")), JobState.WAITING)
+    return _fail(old, errors.EXPIRED, f"more than {days} days in a queue", now) + _fail(
+        hungry, errors.WAIT_TIMEOUT, "its input did not appear in time", now
+    )
+
+
+def _fail(jobs: JobQuerySet, error: Error, diag: str, now: dt.datetime) -> int:
+    return len(services.fail(_some(jobs), error.said(diag), actor=ACTOR, now=now))
+
+
+def stuck_input(now: dt.datetime) -> int:
+    """`assigned` too long: brokered again, at most REBROKER_MAX times."""
+    cutoff = _ago(now, hours=_limit("ASSIGNED_HOURS"))
+    late = Job.objects.in_state_since(cutoff, JobState.ASSIGNED)
+    return _rebroker(late, "its input did not arrive in time", now)
+
+
+def unwanted(now: dt.datetime) -> int:
+    """`activated` too long: no pilot of the site took it; brokered again with more priority."""
+    cutoff = _ago(now, days=_limit("ACTIVATED_DAYS"))
+    late = Job.objects.in_state_since(cutoff, JobState.ACTIVATED).filter(site_fixed=False)
+    urgent = late.filter(current_priority__gte=LIFTED_PRIORITY)
+    low = late.filter(current_priority__lt=LIFTED_PRIORITY)
+    why = "no pilot of the site took it in time"
+    return _rebroker(urgent, why, now) + _rebroker(low, why, now, current_priority=LIFTED_PRIORITY)
+
+
+def _rebroker(jobs: JobQuerySet, why: str, now: dt.datetime, **changes: int) -> int:
+    again = jobs.filter(rebroker_count__lt=_limit("REBROKER_MAX"))
+    moved = services.rebroker(_some(again), actor=ACTOR, now=now, reason={"reason": why}, **changes)
+    return len(moved)
+
+
+RULES: Iterable[Callable[[dt.datetime], int]] = (
+    cancel_silent_killed,
+    unanswered,
+    silent,
+    unregistered,
+    undelivered,
+    expired,
+    stuck_input,
+    unwanted,
+)
