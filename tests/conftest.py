@@ -1,0 +1,105 @@
+"""The test session's own PostgreSQL and Valkey, started by the same code as the product's.
+
+One pair of servers per session, also under xdist: the controller starts them before its workers,
+which find them through the environment. Each worker has a database and a broker number of its own.
+The servers die with the session, and their folder below the temporary one is removed.
+
+This file is read before the settings are, because pytest-django is told of them here only.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+from pandasite.embedded.home import Home, temporary_home
+from pandasite.embedded.keys import Keys
+from pandasite.embedded.servers import Servers
+from pandasite.embedded.valkey import socket_path
+from pandasite.launcher.supervisor import Layer, Supervisor
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 ... ; empty in the controller
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OURS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL")
+
+if settings.configured:
+    pytest.exit("Unset DJANGO_SETTINGS_MODULE: the tests start servers of their own.", 4)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the settings; pytest-django comes after us and sets Django up."""
+    if not WORKER:
+        _forget_the_environment()
+        os.environ["PANDASITE_DATA"] = str(temporary_home().path)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "pandasite.settings"
+    settings.STORAGES["staticfiles"] = {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"  # needs no collectstatic
+    }
+    settings.CELERY_BROKER_URL += f"?virtual_host={_broker_number()}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before xdist starts its workers."""
+    if WORKER or session.config.option.collectonly:
+        return
+    home: Home = settings.PANDASITE_HOME
+    servers = Servers.of(home, durable=False)
+    supervisor = Supervisor(logs=home.logs)
+    session.config.stash[SUPERVISOR] = supervisor
+    for command in servers.commands():
+        supervisor.add_command(command, layer=Layer.SERVER)
+    supervisor.wait_for(["postgres", "valkey"], servers.ready, seconds=60)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if WORKER or not settings.configured:
+        return
+    if supervisor := config.stash.get(SUPERVISOR, None):
+        supervisor.stop()
+    shutil.rmtree(settings.PANDASITE_HOME.path, ignore_errors=True)
+
+
+SUPERVISOR = pytest.StashKey[Supervisor]()
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """A client of this worker's own broker number, emptied before and after."""
+    home: Home = settings.PANDASITE_HOME
+    with redis.Redis(
+        unix_socket_path=str(socket_path(home)),
+        password=Keys.of(home.secrets).broker_password,
+        db=_broker_number(),
+    ) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser for page tests. Without one they are skipped, which CI refuses."""
+    named = os.environ.get("CHROMIUM_PATH", "")
+    found = named or next((path for name in BROWSERS if (path := shutil.which(name))), "")
+    if found:
+        return found
+    sentence = "No Chromium was found: install it (Debian: apt install chromium)."
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def _forget_the_environment() -> None:
+    """What a developer has set for the product must not reach the tests."""
+    for name in [*os.environ]:
+        if name in OURS or name.startswith("PANDASITE_"):
+            del os.environ[name]
+
+
+def _broker_number() -> int:
+    return int(WORKER.removeprefix("gw") or 0)
