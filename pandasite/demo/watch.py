@@ -12,7 +12,7 @@ from datasets.storage import path_of
 from jobs.models import Job, JobEvent, JobFile
 from jobs.states import JobState
 from pandasite.demo.productions import SCOPE
-from pandasite.demo.verdict import Expectation, JobFacts, deviations, lost, per_state
+from pandasite.demo.verdict import Expectation, JobFacts, deviations, interrupted, lost, per_state
 from pandasite.demo.wave import Wave, plot_file
 
 
@@ -102,10 +102,12 @@ def summary(found: Found, expected: Sequence[Expectation], *, seconds: float) ->
     wrong = deviations(expected, found.jobs)
     meant = sum(1 for one in expected if one.plan.end.state == "failed")
     successors = sum(1 for job in found.jobs if job.retry_of)
+    cut = sum(1 for job in found.jobs if interrupted(job))
     return [
         f"jobs        {len(found.jobs)}: {states}",
         f"            {len(expected)} submitted, {meant} of them meant to fail; "
-        f"{successors} successors of failed ones",
+        f"{successors} successors of failed ones"
+        + (f"; {cut} cut short from outside" if cut else ""),
         f"attempts    {found.attempts} handed to pilots",
         f"files       {found.files} made and registered",
         f"moved       {megabytes(found.bytes_moved)} in {found.transfers} transfers",

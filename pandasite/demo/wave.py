@@ -45,7 +45,7 @@ class Wave:
     @property
     def steps(self) -> int:
         """Steps of molecular dynamics per job, 2 fs each."""
-        return 2000 if self.small else 6000
+        return 2000 if self.small else 4000
 
 
 def job_name(wave: Wave, what: str, nr: int) -> str:

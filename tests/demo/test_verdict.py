@@ -97,6 +97,13 @@ def test_an_unwanted_successor_is_a_deviation() -> None:
     assert "a successor that it should not have" in deviations([expected()], found)[0]
 
 
+def test_a_job_whose_pilot_was_ended_is_judged_by_its_successor() -> None:
+    ended = job(1, "failed", errors={"pilot": 1201}, attempts=1)
+
+    assert deviations([expected()], [ended, job(2, "finished", retry_of=1, attempts=2)]) == []
+    assert deviations([expected()], [ended])
+
+
 def test_chains_follow_successors_of_successors() -> None:
     found = chains([job(9, retry_of=4), job(1), job(4, retry_of=1), job(2)])
 
