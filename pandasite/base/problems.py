@@ -101,7 +101,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         log.error("unhandled_error", exc_info=error)
     elif problem.status == 503:
         log.warning("unavailable", extra={"problem": problem.code, "error": str(error)})
-    structlog.contextvars.bind_contextvars(problem=problem.code)
+    if current_request_id():  # then django-structlog clears it behind the request
+        structlog.contextvars.bind_contextvars(problem=problem.code)
     set_rollback()
     request = context.get("request")
     return ProblemResponse(problem, request_id=getattr(request, "request_id", None))

@@ -6,13 +6,17 @@ DRF drops a key that it has no field for, so a misspelt name would pass for an a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.serializers import LIST_SERIALIZER_KWARGS, LIST_SERIALIZER_KWARGS_REMOVE
-from rest_framework.settings import api_settings
+from rest_framework.serializers import (
+    LIST_SERIALIZER_KWARGS,
+    LIST_SERIALIZER_KWARGS_REMOVE,
+    as_serializer_error,
+)
 
 from pandasite.base.fields import (
     PREDICATES,
@@ -70,7 +74,8 @@ class StrictListSerializer(serializers.ListSerializer[Any]):
     def to_internal_value(self, data: Any) -> list[Any]:
         """Check kind and length first, then every item."""
         low = self.min_length or (0 if self.allow_empty else 1)
-        check_list(data, low=low, high=self.max_length)
+        with _of_no_field():
+            check_list(data, low=low, high=self.max_length)
         return list(super().to_internal_value(data))
 
 
@@ -89,12 +94,13 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """All errors at once: those of the fields and those of unknown keys."""
         if not isinstance(data, Mapping):
-            refuse("not_an_object", "must be an object")
+            with _of_no_field():
+                refuse("not_an_object", "must be an object")
         unknown = self._unknown_keys(data)
         try:
             value: dict[str, Any] = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**unknown, **_by_field(error)}) from error
+            raise serializers.ValidationError({**unknown, **as_serializer_error(error)}) from error
         if unknown:
             raise serializers.ValidationError(unknown)
         return value
@@ -105,10 +111,13 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {key: [_unknown_field(key, known)] for key in unknown[:UNKNOWN_NAMED]}
 
 
-def _by_field(error: serializers.ValidationError) -> dict[str, Any]:
-    if isinstance(error.detail, dict):
-        return error.detail
-    return {api_settings.NON_FIELD_ERRORS_KEY: error.detail}
+@contextmanager
+def _of_no_field() -> Iterator[None]:
+    """Serializers keep their errors by field, also the error that there are no fields."""
+    try:
+        yield
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError(as_serializer_error(error)) from error
 
 
 def _unknown_field(key: str, known: Iterable[str]) -> ErrorDetail:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
 from rest_framework import serializers
@@ -54,8 +54,8 @@ class ProbeSerializer(StrictSerializer):
 class ProbeView(JSONView):
     """Answers with what it understood."""
 
-    authentication_classes: list[type[BaseAuthentication]] = []
-    permission_classes: list[Any] = []
+    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []
+    permission_classes: ClassVar[list[Any]] = []
     max_body_bytes = 4096
 
     def post(self, request: Request) -> Response:
