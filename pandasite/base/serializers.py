@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -83,6 +83,10 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Refuses keys that it has no writable field for, and proposes the names that are close."""
 
     default_error_messages = PREDICATES
+
+    if TYPE_CHECKING:  # the stubs do not know the bounds that `many=True` takes
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> StrictListSerializer:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
-from django.http import HttpResponseBase
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
@@ -54,8 +52,8 @@ class ProbeSerializer(StrictSerializer):
 class ProbeView(JSONView):
     """Answers with what it understood."""
 
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []
-    permission_classes: ClassVar[list[Any]] = []
+    authentication_classes = ()
+    permission_classes = ()
     max_body_bytes = 4096
 
     def post(self, request: Request) -> Response:
@@ -64,11 +62,16 @@ class ProbeView(JSONView):
         return Response(serializer.validated_data)
 
 
-def post(body: bytes | str | dict[str, Any], **extra: Any) -> HttpResponseBase:
-    """The probe's answer to `body`, sent as it is (a dict as its JSON)."""
-    raw = json.dumps(body) if isinstance(body, dict) else body
+def request(body: bytes, **extra: Any) -> Any:
+    """A POST of exactly these bytes; `extra` are headers as in the WSGI environment."""
     extra = {"content_type": "application/json", **extra}
-    return ProbeView.as_view()(APIRequestFactory().generic("POST", "/rest/probe", raw, **extra))
+    return APIRequestFactory().generic("POST", "/rest/probe", body, **extra)  # type: ignore[arg-type]
+
+
+def post(body: bytes | dict[str, Any], **extra: Any) -> Any:
+    """The probe's answer to `body`, sent as it is (a dict as its JSON)."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return ProbeView.as_view()(request(raw, **extra))
 
 
 def refused(response: Any, *, status: int, code: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from django.http import UnreadablePostError
 from rest_framework.test import APIRequestFactory
 
-from tests.base.probe import INT31, ProbeView, post, refused
+from tests.base.probe import INT31, ProbeView, post, refused, request
 
 INT64 = {"min": -(2**63), "max": 2**63 - 1}
 
@@ -91,13 +91,8 @@ def test_a_default_view_takes_one_megabyte() -> None:
     class DefaultView(ProbeView):
         max_body_bytes = super(ProbeView, ProbeView).max_body_bytes
 
-    request = APIRequestFactory().generic(
-        "POST",
-        "/rest/probe",
-        b'{"a": "' + b"x" * 3_000_000 + b'"}',
-        content_type="application/json",
-    )
-    body = refused(DefaultView.as_view()(request), status=413, code="too_large")
+    large = request(b'{"a": "' + b"x" * 3_000_000 + b'"}')
+    body = refused(DefaultView.as_view()(large), status=413, code="too_large")
     assert body["limit"] == {"max_bytes": 1_048_576}
 
 
@@ -113,12 +108,9 @@ def test_a_content_length_of_nonsense_is_an_answer_not_an_error(length: str) -> 
 
 
 def chunked(raw: bytes, *, ends: bool = True) -> Any:
-    request = APIRequestFactory().generic(
-        "POST", "/rest/probe", b"", content_type="application/json",
-        HTTP_TRANSFER_ENCODING="chunked",
-    )  # fmt: skip
-    request.META |= {"wsgi.input": BytesIO(raw), "wsgi.input_terminated": ends}
-    return ProbeView.as_view()(request)
+    asked = request(b"", HTTP_TRANSFER_ENCODING="chunked")
+    asked.META |= {"wsgi.input": BytesIO(raw), "wsgi.input_terminated": ends}
+    return ProbeView.as_view()(asked)
 
 
 def test_a_chunked_body_is_read_up_to_the_cap() -> None:
@@ -203,8 +195,6 @@ def test_a_body_that_breaks_off_is_refused() -> None:
         def read(self, size: int | None = -1) -> bytes:
             raise UnreadablePostError("gone")
 
-    request = APIRequestFactory().generic(
-        "POST", "/rest/probe", b"{}", content_type="application/json"
-    )
-    request._stream = Broken()
-    refused(ProbeView.as_view()(request), status=400, code="incomplete_body")
+    asked = request(b"{}")
+    asked._stream = Broken()
+    refused(ProbeView.as_view()(asked), status=400, code="incomplete_body")

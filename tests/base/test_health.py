@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from pytest_django import DjangoDbBlocker, Settings
 
 from pandasite.base import health
+from pandasite.base.clock import database_now
 from pandasite.base.models import SweepRun
 from tests.base.probe import refused
 
@@ -28,7 +29,7 @@ def ready() -> Any:
 
 def run(name: str, *, seconds_ago: float, ok: bool = True) -> SweepRun:
     """A sweep that ended so long before now."""
-    ended = health.database_now() - dt.timedelta(seconds=seconds_ago)
+    ended = database_now() - dt.timedelta(seconds=seconds_ago)
     return SweepRun.objects.create(name=name, ended_at=ended, ok=ok)
 
 

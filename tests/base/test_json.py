@@ -139,7 +139,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=20,
 )
-clean_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
+clean_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 clean = st.recursive(
     st.none()
     | st.booleans()

@@ -21,7 +21,7 @@ from rest_framework.test import APIRequestFactory
 from pandasite.base import errors, problems
 from pandasite.base.json import BodyTooLarge, UnsupportedBody
 from pandasite.base.views import JSONView, LengthRequired
-from tests.base.probe import refused
+from tests.base.probe import refused, request
 
 
 def raising(error: Exception) -> Any:
@@ -175,8 +175,7 @@ def test_who_comes_without_a_name_is_not_told_what_is_wrong_with_the_body() -> N
         def post(self, request: Request) -> Response:
             return Response(request.data)
 
-    request = APIRequestFactory().generic("POST", "/rest/x", b"[", content_type="application/json")
-    refused(View.as_view()(request), status=401, code="not_authenticated")
+    refused(View.as_view()(request(b"[")), status=401, code="not_authenticated")
 
 
 def test_messages_of_others_stand_behind_the_field() -> None:
@@ -187,7 +186,8 @@ def test_messages_of_others_stand_behind_the_field() -> None:
 
 def test_errors_of_lists_are_found_in_both_of_drf_s_forms() -> None:
     as_list = exceptions.ValidationError({"jobs": [{}, {"lfn": ["is odd"]}]}, code="odd")
-    as_dict = exceptions.ValidationError({"jobs": {1: {"lfn": ["is odd"]}}}, code="odd")
+    by_index: dict[Any, Any] = {1: {"lfn": ["is odd"]}}
+    as_dict = exceptions.ValidationError({"jobs": by_index}, code="odd")
     places = [problems.problem_of(error).fields[0]["field"] for error in (as_list, as_dict)]
     assert places == ["jobs[1].lfn", "jobs[1].lfn"]
 
@@ -200,7 +200,7 @@ def test_an_error_of_no_field_is_one_of_the_body() -> None:
 
 
 def test_an_answer_lists_a_thousand_faults_and_no_more() -> None:
-    faults = {"jobs": {i: ["is odd"] for i in range(3000)}}
+    faults: dict[str, Any] = {"jobs": {i: ["is odd"] for i in range(3000)}}
     body = refused(raising(exceptions.ValidationError(faults)), status=400, code="invalid")
     assert len(body["fields"]) == 1000
 
@@ -208,9 +208,9 @@ def test_an_answer_lists_a_thousand_faults_and_no_more() -> None:
 # -- Django's own handlers --------------------------------------------------------------------
 
 
-def handled(path: str, **headers: str) -> HttpResponse:
-    request = RequestFactory().get(path, **headers)
-    return problems.page_not_found(request, Http404("tried: ^admin/"))
+def handled(path: str, **headers: Any) -> HttpResponse:
+    asked = RequestFactory().get(path, **headers)
+    return problems.page_not_found(asked, Http404("tried: ^admin/"))
 
 
 @pytest.mark.parametrize("path", ["/rest/v1/nothing", "/api/v1/x", "/server/panda/x", "/healthz/x"])
@@ -234,8 +234,7 @@ def test_people_get_a_page() -> None:
 
 
 def test_a_page_escapes_what_it_shows() -> None:
-    request = RequestFactory().get("/")
-    response = problems.bad_request(request, django_errors.BadRequest("<script>"))
+    response = problems.bad_request(RequestFactory().get("/"), django_errors.BadRequest("<script>"))
     assert b"<script>" not in response.content
 
 
@@ -253,10 +252,10 @@ def test_a_crash_is_a_500_and_a_lost_database_a_503() -> None:
 
 
 def test_the_other_handlers_have_their_status() -> None:
-    request = RequestFactory().post("/rest/v1/jobs")
-    big = problems.bad_request(request, django_errors.RequestDataTooBig())
+    asked = RequestFactory().post("/rest/v1/jobs")
+    big = problems.bad_request(asked, django_errors.RequestDataTooBig())
     refused(big, status=413, code="too_large")
     assert "max_bytes" in json.loads(big.content)["limit"]
-    denied = problems.permission_denied(request, django_errors.PermissionDenied())
+    denied = problems.permission_denied(asked, django_errors.PermissionDenied())
     refused(denied, status=403, code="permission_denied")
-    refused(problems.csrf_failure(request, "no cookie"), status=403, code="csrf_failed")
+    refused(problems.csrf_failure(asked, "no cookie"), status=403, code="csrf_failed")

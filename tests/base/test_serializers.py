@@ -30,7 +30,7 @@ class JobSerializer(StrictSerializer):
 
 def codes(serializer: serializers.BaseSerializer[Any]) -> Any:
     assert not serializer.is_valid()
-    errors = serializer.errors
+    errors: Any = serializer.errors
     return {key: [detail.code for detail in found] for key, found in errors.items()}
 
 
@@ -64,7 +64,7 @@ def test_a_rule_over_fields_may_refuse_with_its_limit() -> None:
 
 
 def test_many_is_strict_though_the_serializer_has_a_meta_of_its_own() -> None:
-    many = JobSerializer(many=True, data=[{"name": "a"}] * 3, max_length=2)
+    many: Any = JobSerializer(many=True, data=[{"name": "a"}] * 3, max_length=2)
     assert isinstance(many, StrictListSerializer)
     assert not many.is_valid()
 
@@ -80,5 +80,5 @@ def test_one_takes_objects_only(data: Any) -> None:
 
 
 def test_many_can_be_written_out() -> None:
-    jobs = [{"panda_id": 1, "name": "a", "cores": 1}]
+    jobs: Any = [{"panda_id": 1, "name": "a", "cores": 1}]
     assert JobSerializer(jobs, many=True).data == jobs
