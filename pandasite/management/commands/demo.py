@@ -75,6 +75,8 @@ def forget(screen: Screen) -> None:
         return
     if Hold(home.run).is_taken():
         raise CommandError(f"something runs in {home.path}: end it first with `manage.py down`")
-    for name in MADE_BY_RUNS:
-        shutil.rmtree(home.path / name, ignore_errors=True)
-    screen.say(f"forgot the earlier runs in {home.path}")
+    found = [folder for name in MADE_BY_RUNS if (folder := home.path / name).is_dir()]
+    for folder in found:
+        shutil.rmtree(folder)
+    if found:
+        screen.say(f"forgot the earlier runs in {home.path}")
