@@ -33,7 +33,7 @@ SWEEPS = {
 
 
 def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
-    """Celery's beat schedule. A sweep that waited longer than its round is dropped: the next does it."""
+    """Celery's beat schedule; a sweep that waited a whole round is dropped for the next one."""
     return {
         name: {
             "task": name,

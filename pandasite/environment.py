@@ -78,4 +78,6 @@ class Environment:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ImproperlyConfigured(f"{name} names {path}, which cannot be read: {error}.") from None
+            raise ImproperlyConfigured(
+                f"{name} names {path}, which cannot be read: {error}."
+            ) from None

@@ -1,20 +1,15 @@
-"""The doors of the site: monitor, admin, REST, health."""
-
-from importlib.util import find_spec
+"""The doors of the site: REST, admin, health."""
 
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-# Those of our modules that are there; each brings `urlpatterns`.
-_modules = {"rest/v1/": "jobs.api.urls", "": "pandasite.base.health"}
-_here = {where: name for where, name in _modules.items() if find_spec(name.rpartition(".")[0]) and find_spec(name)}
-
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("rest/v1/", include("jobs.api.urls")),
     path("rest/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("rest/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    *[path(where, include(name)) for where, name in _here.items()],
+    path("", include("pandasite.base.health")),
 ]
 
 handler400 = "pandasite.base.problems.bad_request"

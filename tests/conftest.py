@@ -10,7 +10,6 @@ This file is read before the settings are, because pytest-django is told of them
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis

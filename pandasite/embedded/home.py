@@ -12,6 +12,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from pandasite.embedded.errors import EmbeddedError
 
@@ -48,6 +49,20 @@ class ServerUser:
         """The first folder on the way to a path that this user cannot traverse."""
         way = [folder for folder in reversed([path, *path.parents]) if folder.exists()]
         return next((folder for folder in way if not self.may_pass(folder)), None)
+
+
+class RunAs(TypedDict):
+    """The arguments of `subprocess` that choose a user; all None: the user of this process."""
+
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+def run_as(user: ServerUser | None) -> RunAs:
+    if user is None:
+        return RunAs(user=None, group=None, extra_groups=None)
+    return RunAs(user=user.uid, group=user.gid, extra_groups=[])
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ class Home:
         """
         if len(os.fsencode(self.run)) + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH:
             return self.run
-        return Path("/tmp") / f"pandasite-{os.geteuid()}-{_digest(self.path)}"  # noqa: S108
+        return Path("/tmp") / f"pandasite-{os.geteuid()}-{_digest(self.path)}"
 
     def make(self) -> None:
         """Creates the folders that are missing. Raises EmbeddedError when that is refused."""
@@ -125,7 +140,7 @@ class Home:
         found = folder.lstat()
         if folder.is_symlink() and folder != self.path:
             raise EmbeddedError(f"{folder} is a symbolic link; remove it and start again.")
-        # Below /tmp anybody could have made it first. A data folder in a user's clone is root's to use.
+        # Below /tmp anybody could have made it first; but root may use a clone that a user owns.
         ours = found.st_uid == os.geteuid()
         if not ours and (os.geteuid() != 0 or self.path not in [folder, *folder.parents]):
             raise EmbeddedError(

@@ -5,15 +5,17 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
 from psycopg2 import sql
 
 from pandasite.embedded.errors import EmbeddedError
-from pandasite.embedded.home import Home
+from pandasite.embedded.home import Home, run_as
 from pandasite.embedded.keys import Keys
 from pandasite.embedded.process import Command, Identity
 from pandasite.embedded.programs import PostgresPrograms
@@ -57,13 +59,22 @@ class Postgres:
         return socket_folder(self.home)
 
     def command(self) -> Command:
-        """How to start it. SIGINT is PostgreSQL's fast shutdown: also when the launcher is killed."""
+        """How to start it. SIGINT is its fast shutdown, which our sudden death brings it too."""
         settings = SERVER_SETTINGS | ({} if self.durable else FORGETFUL_SETTINGS)
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         program = str(self.programs.folder / "postgres")
         return Command(
             name="postgres",
-            argv=(program, "-D", str(self.folder), "-k", str(self.sockets), "-p", str(PORT), *options),
+            argv=(
+                program,
+                "-D",
+                str(self.folder),
+                "-k",
+                str(self.sockets),
+                "-p",
+                str(PORT),
+                *options,
+            ),
             env=server_environment(),
             user=self.home.server_user,
             death_signal=signal.SIGINT,
@@ -98,7 +109,7 @@ class Postgres:
             "connect_timeout": 5,
         }
 
-    def _make_role_and_database(self, cursor: "psycopg2.extensions.cursor") -> None:
+    def _make_role_and_database(self, cursor: Any) -> None:
         # CREATEDB lets the tests make theirs; the application has no right beyond its database.
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [NAME])
         if not cursor.fetchone():
@@ -136,8 +147,7 @@ class Postgres:
                 pass_fds=(reader,),
                 capture_output=True,
                 text=True,
-                extra_groups=[] if user else None,
-                **({"user": user.uid, "group": user.gid} if user else {}),
+                **run_as(user),
             )
         finally:
             os.close(reader)
@@ -205,7 +215,7 @@ def server_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def with_autocommit(connection, work) -> None:  # type: ignore[no-untyped-def]
+def with_autocommit(connection: Any, work: Callable[[Any], None]) -> None:
     """CREATE DATABASE refuses to run in a transaction."""
     try:
         connection.autocommit = True

@@ -1,4 +1,4 @@
-"""Starts processes that die with their parent, and knows a process again after its number was reused."""
+"""Starts processes that die with their parent, and tells one from a later one of its number."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from pandasite.embedded.home import ServerUser
+from pandasite.embedded.home import ServerUser, run_as
 
 PR_SET_PDEATHSIG = 1
 # Loaded here, because between fork and exec nothing may be loaded.
@@ -60,7 +60,6 @@ class Command:
         """
         self.before()
         parent = os.getpid()
-        identity = {"user": self.user.uid, "group": self.user.gid} if self.user else {}
         with log.open("ab") as output:
             child = subprocess.Popen(
                 self.argv,
@@ -72,8 +71,7 @@ class Command:
                 pass_fds=self.fds,
                 start_new_session=True,
                 preexec_fn=lambda: die_with_parent(self.death_signal, parent=parent),
-                extra_groups=[] if self.user else None,
-                **identity,
+                **run_as(self.user),
             )
         if child.stdin:
             with child.stdin:

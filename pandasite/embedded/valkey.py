@@ -71,7 +71,7 @@ class Valkey:
             with client:
                 return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError, FileNotFoundError):
-            return False  # not there yet, or still loading its file (BusyLoading is a ConnectionError)
+            return False  # not there yet, or still loading its file
 
 
 def socket_path(home: Home) -> Path:

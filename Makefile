@@ -1,0 +1,44 @@
+# Two commands are enough: `make demo` and `make test`. Each makes its environment first.
+#   make demo ARGS=--once          ends by itself when every job is final
+#   make test ARGS="tests/base -x"  hands its arguments to pytest
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin/python
+# A child must not take for its own what make was told.
+unexport ARGS
+CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types ci clean lock environment dev-environment
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: environment ## bring up everything, run three real productions, show the dashboard
+	@exec $(CLEAN) $(VENV) manage.py demo $(ARGS)
+
+test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
+	@exec $(CLEAN) $(VENV) -m pytest $(ARGS)
+
+lint: dev-environment ## style, layers, templates
+	@$(CLEAN) .ci/lint
+
+types: dev-environment ## mypy
+	@exec $(CLEAN) $(VENV) -m mypy
+
+ci: ## everything that must hold before a change goes in
+	@exec $(CLEAN) PYTHON=$(PYTHON) .ci/run
+
+clean: ## remove what can be made again; the data folder stays
+	rm -rf .venv pandasite/static-npm .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## resolve the dependencies anew (npm and, else in a throw-away environment, uv)
+	@exec $(CLEAN) deploy/lock
+
+environment:
+	@$(CLEAN) $(PYTHON) deploy/bootstrap.py run
+
+dev-environment:
+	@$(CLEAN) $(PYTHON) deploy/bootstrap.py dev
