@@ -39,9 +39,13 @@ class Code(str):
         return made
 
 
-def refuse(code: str, message: str, **limit: Any) -> NoReturn:
-    """Raise DRF's ValidationError with one coded predicate and its limit."""
-    raise serializers.ValidationError(message, code=Code(code, **limit))
+def refuse(code: str, message: str, *, field: str | None = None, **limit: Any) -> NoReturn:
+    """Raise DRF's ValidationError with one coded predicate and its limit.
+
+    A rule over several fields, in `validate()`, says by `field` which one is to be changed.
+    """
+    detail: Any = message if field is None else {field: [message]}
+    raise serializers.ValidationError(detail, code=Code(code, **limit))
 
 
 def check_list(data: Any, *, low: int, high: int | None) -> None:

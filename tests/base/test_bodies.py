@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.http import UnreadablePostError
+from hypothesis import given
+from hypothesis import strategies as st
 from rest_framework.test import APIRequestFactory
 
 from tests.base.probe import INT31, ProbeView, post, refused, request
@@ -198,3 +200,21 @@ def test_a_body_that_breaks_off_is_refused() -> None:
     asked = request(b"{}")
     asked._stream = Broken()
     refused(ProbeView.as_view()(asked), status=400, code="incomplete_body")
+
+
+names = st.sampled_from(["site", "memory_mb", "state", "at", "labels", "jobs", "metadata", "name"])
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(names, anything))
+def test_no_document_is_an_error_of_ours(body: dict[str, Any]) -> None:
+    assert post(body).status_code in (200, 400, 413)
+
+
+@given(st.binary(max_size=100), st.text(st.characters(codec="latin-1"), max_size=20))
+def test_no_bytes_and_no_content_type_are_an_error_of_ours(raw: bytes, kind: str) -> None:
+    assert post(raw, content_type=f"application/json{kind}").status_code in (200, 400, 415)

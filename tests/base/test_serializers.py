@@ -25,6 +25,8 @@ class JobSerializer(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["name"] == "heavy" and attrs.get("cores") == 1:
             refuse("too_few_cores", "needs more than 1 core", min=2)
+        if attrs["name"] == "light" and attrs.get("cores") == 8:
+            refuse("too_many_cores", "must be less for a light job", field="cores", max=7)
         return attrs
 
 
@@ -67,6 +69,10 @@ def test_many_is_strict_though_the_serializer_has_a_meta_of_its_own() -> None:
     many: Any = JobSerializer(many=True, data=[{"name": "a"}] * 3, max_length=2)
     assert isinstance(many, StrictListSerializer)
     assert not many.is_valid()
+
+
+def test_a_rule_over_fields_may_name_the_one_to_change() -> None:
+    assert codes(JobSerializer(data={"name": "light", "cores": 8})) == {"cores": ["too_many_cores"]}
 
 
 @pytest.mark.parametrize("data", [{}, "text", 7, {"0": {}}])
