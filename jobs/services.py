@@ -17,16 +17,11 @@ from django.db.models import F
 from brokerage.models import Cloud, Site
 from jobs import errors
 from jobs.errors import Error
-from jobs.models import (
-    ERROR_COMPONENTS,
-    BrokerageDecision,
-    ErrorCode,
-    Job,
-    JobEvent,
-    JobFile,
-)
+from jobs.history import record_moves
+from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
+from jobs.successors import make_successors
 from pandasite.base.errors import IllegalMove, NotThere
 from pandasite.base.nudge import nudge
 
@@ -63,7 +58,7 @@ def move(
         moved = [row[0] for row in rows]
         if moved:
             _write(moved, to, now=now, changes=changes)
-            _record(rows, to, actor=actor, now=now, reason=reason or {})
+            record_moves(rows, to, actor=actor, now=now, reason=reason or {})
     return moved
 
 
@@ -82,45 +77,6 @@ def _write(
     )
 
 
-def _record(
-    rows: Sequence[tuple[int, str, int, int]],
-    to: JobState,
-    *,
-    actor: str,
-    now: dt.datetime,
-    reason: dict[str, Any],
-) -> None:
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job_id=panda_id,
-            seq=seq + 1,
-            attempt_nr=attempt,
-            from_state=state,
-            to_state=to,
-            actor=actor,
-            at=now,
-            reason=reason,
-        )
-        for panda_id, state, attempt, seq in rows
-    )
-
-
-def record_birth(jobs: Sequence[Job], *, actor: str, reason: dict[str, Any]) -> None:
-    """The first event of new jobs: from nothing into the state they were created in."""
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job=job,
-            seq=job.event_seq,
-            attempt_nr=job.attempt_nr,
-            to_state=job.state,
-            actor=actor,
-            at=job.creation_time,
-            reason=reason,
-        )
-        for job in jobs
-    )
-
-
 def _some(panda_ids: Collection[int]) -> JobQuerySet:
     return Job.objects.filter(panda_id__in=panda_ids)
 
@@ -134,10 +90,11 @@ def must_move(job: Job, to: JobState, *, actor: str, now: dt.datetime, **changes
 def illegal(job: Job, to: str) -> IllegalMove:
     """The refusal of a move, with the moves that there are."""
     legal_list = legal(JobState(job.state))
+    facts: dict[str, Any] = {"from": str(job.state), "to": to, "legal": legal_list}
     return IllegalMove(
         f"job {job.pk} is {job.state}, it may not become {to}"
         f" (legal: {', '.join(legal_list) or 'none, the state is final'})",
-        **{"from": str(job.state), "to": to, "legal": legal_list},
+        **facts,
     )
 
 
@@ -323,65 +280,3 @@ def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
             modification_time=now,
         )
         return job.state
-
-
-# -- successors ------------------------------------------------------------------------------
-
-# What a successor takes over; the rest of it starts empty.
-INHERITED = (
-    "job_definition_id", "task_id", "job_name", "prod_source_label", "processing_type",
-    "transformation", "job_parameters", "atlas_release", "homepackage", "cmt_config", "vo_id",
-    "working_group", "owner_id", "prod_user_id", "site_fixed", "cloud_fixed",
-    "destination_se_id", "prod_d_block", "destination_d_block", "assigned_priority",
-    "current_priority", "attempt_nr", "max_attempt", "min_ram_count", "max_disk_count",
-    "max_cpu_count", "min_cpu_speed", "core_count",
-)  # fmt: skip
-
-
-def make_successors(panda_ids: Collection[int], *, now: dt.datetime) -> list[Job]:
-    """New jobs for failed ones that have attempts left and no error that forbids a retry."""
-    failed = Job.objects.filter(
-        panda_id__in=panda_ids, state=JobState.FAILED, attempt_nr__lt=F("max_attempt")
-    )
-    hopeless = _do_not_retry()
-    worth_it = [
-        job for job in failed if not any((c, code) in hopeless for c, code, _ in job.errors())
-    ]
-    successors = [_successor(job, now=now) for job in worth_it]
-    for successor in successors:
-        record_birth([successor], actor="retry", reason={"retry_of": successor.retry_of})
-    return successors
-
-
-def _do_not_retry() -> set[tuple[str, int]]:
-    marked = ErrorCode.objects.filter(do_not_retry=True, component__in=ERROR_COMPONENTS)
-    return set(marked.values_list("component", "code"))
-
-
-def _successor(job: Job, *, now: dt.datetime) -> Job:
-    successor = Job(
-        **{name: getattr(job, name) for name in INHERITED},
-        computing_site=job.computing_site if job.site_fixed else None,
-        cloud=job.cloud if job.site_fixed or job.cloud_fixed else None,
-        retry_of=job.pk,
-        state=JobState.WAITING,  # the wake sweep knows best whether its input is there
-        event_seq=1,
-        creation_time=now,
-        state_change_time=now,
-        modification_time=now,
-    )
-    successor.save(force_insert=True)
-    kept = job.files.exclude(type=JobFile.Type.LOG)
-    JobFile.objects.bulk_create(
-        JobFile(
-            job=successor,
-            type=old.type,
-            scope=old.scope,
-            lfn=old.lfn,
-            dataset_id=old.dataset_id,
-            file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
-        )
-        for old in kept
-    )
-    nudge("jobs.wake")
-    return successor

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from brokerage.models import VO, Cloud, Site
 from datasets import services as data
 from datasets.models import Dataset, File, StorageElement
-from jobs import services
+from jobs.history import record_birth
 from jobs.models import Job, JobFile, SubmitKey, Task
 from jobs.states import JobState
 from jobs.wake import known_files
@@ -56,7 +56,7 @@ class Submitted:
 
 def submit(
     *,
-    owner: AbstractBaseUser,
+    owner: User,
     specs: Sequence[JobSpec],
     key: str,
     body_sha256: str,
@@ -80,9 +80,7 @@ def submit(
     return Submitted(panda_ids=panda_ids)
 
 
-def _reserve(
-    owner: AbstractBaseUser, key: str, body_sha256: str, now: dt.datetime
-) -> SubmitKey | None:
+def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> SubmitKey | None:
     """The row of an earlier submission with this key, None when this is the first.
 
     A second one at the same time waits here until the first has committed.
@@ -99,7 +97,7 @@ def _reserve(
     return row
 
 
-def _create(owner: AbstractBaseUser, specs: Sequence[JobSpec], now: dt.datetime) -> list[int]:
+def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> list[int]:
     tasks = _tasks(owner, specs, now)
     datasets = _datasets(specs, now)
     files = known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files)
@@ -113,11 +111,11 @@ def _create(owner: AbstractBaseUser, specs: Sequence[JobSpec], now: dt.datetime)
         ),
         batch_size=2000,
     )
-    services.record_birth(jobs, actor=owner.get_username(), reason={})
+    record_birth(jobs, actor=owner.get_username(), reason={})
     return [job.pk for job in jobs]
 
 
-def _tasks(owner: AbstractBaseUser, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Task]:
+def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Task]:
     first = {spec.task: spec for spec in reversed(specs) if spec.task}
     Task.objects.bulk_create(
         [
@@ -147,7 +145,7 @@ def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:
 
 def _job(
     spec: JobSpec,
-    owner: AbstractBaseUser,
+    owner: User,
     tasks: dict[str, Task],
     files: dict[tuple[str, str], File],
     now: dt.datetime,

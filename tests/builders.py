@@ -24,7 +24,8 @@ from datasets.models import (
     StorageElement,
     Transfer,
 )
-from jobs import lease, services
+from jobs import lease
+from jobs.history import record_birth
 from jobs.models import Job, JobFile, Pilot, PilotAccount
 from jobs.states import FINAL, LEASED, JobState
 
@@ -179,7 +180,7 @@ def create_job(
     given.setdefault("vo", create_vo())
     given.setdefault("owner", create_user())
     job = Job.objects.create(state=state, **given)
-    services.record_birth([job], actor="tests", reason={})
+    record_birth([job], actor="tests", reason={})
     _add_files(job, inputs, outputs, dataset)
     return job
 

@@ -1,0 +1,88 @@
+"""Successors: a job that ended failed stays failed, and a new job tries the same again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+
+from django.db.models import F
+
+from jobs.history import record_birth
+from jobs.models import ERROR_COMPONENTS, ErrorCode, Job, JobEvent, JobFile
+from jobs.states import QUEUED, JobState
+from pandasite.base.nudge import nudge
+
+# What a successor takes over; the rest of it starts empty.
+INHERITED = (
+    "job_definition_id", "task_id", "job_name", "prod_source_label", "processing_type",
+    "transformation", "job_parameters", "atlas_release", "homepackage", "cmt_config", "vo_id",
+    "working_group", "owner_id", "prod_user_id", "site_fixed", "cloud_fixed",
+    "destination_se_id", "prod_d_block", "destination_d_block", "assigned_priority",
+    "current_priority", "max_attempt", "min_ram_count", "max_disk_count", "max_cpu_count",
+    "min_cpu_speed", "core_count",
+)  # fmt: skip
+
+
+def make_successors(panda_ids: Collection[int], *, now: dt.datetime) -> list[Job]:
+    """New jobs for failed ones that have attempts left and no error that forbids a retry."""
+    failed = Job.objects.filter(
+        panda_id__in=panda_ids, state=JobState.FAILED, attempt_nr__lt=F("max_attempt")
+    )
+    hopeless = _do_not_retry()
+    worth_it = [
+        job for job in failed if not any((c, code) in hopeless for c, code, _ in job.errors())
+    ]
+    in_queue = _failed_in_queue(worth_it)
+    successors = [
+        _successor(job, attempt_nr=used, now=now)
+        for job in worth_it
+        if (used := job.attempt_nr + (job.pk in in_queue)) < job.max_attempt
+    ]
+    for successor in successors:
+        record_birth([successor], actor="retry", reason={"retry_of": successor.retry_of})
+    return successors
+
+
+def _do_not_retry() -> set[tuple[str, int]]:
+    marked = ErrorCode.objects.filter(do_not_retry=True, component__in=ERROR_COMPONENTS)
+    return set(marked.values_list("component", "code"))
+
+
+def _failed_in_queue(jobs: Collection[Job]) -> set[int]:
+    """Those that no pilot had when they failed.
+
+    Only a claim counts attempts up; a failure without one is counted here, since otherwise a job
+    that fails in every queue would have successors for ever.
+    """
+    ends = JobEvent.objects.filter(job__in=jobs, to_state=JobState.FAILED, from_state__in=QUEUED)
+    return set(ends.values_list("job_id", flat=True))
+
+
+def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
+    successor = Job(
+        **{name: getattr(job, name) for name in INHERITED},
+        attempt_nr=attempt_nr,
+        computing_site=job.computing_site if job.site_fixed else None,
+        cloud=job.cloud if job.site_fixed or job.cloud_fixed else None,
+        retry_of=job.pk,
+        state=JobState.WAITING,  # the wake sweep knows best whether its input is there
+        event_seq=1,
+        creation_time=now,
+        state_change_time=now,
+        modification_time=now,
+    )
+    successor.save(force_insert=True)
+    kept = job.files.exclude(type=JobFile.Type.LOG)
+    JobFile.objects.bulk_create(
+        JobFile(
+            job=successor,
+            type=old.type,
+            scope=old.scope,
+            lfn=old.lfn,
+            dataset_id=old.dataset_id,
+            file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
+        )
+        for old in kept
+    )
+    nudge("jobs.wake")
+    return successor
