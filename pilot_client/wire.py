@@ -1,0 +1,193 @@
+"""What the server says about a job, checked before anything is done with it.
+
+Names that become paths are checked here, so that no later module has to ask whether a file name
+leads out of the job's folder or out of the storage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from pilot_client.errors import JobFailed, PilotCode
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}")
+Fields = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class BadAnswer(JobFailed):
+    """The answer lacks a field or holds one that cannot be used."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(PilotCode.PILOT_PROBLEM, f"the server's answer {sentence}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to run one attempt of one job; every report carries it."""
+
+    panda_id: int
+    attempt_nr: int
+    token: str
+    lease_seconds: float
+    heartbeat_seconds: float
+
+    @classmethod
+    def of(cls, answer: Fields) -> Lease:
+        """Read it from a job answer."""
+        return cls(
+            panda_id=need(answer, "panda_id", int),
+            attempt_nr=need(answer, "attempt_nr", int),
+            token=need(answer, "lease_token", str),
+            lease_seconds=number(answer, "lease_seconds", default=7200),
+            heartbeat_seconds=number(answer, "heartbeat_seconds", default=1800),
+        )
+
+    @property
+    def name(self) -> str:
+        """PandaID and attempt, as folders and log lines name the job."""
+        return f"{self.panda_id}.{self.attempt_nr}"
+
+    def __repr__(self) -> str:
+        return f"Lease({self.name})"  # the token must not reach a log by way of a traceback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A file that lies at the local storage; size in bytes, adler32 as 8 hex digits."""
+
+    lfn: str
+    path: PurePosixPath
+    size: int | None
+    adler32: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A file to bring to the local storage; `path` is relative to its root."""
+
+    lfn: str
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to run: memory and disk in MB, time in s; 0 means that there is no limit."""
+
+    transformation: PurePosixPath
+    parameters: str
+    release: str
+    cmt_config: str
+    core_count: int
+    memory_mb: int
+    disk_mb: int
+    max_seconds: int
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    log: Output | None
+    storage: Path
+
+    @classmethod
+    def of(cls, answer: Fields) -> Job:
+        """Read it from a job answer; raises BadAnswer or JobFailed with what is wrong."""
+        log = answer.get("log_file")
+        return cls(
+            transformation=relative(need(answer, "transformation", str)),
+            parameters=str(answer.get("job_parameters") or ""),
+            release=segment(need(answer, "atlas_release", str)),
+            cmt_config=segment(need(answer, "cmt_config", str)),
+            core_count=int(number(answer, "core_count", default=1)),
+            memory_mb=int(number(answer, "min_ram_count", default=0)),
+            disk_mb=int(number(answer, "max_disk_count", default=0)),
+            max_seconds=int(number(answer, "max_cpu_count", default=0)),
+            inputs=tuple(input_of(entry) for entry in entries(answer, "input_files")),
+            outputs=tuple(output_of(entry) for entry in entries(answer, "output_files")),
+            log=output_of(log) if isinstance(log, dict) and log.get("lfn") else None,
+            storage=storage_root(need(need(answer, "storage", dict), "url", str)),
+        )
+
+
+def input_of(entry: Fields) -> Input:
+    """One input file."""
+    size = entry.get("size")
+    return Input(
+        lfn=file_name(need(entry, "lfn", str)),
+        path=relative(need(entry, "path", str)),
+        size=size if isinstance(size, int) else None,
+        adler32=checksum(entry.get("adler32")),
+    )
+
+
+def output_of(entry: Fields) -> Output:
+    """One output file, or the log file."""
+    return Output(lfn=file_name(need(entry, "lfn", str)), path=relative(need(entry, "path", str)))
+
+
+def need(fields: Fields, name: str, kind: type[T]) -> T:
+    """The field, which must be there and of this type."""
+    value = fields.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise BadAnswer(f"has no usable field {name}")
+    return value
+
+
+def number(fields: Fields, name: str, *, default: float) -> float:
+    """A number from 0 on; missing or null is the default."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise BadAnswer(f"has no usable number in {name}")
+    return value
+
+
+def entries(fields: Fields, name: str) -> list[Fields]:
+    """A list of objects; missing or null is empty."""
+    value = fields.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise BadAnswer(f"has no usable list {name}")
+    return value
+
+
+def file_name(text: str) -> str:
+    """A logical file name that is also safe as a name in the job's folder."""
+    if not FILE_NAME.fullmatch(text) or ".." in text:
+        raise BadAnswer(f"names a file {text[:80]!r}, which is not allowed")
+    return text
+
+
+def segment(text: str) -> str:
+    """One step of a path: a release or a platform."""
+    if len(relative(text).parts) != 1:
+        raise BadAnswer(f"names {text[:80]!r}, which is not one step of a path")
+    return text
+
+
+def relative(text: str) -> PurePosixPath:
+    """A path that stays under the folder it is joined to."""
+    path = PurePosixPath(text)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in text:
+        raise BadAnswer(f"names a path {text[:80]!r}, which leads elsewhere")
+    return path
+
+
+def checksum(value: object) -> str | None:
+    """An adler32 as 8 small hex digits, with or without the `ad:` of the catalogues."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value.removeprefix("ad:").lower().zfill(8)
+
+
+def storage_root(url: str) -> Path:
+    """The folder of a storage that this node has mounted."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
+        raise JobFailed(
+            PilotCode.NO_PROTOCOL, f"storage {url[:120]!r} is not a mounted file:// folder"
+        )
+    return Path(unquote(parts.path))
