@@ -8,7 +8,7 @@ import datetime as dt
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser, Permission
+from django.contrib.auth.models import Permission, User
 from django.db import transaction
 from knox.models import AuthToken
 
@@ -39,7 +39,7 @@ def pilot_token(place: Place) -> str:
     return fresh_token(pilot)
 
 
-def account(name: str) -> AbstractUser:
+def account(name: str) -> User:
     """The account, without a password: it can only be used with a token."""
     user, made = get_user_model().objects.get_or_create(username=name)
     if made:
@@ -48,9 +48,9 @@ def account(name: str) -> AbstractUser:
     return user
 
 
-def fresh_token(user: AbstractUser) -> str:
+def fresh_token(user: User) -> str:
     """A new token; older ones of this account end."""
-    AuthToken.objects.filter(user=user).delete()
+    AuthToken.objects.filter(user_id=user.pk).delete()
     _row, token = AuthToken.objects.create(user=user, expiry=LIFETIME)
     return str(token)
 

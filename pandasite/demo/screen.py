@@ -2,15 +2,23 @@
 
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Protocol
 
 QUIET_SECONDS = 5.0  # between progress lines where nothing can be written over
+
+
+class Output(Protocol):
+    """A text stream, or what stands for one in a management command."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+    def isatty(self) -> bool: ...
 
 
 class Screen:
     """A terminal gets a live line, a log gets a line every few seconds."""
 
-    def __init__(self, out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, out: Output, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.out = out
         self.clock = clock
         self.live = out.isatty()

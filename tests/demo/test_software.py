@@ -24,7 +24,9 @@ def test_each_installed_program_starts(site: str, tmp_path: Path) -> None:
 
     assert programs
     for program in programs:
-        asked = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+        asked = subprocess.run(
+            [program, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert asked.returncode == 0, asked.stderr
 
 

@@ -62,7 +62,10 @@ class Command(BaseCommand):
         with Stack(say=screen.say, environment=PACE) as stack:
             screen.say(f"dashboard: {stack.url}   (Ctrl-C ends the demo)")
             good = Demo(stack=stack, options=chosen, screen=screen).run()
+            cut_short = stack.stopping and chosen.once
             screen.say("stopping")
+        if cut_short:
+            raise CommandError("stopped before every job was final")
         return good
 
 
