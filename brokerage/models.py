@@ -1,4 +1,4 @@
-"""What work is offered to: clouds, sites and the releases installed there. They point at nothing."""
+"""What work is offered to: clouds, sites, releases. They point at nothing above them."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ class Site(models.Model):
 
     class Meta:
         ordering = ["cloud__name", "tier", "name"]
+        permissions = [("set_site_status", "Can set a site online, offline, brokeroff or test")]
 
     def __str__(self) -> str:
         return self.name

@@ -106,7 +106,9 @@ class Dataset(models.Model):
     )
     created_at = models.DateTimeField()
     state_changed_at = models.DateTimeField()
-    files = models.ManyToManyField("File", through="DatasetFile", related_name="datasets")
+    files: models.ManyToManyField[File, DatasetFile] = models.ManyToManyField(
+        "File", through="DatasetFile", related_name="datasets"
+    )
 
     class Meta:
         ordering = ["-id"]

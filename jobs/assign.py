@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -178,7 +179,12 @@ def _placed(
         missing = _missing(jobs, storage)
         lacking = [job.pk for job in jobs if _input_keys(job) & missing.keys()]
         ready = sorted(free - set(lacking))
-        common = {"site": site, "cloud": site.cloud, "decision": decision, "now": now}
+        common: dict[str, Any] = {
+            "site": site,
+            "cloud": site.cloud,
+            "decision": decision,
+            "now": now,
+        }
         _activate_at_once(services.assign(ready, JobState.ACTIVATED, **common))
         if lacking and storage is not None:
             block = _dispatch_block(jobs, lacking, missing, storage, now)

@@ -128,7 +128,7 @@ def differences() -> list[str]:
         cursor.execute(_RECOUNT)
         true = {tuple(row[:4]): row[4] for row in cursor.fetchall()}
     return [
-        f"cloud {k[0]} site {k[1]} {k[2]} {k[3]}: counted {kept.get(k, 0)}, there are {true.get(k, 0)}"
+        f"cloud {k[0]} site {k[1]} {k[2]} {k[3]}: counted {kept.get(k, 0)}, found {true.get(k, 0)}"
         for k in sorted(kept.keys() | true.keys())
         if kept.get(k, 0) != true.get(k, 0)
     ]

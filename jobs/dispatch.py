@@ -106,7 +106,7 @@ def _again(earlier: ClaimKey, body_sha256: str) -> Claimed:
         )
     job = (
         Job.objects.select_related("vo")
-        .filter(pk=earlier.job_id, attempt_nr=earlier.attempt_nr, state__in=LEASED)
+        .filter(pk=earlier.job_id or 0, attempt_nr=earlier.attempt_nr or 0, state__in=LEASED)
         .first()
     )
     token = lease.token(earlier.salt)
@@ -118,7 +118,7 @@ def _again(earlier: ClaimKey, body_sha256: str) -> Claimed:
 def _none(reason: str, message: str) -> Claimed:
     # Jitter, so that a thousand idle pilots do not come back in the same second.
     pause = settings.PANDASITE["RETRY_AFTER_SECONDS"]
-    wait = max(1, round(pause * random.uniform(0.8, 1.2)))  # noqa: S311 (not a secret)
+    wait = max(1, round(pause * random.uniform(0.8, 1.2)))
     return Claimed(reason=reason, message=message, retry_after=wait)
 
 

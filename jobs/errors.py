@@ -12,6 +12,7 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Error:
         """The same error with words for one case."""
         return Error(component=self.component, code=self.code, diag=diag)
 
-    def columns(self) -> dict[str, int | str]:
+    def columns(self) -> dict[str, Any]:
         """The two columns of the job."""
         return {
             f"{self.component}_error_code": self.code,

@@ -59,7 +59,7 @@ def check() -> list[str]:
     return [line for look in CHECKS for line in look()]
 
 
-def _rows(sql: str, *values: object) -> list[str]:
+def _rows(sql: str, *values: list[str]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, LIMIT])
         return [row[0] for row in cursor.fetchall()]

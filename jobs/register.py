@@ -61,7 +61,7 @@ def register(panda_id: int, *, now: dt.datetime) -> bool:
 
 
 def _settle(job: Job, now: dt.datetime) -> None:
-    site = Site.objects.get(pk=job.computing_site_id)
+    site = Site.objects.get(pk=job.computing_site_id or 0)
     here = StorageElement.objects.get(site_storages__site=site, site_storages__role="local")
     _register_files(job, JobFile.Type.LOG, here, now)
     if job.verdict == "failed":

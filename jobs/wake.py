@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from datasets.models import File, Replica
 from jobs import services
@@ -27,7 +27,7 @@ def known_files(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], File]
     return {(file.scope, file.lfn): file for file in found}
 
 
-def good_replica(file: str) -> object:
+def good_replica(file: str) -> QuerySet[Replica]:
     """Subquery: a replica of the outer row's file (its column `file`) that can be read."""
     return Replica.objects.filter(file=OuterRef(file), state=Replica.State.AVAILABLE)
 

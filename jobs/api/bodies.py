@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pandasite.base import serializers as strict
 from jobs.labels import LABELS
 from jobs.states import REPORTED
+from pandasite.base import serializers as strict
 
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
@@ -83,9 +83,7 @@ class ReportBody(strict.StrictSerializer):
         """start > end is a clock or a bug, and either way not a fact worth keeping."""
         start, end = attrs.get("start_time"), attrs.get("end_time")
         if start and end and start > end:  # type: ignore[operator]
-            raise strict.serializers.ValidationError(
-                {"start_time": [strict.ErrorDetail("must not be after end_time", "out_of_order")]}
-            )
+            strict.refuse("out_of_order", "must not be after end_time", field="start_time")
         return attrs
 
 

@@ -45,7 +45,7 @@ def parse_filter(params: Mapping[str, str]) -> JobFilter:
         known = ", ".join([*TEXT_FILTERS, "state", "before", "limit"])
         raise _bad(unknown[0], f"is not a known filter (known: {known})", "unknown_filter")
     state = params.get("state", "")
-    if state and state not in JobState:
+    if state and state not in JobState.__members__.values():
         names = ", ".join(JobState)
         raise _bad("state", f"must be one of {names}", "unknown_state", values=list(JobState))
     return JobFilter(

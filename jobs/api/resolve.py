@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from brokerage.models import VO, Cloud, Release, Site
@@ -89,13 +89,13 @@ def _faults(index: int, job: dict[str, Any], names: Names) -> Iterable[dict[str,
     place = f"jobs[{index}]"
     for field, model in NAMED.items():
         if job.get(field) and job[field] not in names.rows[field]:
-            known = model._default_manager.values_list("name", flat=True)
-            yield _unknown(f"{place}.{field}", job[field], known)
+            names_known = model._default_manager.values_list("name", flat=True)
+            yield _unknown(f"{place}.{field}", job[field], names_known)
     release = job["atlas_release"]
     if release and release not in names.releases:
         known = (r.atlas_release for r in Release.objects.all())
         yield _unknown(f"{place}.atlas_release", release, known)
-    site, cloud = names.rows["site"].get(job.get("site")), job.get("cloud")
+    site, cloud = names.rows["site"].get(job.get("site") or ""), job.get("cloud")
     if site is not None and cloud and site.cloud.name != cloud:
         message = f"{place}.site is in cloud {site.cloud.name}, not in {cloud}"
         yield field_error(f"{place}.site", message, code="wrong_cloud")
@@ -125,9 +125,9 @@ def _spec(job: dict[str, Any], names: Names) -> JobSpec:
     return JobSpec(
         fields={name: job[name] for name in COLUMNS if name in job},
         vo=names.rows["vo"][job["vo"]],
-        cloud=names.rows["cloud"].get(job.get("cloud")),
-        site=names.rows["site"].get(job.get("site")),
-        destination_se=names.rows["destination_se"].get(job.get("destination_se")),
+        cloud=names.rows["cloud"].get(job.get("cloud") or ""),
+        site=names.rows["site"].get(job.get("site") or ""),
+        destination_se=names.rows["destination_se"].get(job.get("destination_se") or ""),
         task=job["task"],
         input_files=[FileSpec(**f) for f in job.get("input_files", [])],
         output_files=[FileSpec(**f) for f in job.get("output_files", [])],

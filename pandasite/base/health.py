@@ -1,9 +1,9 @@
 """`/healthz/live`: the process answers. `/healthz/ready`: it can do its work, or what is missing.
 
 Ready means: the database takes a write, and every sweep of `settings.EXPECTED_SWEEPS` (name to
-seconds between two runs) has ended within three of its rounds. A process that has just started
-grants them three rounds. A broker that is away or a sweep that fails makes the answer `degraded`,
-still 200: the rows wait, and requests are served.
+seconds between two runs) has ended well within three of its rounds. A process that has just
+started grants them three rounds. A broker that is away or a sweep that fails makes the answer
+`degraded`, still 200: the rows wait, and requests are served.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def check_sweeps() -> dict[str, Any]:
 def sweep_ages(
     expected: Mapping[str, float], runs: Mapping[str, SweepRun], *, now: dt.datetime
 ) -> dict[str, int | None]:
-    """Whole seconds since the end of each expected sweep's last run; None if it never ran."""
-    ends = {name: runs[name].ended_at if name in runs else None for name in expected}
+    """Whole seconds since the last good end of each expected sweep; None if it has none."""
+    ends = {name: runs[name].last_ok_at if name in runs else None for name in expected}
     return {name: int((now - end).total_seconds()) if end else None for name, end in ends.items()}
 
 

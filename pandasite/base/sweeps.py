@@ -32,7 +32,9 @@ def run_sweep(name: str, work: Callable[[dt.datetime], int]) -> int:
         error = f"{type(caught).__name__}: {caught}"[:2000]
         raise
     finally:
+        ended = database_now()
+        fine = {} if error else {"last_ok_at": ended}
         SweepRun.objects.filter(name=name).update(
-            ended_at=database_now(), ok=not error, rows=rows, error=error, runs=F("runs") + 1
+            ended_at=ended, ok=not error, rows=rows, error=error, runs=F("runs") + 1, **fine
         )
     return rows

@@ -30,7 +30,7 @@ def ready() -> Any:
 def run(name: str, *, seconds_ago: float, ok: bool = True) -> SweepRun:
     """A sweep that ended so long before now."""
     ended = database_now() - dt.timedelta(seconds=seconds_ago)
-    return SweepRun.objects.create(name=name, ended_at=ended, ok=ok)
+    return SweepRun.objects.create(name=name, ended_at=ended, last_ok_at=ended, ok=ok)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_three_rounds_are_granted(age: int | None, uptime: float, late: bool) ->
 
 
 def test_an_age_is_counted_from_the_end_of_the_last_run() -> None:
-    runs = {"a": SweepRun(name="a", ended_at=NOW - dt.timedelta(seconds=7)), "b": SweepRun()}
+    runs = {"a": SweepRun(name="a", last_ok_at=NOW - dt.timedelta(seconds=7)), "b": SweepRun()}
     assert health.sweep_ages({"a": 1, "b": 1, "c": 1}, runs, now=NOW) == {
         "a": 7, "b": None, "c": None
     }  # fmt: skip
@@ -190,3 +190,13 @@ def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_broker_of_the_tests_answers() -> None:
     assert health.check_broker() == {"ok": True}
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_only_fails_is_late_however_often_it_runs(
+    settings: Settings, long_up: None
+) -> None:
+    settings.EXPECTED_SWEEPS = {"jobs.assign": 10}
+    run("jobs.assign", seconds_ago=100, ok=True)
+    SweepRun.objects.update(ended_at=database_now(), ok=False)
+    assert json.loads(ready().content)["failed"] == ["sweeps"]
