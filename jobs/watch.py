@@ -39,8 +39,12 @@ def _ago(now: dt.datetime, **span: float) -> dt.datetime:
 
 
 def _some(jobs: JobQuerySet) -> JobQuerySet:
-    """A bounded bunch of the rows, by key: an UPDATE cannot be limited, a list of keys can."""
-    return Job.objects.filter(pk__in=list(jobs.order_by("pk").values_list("pk", flat=True)[:BATCH]))
+    """A bounded bunch of the rows, by key: an UPDATE cannot be limited, a list of keys can.
+
+    The condition stays on the query: it is asked again of the locked row, which may have had a
+    heartbeat or a pilot since the keys were read.
+    """
+    return jobs.filter(pk__in=list(jobs.order_by("pk").values_list("pk", flat=True)[:BATCH]))
 
 
 def cancel_silent_killed(now: dt.datetime) -> int:
