@@ -7,8 +7,14 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    try:
+        _ = settings.INSTALLED_APPS  # reads the settings; a bad one is told without a traceback
+    except ImproperlyConfigured as error:
+        sys.exit(f"Cannot start: {error}")
     execute_from_command_line(sys.argv)
 
 

@@ -32,12 +32,8 @@ class Engines:
     @classmethod
     def choose(cls, environment: Environment, home: Home) -> Self:
         """Raises ImproperlyConfigured (EmbeddedError among them) with one sentence."""
-        named = [name for name in ("DATABASE_URL", "BROKER_URL") if environment.given(name)]
-        if len(named) == 1:
-            raise ImproperlyConfigured(
-                f"DATABASE_URL and BROKER_URL belong together: only {named[0]} is set."
-            )
-        found = cls._external(environment) if named else cls._embedded(home)
+        outside = are_outside(environment)
+        found = cls._external(environment) if outside else cls._embedded(home)
         theirs = found.database.pop("OPTIONS", {})  # such as sslmode, from the URL
         found.database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
         found.database["OPTIONS"] = _connection_options(environment) | theirs
@@ -66,6 +62,16 @@ class Engines:
             broker_url=broker,
             secret_key=environment.secret("SECRET_KEY", shortest=SHORTEST_SECRET_KEY),
         )
+
+
+def are_outside(environment: Environment) -> bool:
+    """Whether the environment names database and broker; one alone is refused."""
+    named = [name for name in ("DATABASE_URL", "BROKER_URL") if environment.given(name)]
+    if len(named) == 1:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL and BROKER_URL belong together: only {named[0]} is set."
+        )
+    return bool(named)
 
 
 def _require_scheme(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
 from pandasite.embedded.home import Home
-from pandasite.engines import Engines
+from pandasite.engines import Engines, are_outside
 from pandasite.environment import Environment
 from pandasite.limits import read_limits
 
@@ -22,11 +22,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment()
 
 # What is ours: read as django.conf.settings.PANDASITE["LEASE_SECONDS"] and so on.
-PANDASITE_HOME = Home.choose(asked=environment.text("PANDASITE_DATA"), repository=BASE_DIR)
+_production = are_outside(environment)
+PANDASITE_EMBEDDED = not _production
+PANDASITE_HOME = Home.choose(
+    asked=environment.text("PANDASITE_DATA"),
+    repository=BASE_DIR,
+    with_servers=PANDASITE_EMBEDDED,
+)
 _engines = Engines.choose(environment, PANDASITE_HOME)
-PANDASITE_EMBEDDED = _engines.embedded
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
-_production = not PANDASITE_EMBEDDED
 
 # Core
 DEBUG = environment.boolean("DEBUG", default=False)

@@ -73,13 +73,13 @@ class Home:
     server_user: ServerUser | None = None
 
     @classmethod
-    def choose(cls, *, asked: str, repository: Path) -> "Home":
+    def choose(cls, *, asked: str, repository: Path, with_servers: bool = True) -> "Home":
         """The folder asked for, else `var` beside the code, else (root only) one under /var/lib.
 
-        Raises EmbeddedError when the servers' user cannot reach the folder that was asked for.
-        Creates nothing.
+        with_servers: whether embedded servers will live there. Raises EmbeddedError when their
+        user cannot reach the folder that was asked for. Creates nothing.
         """
-        user = ServerUser.of_this_process()
+        user = ServerUser.of_this_process() if with_servers else None
         path = Path(os.path.abspath(asked)) if asked else repository / "var"
         closed = user.first_closed(path) if user else None
         if closed is None:
@@ -120,7 +120,7 @@ class Home:
     def make(self) -> None:
         """Creates the folders that are missing. Raises EmbeddedError when that is refused."""
         try:
-            for folder in (self.path, self.logs, self.run, self.sockets):
+            for folder in (self.path, self.logs, self.static, self.run, self.sockets):
                 self._make_folder(folder)
         except OSError as error:
             raise EmbeddedError(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import redis
-
 from pandasite.embedded.home import Home
 from pandasite.embedded.keys import Keys
 from pandasite.embedded.postgres import server_environment
@@ -62,6 +60,8 @@ class Valkey:
 
     def ready(self) -> bool:
         """Whether it answers with its data read back."""
+        import redis  # here, because the settings import this module, and redis takes long
+
         client = redis.Redis(
             unix_socket_path=str(socket_path(self.home)),
             password=self.keys.broker_password,

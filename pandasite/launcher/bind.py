@@ -14,7 +14,7 @@ from pandasite.launcher.errors import LaunchError
 DEFAULT = "127.0.0.1:8000"
 FORM = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 BACKLOG = 2048
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where this machine finds what listens there
 
 
 @dataclass(frozen=True)
@@ -69,5 +69,5 @@ class Bind:
 def url_of(listener: socket.socket) -> str:
     """What a browser on this machine opens."""
     host, port = listener.getsockname()[:2]
-    host = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{host}:{port}/"
+    host = EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,7 +1,9 @@
 """Everything one installation needs, brought up in order and watched."""
 
+import http.client
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,13 +20,14 @@ from pandasite.embedded.home import Home
 from pandasite.embedded.process import Command, Identity
 from pandasite.embedded.servers import Servers
 from pandasite.environment import Environment
-from pandasite.launcher.bind import Bind, url_of
+from pandasite.launcher.bind import EVERYWHERE, Bind, url_of
 from pandasite.launcher.errors import LaunchError
 from pandasite.launcher.state import Hold, Record, end_processes
 from pandasite.launcher.static import collect_if_changed
 from pandasite.launcher.supervisor import Layer, Supervisor
 
 SERVERS_READY_SECONDS = 60.0
+WEB_READY_SECONDS = 120.0
 # What make and the shell leave in the environment and a child must not take for its own.
 NOT_FOR_CHILDREN = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS")
 WORKERS = {
@@ -58,7 +61,7 @@ class Stack(Supervisor):
     ) -> None:
         self.home: Home = settings.PANDASITE_HOME
         self.url = ""
-        self.stopping = False
+        self._listener: socket.socket | None = None
         self._extra = dict(environment or {})
         self._hold = Hold(self.home.run)
         self._handlers: dict[int, object] = {}
@@ -84,6 +87,8 @@ class Stack(Supervisor):
         """Ends everything and gives the data folder free."""
         connections.close_all()
         super().stop()
+        if self._listener:
+            self._listener.close()
         self._hold.record_path.unlink(missing_ok=True)
         self._hold.release()
         for number, handler in self._handlers.items():
@@ -103,13 +108,14 @@ class Stack(Supervisor):
     def _bring_up(self) -> None:
         """1. clear leftovers, 2. take the address, 3. servers, 4. migrate, 5. static, 6. site."""
         self._clear_leftovers()
-        self._listener = Bind.from_environment(Environment()).listen()
-        self.url = url_of(self._listener)
-        steps = [self._start_servers, self._migrate, self._collect_static, self._start_site]
+        listener = self._listener = Bind.from_environment(Environment()).listen()
+        self.url = url_of(listener)
+        steps = [self._start_servers, self._migrate, self._collect_static]
         for step in steps:
+            step()
             if self.stopping:
                 raise LaunchError("Stopped while starting.")
-            step()
+        self._start_site(listener)
 
     def _clear_leftovers(self) -> None:
         """Where the kernel sends no death signal, a killed launcher leaves its children behind."""
@@ -141,15 +147,17 @@ class Stack(Supervisor):
         if collect_if_changed(Path(settings.STATIC_ROOT)):
             self.say("static files collected")
 
-    def _start_site(self) -> None:
-        bind = f"fd://{self._listener.fileno()}"
+    def _start_site(self, listener: socket.socket) -> None:
+        bind = f"fd://{listener.fileno()}"
         config = "python:pandasite.launcher.gunicorn_conf"
         web = ("gunicorn", "--config", config, "--bind", bind)
-        self._add_module("web", web, fds=(self._listener.fileno(),))
+        self._add_module("web", web, fds=(listener.fileno(),))
+        # The workers come after it: four imports at once would keep the first page waiting.
+        self.wait_for(["web"], lambda: _answers(listener), seconds=WEB_READY_SECONDS)
+        self.say(f"the site is at {self.url}")
         for name, options in WORKERS.items():
             node = ("-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle")
             self._add_module(name, ("celery", "-A", "pandasite", "worker", *node, *options))
-        self.say(f"the site is at {self.url}")
 
     def _add_module(self, name: str, words: tuple[str, ...], *, fds: tuple[int, ...] = ()) -> None:
         command = Command(
@@ -174,3 +182,16 @@ class Stack(Supervisor):
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
+
+
+def _answers(listener: socket.socket) -> bool:
+    """Whether the web server behind a socket gives an answer, of whatever kind."""
+    host, port = listener.getsockname()[:2]
+    asking = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=1.0)
+    try:
+        asking.request("HEAD", "/healthz/live")
+        return asking.getresponse().status > 0
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asking.close()

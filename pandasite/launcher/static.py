@@ -17,7 +17,6 @@ def collect_if_changed(root: Path) -> bool:
     stamp, mark = root / STAMP, _mark()
     if stamp.is_file() and stamp.read_text(encoding="ascii") == mark:
         return False
-    root.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     stamp.write_text(mark, encoding="ascii")

@@ -79,6 +79,7 @@ class Supervisor:
         self.changed = changed
         self.now = now
         self.children: dict[str, Child] = {}
+        self.stopping = False
 
     def __enter__(self) -> Self:
         return self
@@ -156,12 +157,17 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def wait_for(self, names: Iterable[str], ready: Callable[[], bool], *, seconds: float) -> None:
-        """Ticks until `ready()`. Raises LaunchError with the end of a log when it takes too long,
-        or when one of the named children ended three times."""
+        """Ticks until `ready()`.
+
+        Raises LaunchError with the end of a log when it takes too long or one of the named children
+        ended three times, and when `stopping` is set.
+        """
         names = list(names)
         deadline = self.now() + seconds
         while not ready():
             self.tick()
+            if self.stopping:
+                raise LaunchError("Stopped while starting.")
             broken = [name for name in names if len(self.children[name].ends) >= 3]
             if broken or self.now() > deadline:
                 raise LaunchError(self._complaint((broken or names)[0], seconds))
@@ -232,11 +238,7 @@ class Supervisor:
         return "\n  ".join([f"{name} is not ready after {seconds:g} s; the end of {log}:", *tail])
 
     def _tell(self) -> None:
-        self.changed({name: _identity(pid) for name, pid in self.running().items()})
-
-
-def _identity(pid: int) -> Identity:
-    return Identity.of(pid)
+        self.changed({name: Identity.of(pid) for name, pid in self.running().items()})
 
 
 def _signal(process: subprocess.Popen[bytes] | None, number: int) -> None:
