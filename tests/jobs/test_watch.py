@@ -88,7 +88,8 @@ def test_a_heartbeat_between_look_and_move_saves_the_job(monkeypatch):
 
     monkeypatch.setattr(services, "requeue", heartbeat_first)
 
-    assert state_after(job, hours=3) == "running"
+    assert watch.silent(after(hours=3)) == 0
+    assert fresh(job).state == "running"
 
 
 def test_a_first_word_between_look_and_move_saves_the_job(monkeypatch):
@@ -99,12 +100,12 @@ def test_a_first_word_between_look_and_move_saves_the_job(monkeypatch):
         services.must_move(
             job, S.RUNNING, actor="pilot", now=after(minutes=31), lease_until=after(hours=2)
         )
-        monkeypatch.undo()
         return requeue(*args, **kwargs)
 
     monkeypatch.setattr(services, "requeue", word_first)
 
-    assert state_after(job, minutes=31) == "running"
+    assert watch.unanswered(after(minutes=31)) == 0
+    assert fresh(job).state == "running"
 
 
 @pytest.mark.parametrize("state", LEASED)
@@ -161,8 +162,7 @@ def test_a_job_older_than_a_week_expires_in_its_queue(settings, state):
     assert end(job) == ("failed", "task_buffer", 102)
 
 
-def test_a_job_claimed_between_look_and_move_does_not_expire(monkeypatch, settings):
-    limit(settings, REBROKER_MAX=0)
+def test_a_job_claimed_between_look_and_move_does_not_expire(monkeypatch):
     job = create_job("activated")
     fail = services.fail
 
@@ -174,7 +174,8 @@ def test_a_job_claimed_between_look_and_move_does_not_expire(monkeypatch, settin
 
     monkeypatch.setattr(services, "fail", claim_first)
 
-    assert state_after(job, days=7, minutes=1) == "sent"
+    assert watch.expired(after(days=7, minutes=1)) == 0
+    assert fresh(job).state == "sent"
 
 
 def test_a_job_whose_input_does_not_appear_fails_after_a_day():
