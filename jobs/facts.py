@@ -79,7 +79,10 @@ def gather(now: dt.datetime) -> Facts:
         },
         clouds={cloud.name: _rules(cloud) for cloud in Cloud.objects.select_related("tier1")},
         storages=storages,
-        limits=Limits(evidence_hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"]),
+        limits=Limits(
+            evidence_hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"],
+            bunch_size=settings.PANDASITE["BUNCH_SIZE"],
+        ),
     )
 
 

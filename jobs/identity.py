@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from knox.models import get_token_model
 
@@ -17,19 +16,24 @@ PILOT_TOKEN_DAYS = 4  # as long as the pilot tokens of 2009
 USER_TOKEN_DAYS = 30
 
 
+def person(name: str) -> User:
+    """The account of this name, made without a password when there is none: tokens only."""
+    user, made = User.objects.get_or_create(username=name)
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
 def pilot_account(site: Site) -> PilotAccount:
     """The account of a site's pilots, made when there is none: no password, no admin, one site."""
-    name = f"pilot@{site.name}"
     with transaction.atomic():
-        user, made = get_user_model().objects.get_or_create(username=name)
-        if made:
-            user.set_unusable_password()
-            user.save(update_fields=["password"])
+        user = person(f"pilot@{site.name}")
         account, _made = PilotAccount.objects.get_or_create(user=user, defaults={"site": site})
     return account
 
 
-def new_token(user: AbstractUser, *, days: float) -> str:
+def new_token(user: User, *, days: float) -> str:
     """A new token of a user, shown this once; only its hash is kept. 1 minute to 366 days."""
     if not 1 / 1440 <= days <= 366:
         raise BadInput(f"a token may live from 1 minute to 366 days, not {days} days")

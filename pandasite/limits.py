@@ -39,6 +39,7 @@ LIMITS = {
     "ACTIVATED_DAYS": Limit(2, 1, 365),
     "CLOSE_MINUTES": Limit(30, 0, 43_200),
     # Work and how often it is tried again.
+    "BUNCH_SIZE": Limit(20, 1, 1000),  # jobs, or their input files, that are brokered together
     "REBROKER_MAX": Limit(3, 0, 100),
     "TRANSFER_ATTEMPTS": Limit(3, 1, 100),
     "TRANSFER_RETRY_SECONDS": Limit(30, 0, DAY),

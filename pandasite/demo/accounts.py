@@ -4,27 +4,25 @@ Tokens are stored hashed, so those of an earlier run cannot be read again: each 
 ones and takes the old ones back.
 """
 
-import datetime as dt
 from pathlib import Path
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.db import transaction
-from knox.models import AuthToken
+from knox.models import get_token_model
 
 from brokerage.models import Site
-from jobs.models import PilotAccount
+from jobs import identity
 from pandasite.demo.grid import DemoFolder, Place
 
 MANAGER = "demo-manager"
 PERMISSIONS = ("submit_production", "kill_any_job")
-LIFETIME = dt.timedelta(days=7)
+LIFETIME_DAYS = 7
 
 
 @transaction.atomic
 def manager_token() -> str:
     """A token of the user who submits the demo's productions."""
-    manager = account(MANAGER)
+    manager = identity.person(MANAGER)
     allowed = Permission.objects.filter(content_type__app_label="jobs", codename__in=PERMISSIONS)
     manager.user_permissions.set(allowed)
     return fresh_token(manager)
@@ -33,26 +31,13 @@ def manager_token() -> str:
 @transaction.atomic
 def pilot_token(place: Place) -> str:
     """A token that may claim and report at this site, and nothing else."""
-    pilot = account(f"pilot-{place.name}")
-    site = Site.objects.get(name=place.name)
-    PilotAccount.objects.get_or_create(user=pilot, defaults={"site": site})
-    return fresh_token(pilot)
-
-
-def account(name: str) -> User:
-    """The account, without a password: it can only be used with a token."""
-    user, made = get_user_model().objects.get_or_create(username=name)
-    if made:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    return user
+    return fresh_token(identity.pilot_account(Site.objects.get(name=place.name)).user)
 
 
 def fresh_token(user: User) -> str:
     """A new token; older ones of this account end."""
-    AuthToken.objects.filter(user_id=user.pk).delete()
-    _row, token = AuthToken.objects.create(user=user, expiry=LIFETIME)
-    return str(token)
+    get_token_model().objects.filter(user=user).delete()
+    return identity.new_token(user, days=LIFETIME_DAYS)
 
 
 def write_token(folder: DemoFolder, place: Place, token: str) -> Path:

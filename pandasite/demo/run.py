@@ -29,6 +29,7 @@ PACE = {
     "PANDASITE_RETRY_AFTER_SECONDS": "2",
     "PANDASITE_TRANSFER_RETRY_SECONDS": "2",
     "PANDASITE_CLOSE_MINUTES": "1",
+    "PANDASITE_BUNCH_SIZE": "2",  # a wave is small, and its jobs should be seen at several sites
 }
 LOOK_SECONDS = 1.0
 

@@ -7,10 +7,12 @@ usage: merge.py --input HIST._00001.npz [...] --output result.npz --plot result.
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MPLCONFIGDIR", os.getcwd())  # a worker node's home may not be writable
+# A worker node's home may not be writable, and the job's folder is not the place for a cache.
+os.environ.setdefault("MPLCONFIGDIR", tempfile.mkdtemp(prefix="matplotlib"))
 import matplotlib
 
 matplotlib.use("Agg")
