@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from pandasite.launcher import LaunchError, Stack
@@ -22,7 +23,7 @@ class Command(BaseCommand):
                 stack.run()
                 self._say("stopping")
             self._say("stopped")
-        except LaunchError as error:
+        except (LaunchError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
 
     def _say(self, line: str) -> None:
