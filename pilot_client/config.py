@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pilot_client import VERSION
 
+DEFAULT_LABELS = ("managed", "user", "test")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -94,7 +96,10 @@ def add_node(made: argparse.ArgumentParser) -> None:
     made.add_argument("--node", default="", help="name of this node")
     made.add_argument("--factory", default="", help="name of the factory that sent this pilot")
     made.add_argument(
-        "--labels", type=labels, default=(), help="prodSourceLabels to ask for, with commas"
+        "--labels",
+        type=labels,
+        default=DEFAULT_LABELS,
+        help="prodSourceLabels to ask for, with commas (default: managed,user,test)",
     )
     made.add_argument("--cpu-speed", type=count, default=0, metavar="MHZ", help="CPU speed")
     made.add_argument("--memory", type=count, default=0, metavar="MB", help="memory of this slot")
@@ -121,7 +126,11 @@ def add_payload(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument("--network", action="store_true", help="let the isolated payload use it")
     made.add_argument(
-        "--hide", type=Path, action="append", default=[], help="folder an isolated payload not sees"
+        "--hide",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder that an isolated payload does not see",
     )
     made.add_argument(
         "--copy-inputs", action="store_true", help="copy inputs to the job instead of linking"

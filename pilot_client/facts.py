@@ -13,6 +13,7 @@ from pilot_client.config import Config
 
 MEGABYTE = 1024 * 1024
 MAX_RELEASES = 1000
+MAX_NAME = 64
 
 
 def gather(config: Config) -> dict[str, Any]:
@@ -26,11 +27,10 @@ def gather(config: Config) -> dict[str, Any]:
         "free_disk_mb": free_disk_mb(config.workdir),
         "core_count": config.cores or usable_cores(),
         "releases": list(releases(config.software))[:MAX_RELEASES],
+        "labels": list(config.labels),
     }
     if config.factory:
         facts["factory"] = config.factory
-    if config.labels:
-        facts["labels"] = list(config.labels)
     return facts
 
 
@@ -65,9 +65,12 @@ def releases(software: Path) -> Iterator[dict[str, str]]:
 
 
 def folders(parent: Path) -> list[Path]:
-    """The visible folders, sorted; none where the parent cannot be read."""
+    """The visible folders with a name the server takes, sorted; none if it cannot be read."""
     try:
-        found = [path for path in parent.iterdir() if path.name[0] != "." and path.is_dir()]
+        return sorted(
+            path
+            for path in parent.iterdir()
+            if path.name[0] != "." and len(path.name) <= MAX_NAME and path.is_dir()
+        )
     except OSError:
         return []
-    return sorted(found)

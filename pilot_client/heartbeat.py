@@ -23,6 +23,7 @@ from pilot_client.server import Answer, NoAnswer, Server, waits
 from pilot_client.text import tail
 from pilot_client.wire import Lease
 
+ENDED = ("finished", "failed", "cancelled")  # the job; no report is awaited any more
 LEASE_IS_OVER = ("stale_lease", "stale_attempt", "already_final")
 NOT_FOUND = HTTPStatus.NOT_FOUND
 log = logging.getLogger(__name__)
@@ -114,9 +115,14 @@ class Heartbeat:
             log.info("heartbeat %s: %s", self._lease.name, state)
             return
         log.warning("heartbeat %s: %s command=%s", self._lease.name, answer, answer.ends_job)
-        if answer.ok:
+        if answer.ok and answer.body.get("state") not in ENDED:
             self._control.kill()
-        elif answer.ends_job or answer.code in LEASE_IS_OVER or answer.status == NOT_FOUND:
+        elif (
+            answer.ok
+            or answer.ends_job
+            or answer.code in LEASE_IS_OVER
+            or answer.status == NOT_FOUND
+        ):
             self._control.revoke()
 
 

@@ -15,15 +15,17 @@ from pilot_client.judge import REPORT_FILE
 
 log = logging.getLogger(__name__)
 
+MAX_WRITTEN = 20
 MEMBER_BYTES = 10 * 1024 * 1024
 
 
 def pack(folder: JobFolder, *, name: str) -> Path:
-    """Write `<folder>/log.tgz`; files that are not there are left out."""
+    """Write `<folder>/log.tgz`: both outputs, the report, and logs the payload wrote itself."""
     target = folder.path / "log.tgz"
-    sources = (folder.stdout, folder.stderr, folder.pilot_log, folder.work / REPORT_FILE)
+    own = (folder.stdout, folder.stderr, folder.pilot_log, folder.work / REPORT_FILE)
+    written = sorted(folder.work.glob("*.log"))[:MAX_WRITTEN]
     with tarfile.open(target, "w:gz", compresslevel=6) as tar:
-        for source in sources:
+        for source in (*own, *written):
             if os.path.lexists(source):
                 add(tar, source, name=f"{name}/{source.name}")
     return target

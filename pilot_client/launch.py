@@ -9,24 +9,33 @@ from pathlib import Path
 
 from pilot_client import guard
 from pilot_client.errors import JobFailed, PilotCode
+from pilot_client.facts import folders
 from pilot_client.folder import JobFolder
 from pilot_client.isolation import Sandbox
 from pilot_client.measure import MEGABYTE
 from pilot_client.wire import Job
 
 GRACE_SECONDS = 10.0
+# Numeric libraries take every core of the node otherwise, whatever the slot has.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENMM_CPU_THREADS",
+)
 MARKER = "PILOT_JOB_FOLDER"  # lets a restarted pilot find what its dead predecessor left running
 
 
 def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) -> guard.Spec:
     """The command and its surroundings; raises JobFailed if it cannot be put together."""
     program = find_program(job, software)
+    platform = software.joinpath(*program.relative_to(software).parts[:2])
     return guard.Spec(
         argv=sandbox.wrap(
             [str(program), *arguments(job.parameters)], work=folder.work, readable=[job.storage]
         ),
         cwd=str(folder.work),
-        env=environment(job, folder),
+        env=environment(job, folder, platform),
         stdout=str(folder.stdout),
         stderr=str(folder.stderr),
         pilot_pid=os.getpid(),
@@ -38,21 +47,29 @@ def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) ->
 
 def find_program(job: Job, software: Path) -> Path:
     """The transformation in the software area, executable."""
-    release = software / job.release / job.cmt_config
-    program = release / job.transformation
+    wanted = f"{job.release or 'any release'}/{job.cmt_config or 'any platform'}"
     if not software.is_dir():
         raise JobFailed(PilotCode.NO_SOFTWARE_AREA, "this node has no software area")
-    if not release.is_dir():
-        raise JobFailed(
-            PilotCode.MISSING_RELEASE, f"{job.release}/{job.cmt_config} is not installed here"
-        )
-    if not program.is_file():
-        raise JobFailed(
-            PilotCode.NO_TRANSFORMATION, f"{job.transformation} is not in {job.release}"
-        )
-    if not os.access(program, os.X_OK):
+    fitting = installed(job, software)
+    if not fitting:
+        raise JobFailed(PilotCode.MISSING_RELEASE, f"{wanted} is not installed here")
+    programs = [path for folder in fitting if (path := folder / job.transformation).is_file()]
+    if not programs:
+        raise JobFailed(PilotCode.NO_TRANSFORMATION, f"{job.transformation} is not in {wanted}")
+    if not os.access(programs[-1], os.X_OK):
         raise JobFailed(PilotCode.NOT_EXECUTED, f"{job.transformation} is not executable")
-    return program
+    return programs[-1]
+
+
+def installed(job: Job, software: Path) -> list[Path]:
+    """The folders of the job's release and platform; all that fit where it leaves them open."""
+    releases = [software / job.release] if job.release else folders(software)
+    platforms = [
+        platform
+        for release in releases
+        for platform in ([release / job.cmt_config] if job.cmt_config else folders(release))
+    ]
+    return [platform for platform in platforms if platform.is_dir()]
 
 
 def arguments(parameters: str) -> list[str]:
@@ -66,7 +83,7 @@ def arguments(parameters: str) -> list[str]:
     return words
 
 
-def environment(job: Job, folder: JobFolder) -> dict[str, str]:
+def environment(job: Job, folder: JobFolder, platform: Path) -> dict[str, str]:
     """A small clean environment: nothing of the pilot's own, so no secret of it either."""
     temporary = folder.work / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -76,9 +93,10 @@ def environment(job: Job, folder: JobFolder) -> dict[str, str]:
         "HOME": str(folder.work),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": str(max(1, job.core_count)),
-        "ATLAS_RELEASE": job.release,
-        "CMTCONFIG": job.cmt_config,
+        "PYTHONUNBUFFERED": "1",  # a beat carries the tail of stdout while the payload runs
+        "ATLAS_RELEASE": platform.parent.name,
+        "CMTCONFIG": platform.name,
         "PANDAID": folder.path.name.partition(".")[0],
         MARKER: str(folder.path),
+        **dict.fromkeys(THREADS, str(max(1, job.core_count))),
     }

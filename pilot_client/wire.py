@@ -77,7 +77,10 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to run: memory and disk in MB, time in s; 0 means that there is no limit."""
+    """What to run: memory and disk in MB, time in s; 0 means that there is no limit.
+
+    Release and platform are empty where any will do.
+    """
 
     transformation: PurePosixPath
     parameters: str
@@ -99,8 +102,8 @@ class Job:
         return cls(
             transformation=relative(need(answer, "transformation", str)),
             parameters=str(answer.get("job_parameters") or ""),
-            release=segment(need(answer, "atlas_release", str)),
-            cmt_config=segment(need(answer, "cmt_config", str)),
+            release=segment(str(answer.get("atlas_release") or "")),
+            cmt_config=segment(str(answer.get("cmt_config") or "")),
             core_count=int(number(answer, "core_count", default=1)),
             memory_mb=int(number(answer, "min_ram_count", default=0)),
             disk_mb=int(number(answer, "max_disk_count", default=0)),
@@ -108,7 +111,7 @@ class Job:
             inputs=tuple(input_of(entry) for entry in entries(answer, "input_files")),
             outputs=tuple(output_of(entry) for entry in entries(answer, "output_files")),
             log=output_of(log) if isinstance(log, dict) and log.get("lfn") else None,
-            storage=storage_root(need(need(answer, "storage", dict), "url", str)),
+            storage=storage_root(answer.get("storage")),
         )
 
 
@@ -162,8 +165,8 @@ def file_name(text: str) -> str:
 
 
 def segment(text: str) -> str:
-    """One step of a path: a release or a platform."""
-    if len(relative(text).parts) != 1:
+    """One step of a path: a release or a platform; empty where the job leaves it open."""
+    if text and len(relative(text).parts) != 1:
         raise BadAnswer(f"names {text[:80]!r}, which is not one step of a path")
     return text
 
@@ -183,8 +186,11 @@ def checksum(value: object) -> str | None:
     return value.removeprefix("ad:").lower().zfill(8)
 
 
-def storage_root(url: str) -> Path:
-    """The folder of a storage that this node has mounted."""
+def storage_root(storage: object) -> Path:
+    """The folder of the site's storage, which this node must have mounted."""
+    if not isinstance(storage, dict):
+        raise JobFailed(PilotCode.NO_STORAGE, "the site has no local storage")
+    url = need(storage, "url", str)
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
         raise JobFailed(

@@ -46,11 +46,17 @@ class FakeServer(ThreadingHTTPServer):
         self.reports: list[dict[str, Any]] = []
         self.faults: dict[str, deque[Fault]] = {CLAIM: deque(), REPORT: deque()}
         self.killed: set[int] = set()
+        self.cancelled: set[int] = set()
         self.stale: set[int] = set()
         self.refuses: Callable[[dict[str, Any]], bool] = lambda body: False
         self.is_down_for: Callable[[dict[str, Any]], bool] = lambda body: False
         self.retry_after = 0.2
         self.lock = threading.Lock()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A killed pilot hangs up in the middle of an answer; anything else is a fault."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def url(self) -> str:
@@ -71,8 +77,12 @@ class FakeServer(ThreadingHTTPServer):
             return 409, {"code": "stale_lease", "command": "tobekilled"}
         if self.refuses(body):
             return 422, {"code": "missing_outputs", "message": "no"}
-        command = "tobekilled" if body["panda_id"] in self.killed else None
-        return 200, {"panda_id": body["panda_id"], "state": body["state"], "command": command}
+        state, command = body["state"], None
+        if body["panda_id"] in self.cancelled:
+            state, command = "cancelled", "tobekilled"
+        elif body["panda_id"] in self.killed:
+            command = "tobekilled"
+        return 200, {"panda_id": body["panda_id"], "state": state, "command": command}
 
     def states(self) -> list[str]:
         return [report["state"] for report in self.reports]

@@ -50,14 +50,15 @@ def test_a_kill_command_ends_the_payload_and_is_reported(
     assert with_word(word) == []
 
 
-def test_a_lost_lease_ends_the_payload_without_a_word(
-    server: FakeServer, site: Site, word: str
+@pytest.mark.parametrize("how", ["stale", "cancelled"])
+def test_a_job_that_the_server_has_ended_is_dropped_without_a_word(
+    server: FakeServer, site: Site, word: str, how: str
 ) -> None:
     # given
     pilot = started(site, server, word)
 
     # when
-    server.stale.add(1)
+    getattr(server, how).add(1)
 
     # then
     ended = end_of(pilot)

@@ -97,12 +97,11 @@ def test_no_secret_is_in_reach_of_the_payload(
     assert "SECRET_OF_THE_PILOT" not in seen
 
 
+@pytest.mark.parametrize("isolation", ["auto"], indirect=True)
 def test_an_isolated_payload_has_no_network_and_writes_only_its_folder(
     server: FakeServer, site: Site, isolation: str
 ) -> None:
     # given
-    if isolation == "none":
-        pytest.skip("nothing is promised without isolation")
     port = server.server_address[1]
     script = (
         f"{PYTHON}import socket, pathlib\n"
@@ -189,10 +188,26 @@ def test_what_the_payload_leaves_running_is_ended(
     assert with_word(word) == []
 
 
+def test_a_job_that_leaves_the_release_open_runs_in_one_that_has_its_program(
+    server: FakeServer, site: Site
+) -> None:
+    # given a newer release without the program
+    (site.software / "Atlas-15.0.0" / "x86_64-linux-py3").mkdir(parents=True)
+    job = site.job("echo $ATLAS_RELEASE $CMTCONFIG")
+    open_ = [{"atlas_release": ""}, {"cmt_config": ""}, {"atlas_release": "", "cmt_config": ""}]
+
+    # when
+    finals = site.run_all(server, [job | change for change in open_])
+
+    # then
+    assert [one["stdout_tail"] for one in finals] == ["Atlas-14.5.0 x86_64-linux-py3\n"] * 3
+
+
 CANNOT_START: list[tuple[dict[str, Any], int, str]] = [
     ({"atlas_release": "Atlas-15.0.0"}, 1211, "is not installed here"),
     ({"cmt_config": "i686-slc4-gcc34-opt"}, 1211, "is not installed here"),
-    ({"transformation": "nothing.py"}, 1346, "nothing.py is not in Atlas-14.5.0"),
+    ({"atlas_release": "", "cmt_config": "other"}, 1211, "any release/other is not installed here"),
+    ({"transformation": "nothing.py"}, 1346, "nothing.py is not in Atlas-14.5.0/x86_64"),
     ({"transformation": "plain.sh"}, 1305, "plain.sh is not executable"),
     ({"transformation": "nobody.sh"}, 1305, "cannot start nobody.sh"),
     ({"transformation": "../../../../bin/true"}, 1319, "leads elsewhere"),

@@ -61,14 +61,14 @@ def log_of(site: Site) -> dict[str, str]:
 
 def test_the_log_of_a_failed_job_is_stored_too(server: FakeServer, site: Site) -> None:
     # given
-    job = site.job("echo out; echo err >&2; echo '{}' > jobReport.json; exit 3")
+    job = site.job("echo out; echo err >&2; echo gen > pythia.log; ln -s / a.log; exit 3")
 
     # when
     final = run(site, server, job)
 
     # then
     members = log_of(site)
-    assert sorted(members) == ["jobReport.json", "payload.stderr", "payload.stdout", "pilot.log"]
+    assert sorted(members) == ["payload.stderr", "payload.stdout", "pilot.log", "pythia.log"]
     assert members["payload.stdout"] == "out\n"
     assert final["log_file"]["lfn"] == "log.1.tgz"
     assert final["log_file"]["size"] == (site.storage / "mc08/log/log.1.tgz").stat().st_size
