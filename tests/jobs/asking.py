@@ -1,0 +1,58 @@
+"""A pilot that asks and speaks, for the tests of dispatch and report."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from jobs import dispatch, report
+from jobs.models import PilotAccount
+from tests.builders import LEASE_TOKEN, NOW
+
+_serial = itertools.count(1)
+
+# A pilot that can do everything: what a test is about is taken away from it.
+ABLE: dict[str, Any] = {
+    "node": "wn01",
+    "pilot_id": "pilot1",
+    "cpu_speed_mhz": 2400,
+    "memory_mb": 4000,
+    "free_disk_mb": 20000,
+    "core_count": 8,
+    "releases": (("Atlas-14.5.0", "x86_64-slc5"),),
+    "labels": ("managed", "user"),
+}
+
+
+def claim(
+    account: PilotAccount,
+    *,
+    key: str = "",
+    body: str = "body",
+    now: dt.datetime = NOW,
+    **facts: Any,
+) -> dispatch.Claimed:
+    """Ask for a job as a pilot that can do everything, but for what `facts` say."""
+    return dispatch.claim(
+        account=account,
+        facts=dispatch.Facts(**ABLE | facts),
+        key=key or f"key{next(_serial)}",
+        body_sha256=body,
+        now=now,
+    )
+
+
+def say(
+    account: PilotAccount, panda_id: int, state: str, *, now: dt.datetime = NOW, **more: Any
+) -> report.Answer:
+    """Speak of a job made by `create_job`: attempt 1, word 1, unless told otherwise."""
+    given = {"attempt_nr": 1, "lease_token": LEASE_TOKEN, "seq": 1} | more
+    said = report.Report(panda_id=panda_id, state=state, **given)
+    return report.hear(account=account, report=said, now=now)
+
+
+def made(*lfns: str, **more: Any) -> list[report.ReportedFile]:
+    """Files as a pilot reports them."""
+    facts = {"guid": "7c1f2a60-5b8e-4f0a-9d3e-2b6c8a4e1f00", "size": 10, "adler32": "0c2a04f1"}
+    return [report.ReportedFile(lfn=lfn, **facts | more) for lfn in lfns]

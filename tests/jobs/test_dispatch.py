@@ -1,0 +1,252 @@
+"""A claim: the best job that fits every fact of the pilot, or the reason why there is none."""
+
+import pytest
+
+from brokerage.models import BannedNode
+from jobs import fsck, lease
+from jobs.models import Job, Pilot
+from jobs.states import JobState
+from tests.builders import (
+    NOW,
+    after,
+    create_job,
+    create_pilot_account,
+    create_site,
+    create_vo,
+)
+from tests.jobs.asking import claim
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site():
+    return create_site("AGLT2")
+
+
+@pytest.fixture
+def pilots(site):
+    return create_pilot_account(site)
+
+
+def activated(site, **columns):
+    return create_job("activated", site=site, **columns)
+
+
+# -- what is handed over -----------------------------------------------------------------------
+
+
+def test_a_claimed_job_is_sent_in_a_new_attempt_under_a_lease(site, pilots):
+    job = activated(site)
+
+    claimed = claim(pilots, node="wn07")
+
+    sent = Job.objects.get(pk=job.pk)
+    assert claimed.job == sent
+    assert (sent.state, sent.attempt_nr, sent.node) == ("sent", 1, "wn07")
+    assert lease.matches(claimed.lease_token, sent.lease_sha256)
+    assert sent.lease_until == after(minutes=30)
+    assert fsck.check() == []
+
+
+def test_a_claim_leaves_an_event_that_names_pilot_and_node(site, pilots):
+    job = activated(site)
+
+    claim(pilots, node="wn07", pilot_id="pilot9")
+
+    event = job.events.last()
+    assert (event.from_state, event.to_state, event.attempt_nr) == ("activated", "sent", 1)
+    assert event.actor == "pilot pilot9"
+    assert event.reason == {"node": "wn07", "pilot": "pilot9"}
+
+
+def test_the_lease_token_is_stored_nowhere(site, pilots):
+    activated(site)
+
+    token = claim(pilots).lease_token
+
+    assert len(token) == 64
+    assert token not in str(list(Job.objects.values()))
+
+
+def test_the_highest_priority_goes_first(site, pilots):
+    activated(site, current_priority=100)
+    urgent = activated(site, current_priority=900)
+
+    assert claim(pilots).job == urgent
+
+
+def test_of_equal_priority_the_lowest_panda_id_goes_first(site, pilots):
+    first = activated(site, current_priority=100)
+    activated(site, current_priority=100)
+
+    assert claim(pilots).job == first
+
+
+def test_a_job_that_does_not_fit_does_not_block_those_behind_it(site, pilots):
+    activated(site, current_priority=900, min_ram_count=64000)
+    fitting = activated(site, current_priority=100)
+
+    assert claim(pilots).job == fitting
+
+
+def test_every_job_is_handed_out_once(site, pilots):
+    jobs = {activated(site).pk for _ in range(3)}
+
+    claimed = [claim(pilots).job for _ in range(4)]
+
+    assert {job.pk for job in claimed if job} == jobs
+    assert claimed[3] is None
+
+
+@pytest.mark.parametrize("state", set(JobState) - {JobState.ACTIVATED})
+def test_only_activated_jobs_are_handed_out(site, pilots, state):
+    create_job(state, site=site)
+
+    assert claim(pilots).reason == "no_job"
+
+
+def test_a_job_of_another_site_is_not_handed_out(pilots):
+    activated(create_site("MWT2_UC"))
+
+    assert claim(pilots).job is None
+
+
+# -- every fact counts -------------------------------------------------------------------------
+
+NEEDS = [
+    ({"min_ram_count": 2000}, {"memory_mb": 1999}, {"memory_mb": 2000}),
+    ({"max_disk_count": 5000}, {"free_disk_mb": 4999}, {"free_disk_mb": 5000}),
+    ({"min_cpu_speed": 2000}, {"cpu_speed_mhz": 1999}, {"cpu_speed_mhz": 2000}),
+    ({"core_count": 4}, {"core_count": 3}, {"core_count": 4}),
+    ({"prod_source_label": "user"}, {"labels": ("managed",)}, {"labels": ("managed", "user")}),
+    (
+        {"atlas_release": "Atlas-14.5.0"},
+        {"releases": (("Atlas-14.2.0", "x86_64-slc5"),)},
+        {"releases": (("Atlas-14.2.0", "x86_64-slc5"), ("Atlas-14.5.0", "x86_64-slc5"))},
+    ),
+    (
+        {"atlas_release": "Atlas-14.5.0", "cmt_config": "i686-slc4"},
+        {"releases": (("Atlas-14.5.0", "x86_64-slc5"), ("Atlas-14.2.0", "i686-slc4"))},
+        {"releases": (("Atlas-14.5.0", "i686-slc4"),)},
+    ),
+    (
+        {"cmt_config": "i686-slc4"},
+        {"releases": (("Atlas-14.5.0", "x86_64-slc5"),)},
+        {"releases": (("Atlas-14.5.0", "i686-slc4"),)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("need", "short", "enough"), NEEDS)
+def test_a_pilot_gets_what_it_can_run_and_nothing_else(site, pilots, need, short, enough):
+    job = activated(site, **need)
+
+    assert claim(pilots, **short).reason == "no_job"
+    assert claim(pilots, **enough).job == job
+
+
+def test_a_job_without_needs_fits_a_pilot_that_knows_nothing_of_itself(site, pilots):
+    job = activated(site)
+
+    claimed = claim(pilots, cpu_speed_mhz=0, memory_mb=0, free_disk_mb=0, core_count=1, releases=())
+
+    assert claimed.job == job
+
+
+def test_a_site_that_names_its_vos_runs_no_other(pilots, site):
+    site.vos.add(create_vo("atlas"))
+    activated(site, vo=create_vo("charmm"))
+    ours = activated(site, vo=create_vo("atlas"))
+
+    assert claim(pilots).job == ours
+    assert claim(pilots).job is None
+
+
+def test_a_site_that_names_no_vo_runs_all(pilots, site):
+    chemistry = activated(site, vo=create_vo("charmm"))
+
+    assert claim(pilots).job == chemistry
+
+
+def test_a_killed_job_is_not_handed_out(site, pilots):
+    activated(site, command="tobekilled", command_attempt=1)
+
+    assert claim(pilots).job is None
+
+
+# -- no, and why -------------------------------------------------------------------------------
+
+
+def test_an_empty_queue_says_so_and_when_to_ask_again(pilots):
+    claimed = claim(pilots)
+
+    assert (claimed.job, claimed.reason) == (None, "no_job")
+    assert "AGLT2" in claimed.message
+    assert 48 <= claimed.retry_after <= 72
+
+
+def test_idle_pilots_do_not_all_come_back_in_the_same_second(pilots):
+    waits = {claim(pilots).retry_after for _ in range(40)}
+
+    assert len(waits) > 5
+
+
+def test_a_site_that_is_offline_hands_out_nothing_and_says_why(site, pilots):
+    activated(site)
+    type(site).objects.filter(pk=site.pk).update(status="offline", status_reason="power cut")
+    site.refresh_from_db()
+    pilots.site = site
+
+    claimed = claim(pilots)
+
+    assert (claimed.job, claimed.reason) == (None, "site_offline")
+    assert claimed.message == "AGLT2 is offline: power cut"
+
+
+@pytest.mark.parametrize("status", ["brokeroff", "test"])
+def test_a_site_that_gets_no_new_jobs_still_runs_those_it_has(status):
+    site = create_site(status=status)
+    job = activated(site)
+
+    assert claim(create_pilot_account(site)).job == job
+
+
+def test_a_banned_node_gets_nothing_and_is_told_why(site, pilots):
+    job = activated(site)
+    BannedNode.objects.create(site=site, node="wn13", reason="black hole", at=NOW)
+
+    refused = claim(pilots, node="wn13")
+
+    assert (refused.job, refused.reason) == (None, "node_banned")
+    assert "black hole" in refused.message
+    assert claim(pilots, node="wn14").job == job
+
+
+def test_a_node_is_banned_at_its_site_only(site, pilots):
+    job = activated(site)
+    BannedNode.objects.create(site=create_site(), node="wn13", reason="black hole", at=NOW)
+
+    assert claim(pilots, node="wn13").job == job
+
+
+# -- the pilot is seen -------------------------------------------------------------------------
+
+
+def test_a_claim_is_a_contact_whether_there_is_a_job_or_not(site, pilots):
+    claim(pilots, pilot_id="p1", node="wn01", memory_mb=2000)
+    activated(site)
+    claim(pilots, pilot_id="p1", node="wn01", memory_mb=3000, now=after(minutes=5))
+
+    pilot = Pilot.objects.get()
+    assert (pilot.site, pilot.pilot_id, pilot.node) == (site, "p1", "wn01")
+    assert (pilot.claims, pilot.jobs, pilot.memory_mb) == (2, 1, 3000)
+    assert (pilot.first_contact, pilot.last_contact) == (NOW, after(minutes=5))
+
+
+def test_pilots_of_a_site_that_is_offline_are_still_seen(site, pilots):
+    pilots.site.status = "offline"
+
+    claim(pilots)
+
+    assert Pilot.objects.filter(site=site).exists()
