@@ -21,6 +21,7 @@ from pandasite.base.errors import Conflict, NotThere, Unprocessable
 from pandasite.base.nudge import nudge
 
 TOBEKILLED = "tobekilled"
+SKEW_NOTED = 300  # s; a clock that is further off than this is noted in the final word's event
 FINAL_WORDS = ("finished", "failed")
 
 
@@ -44,7 +45,9 @@ class Report:
     lease_token: str
     seq: int
     state: str
+    sent_at: dt.datetime | None = None
     start_time: dt.datetime | None = None
+    end_time: dt.datetime | None = None
     cpu_consumption_time: int | None = None
     max_rss_mb: int | None = None
     stdout_tail: str | None = None
@@ -76,13 +79,7 @@ def hear(*, account: PilotAccount, report: Report, now: dt.datetime) -> Answer:
         if report.seq <= job.report_seq:
             return Answer(state=job.state, command=_command(job), replayed=True)
         if _command(job):
-            services.cancel_killed(
-                Job.objects.filter(pk=job.pk),
-                actor=_actor(job),
-                now=now,
-                why=job.task_buffer_error_diag or "killed",
-            )
-            return Answer(state=JobState.CANCELLED, command=TOBEKILLED)
+            return _end_killed(job, report, now)
         return _apply(job, report, now)
 
 
@@ -104,12 +101,26 @@ def _check_lease(job: Job, report: Report) -> None:
 def _after_the_end(job: Job, report: Report) -> Answer:
     """The pilot has had its final word (or the job was killed): only repeats are heard."""
     if report.state == job.verdict or report.seq <= job.report_seq:
-        return Answer(state=job.state, replayed=True)
+        command = TOBEKILLED if job.state == JobState.CANCELLED else None
+        return Answer(state=job.state, command=command, replayed=True)
     if job.state in FINAL:
         raise Conflict(
             f"job {job.pk} is {job.state} already", code="already_final", command=TOBEKILLED
         )
-    raise services.illegal(job, report.state)
+    raise services.illegal(job, REPORTED[report.state])
+
+
+def _end_killed(job: Job, report: Report, now: dt.datetime) -> Answer:
+    """The first word after a kill ends the job, whatever it says, and takes the command home."""
+    _keep_output(job, report, now)
+    services.cancel_killed(
+        Job.objects.filter(pk=job.pk),
+        actor=_actor(job),
+        now=now,
+        why=job.task_buffer_error_diag or "killed",
+        **_measured(job, report),
+    )
+    return Answer(state=JobState.CANCELLED, command=TOBEKILLED)
 
 
 def _command(job: Job) -> str | None:
@@ -122,7 +133,7 @@ def _actor(job: Job) -> str:
 
 
 def _apply(job: Job, report: Report, now: dt.datetime) -> Answer:
-    changes = _measured(job, report) | {"report_seq": report.seq}
+    changes = _measured(job, report)
     _keep_output(job, report, now)
     if report.state in FINAL_WORDS:
         return _final_word(job, report, changes, now)
@@ -144,7 +155,7 @@ def _apply(job: Job, report: Report, now: dt.datetime) -> Answer:
 
 
 def _measured(job: Job, report: Report) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"report_seq": report.seq}
     if report.cpu_consumption_time is not None:
         changes["cpu_consumption_time"] = report.cpu_consumption_time
     if report.max_rss_mb is not None:
@@ -177,6 +188,7 @@ def _final_word(job: Job, report: Report, changes: dict[str, Any], now: dt.datet
     if job.start_time is None:
         changes["start_time"] = now
     reason = {"said": report.state, "exit_code": report.exit_code} | report.errors
+    reason |= _clock(report, now)
     services.must_move(
         job,
         JobState.HOLDING,
@@ -188,6 +200,14 @@ def _final_word(job: Job, report: Report, changes: dict[str, Any], now: dt.datet
     )
     nudge("jobs.register")
     return Answer(state=JobState.HOLDING)
+
+
+def _clock(report: Report, now: dt.datetime) -> dict[str, Any]:
+    """What the pilot's clock says: kept as a claim, and decides nothing."""
+    claims = {"start_time": report.start_time, "end_time": report.end_time}
+    said: dict[str, Any] = {name: at.isoformat() for name, at in claims.items() if at}
+    skew = round((report.sent_at - now).total_seconds()) if report.sent_at else 0
+    return said | ({"clock_skew_s": skew} if abs(skew) > SKEW_NOTED else {})
 
 
 def _errors(report: Report) -> dict[str, Any]:

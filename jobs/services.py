@@ -245,7 +245,9 @@ def _error_reason(error: Error) -> dict[str, Any]:
     return {"component": error.component, "code": error.code, "diag": said}
 
 
-def cancel_killed(jobs: JobQuerySet, *, actor: str, now: dt.datetime, why: str) -> list[int]:
+def cancel_killed(
+    jobs: JobQuerySet, *, actor: str, now: dt.datetime, why: str, **changes: Any
+) -> list[int]:
     """-> cancelled, with taskBuffer 100 and the reason that was given."""
     return move(
         jobs,
@@ -254,6 +256,7 @@ def cancel_killed(jobs: JobQuerySet, *, actor: str, now: dt.datetime, why: str) 
         now=now,
         reason={"reason": why},
         **errors.KILLED.said(why).columns(),
+        **changes,
     )
 
 

@@ -176,8 +176,8 @@ def _report(said: dict[str, Any], errors: dict[str, Any]) -> report.Report:
     plain = {
         name: said[name]
         for name in (
-            "panda_id", "attempt_nr", "lease_token", "seq", "state", "start_time",
-            "cpu_consumption_time", "max_rss_mb", "stdout_tail", "exit_code",
+            "panda_id", "attempt_nr", "lease_token", "seq", "state", "sent_at", "start_time",
+            "end_time", "cpu_consumption_time", "max_rss_mb", "stdout_tail", "exit_code",
         )
         if name in said
     }  # fmt: skip

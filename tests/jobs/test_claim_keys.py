@@ -13,16 +13,6 @@ from tests.builders import NOW, after, create_job, create_pilot_account, create_
 from tests.jobs.asking import claim, say
 
 
-@pytest.fixture
-def site():
-    return create_site("AGLT2")
-
-
-@pytest.fixture
-def pilots(site):
-    return create_pilot_account(site)
-
-
 @pytest.mark.django_db
 class TestOneAfterTheOther:
     def test_the_same_key_and_body_get_the_same_job_and_lease(self, site, pilots):

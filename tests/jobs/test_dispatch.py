@@ -19,16 +19,6 @@ from tests.jobs.asking import claim
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def site():
-    return create_site("AGLT2")
-
-
-@pytest.fixture
-def pilots(site):
-    return create_pilot_account(site)
-
-
 def activated(site, **columns):
     return create_job("activated", site=site, **columns)
 
