@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from pilot_client.errors import JobFailed, PilotCode
 
@@ -187,13 +186,17 @@ def checksum(value: object) -> str | None:
 
 
 def storage_root(storage: object) -> Path:
-    """The folder of the site's storage, which this node must have mounted."""
+    """The folder of the site's storage, which this node must have mounted.
+
+    What follows `file://` is a path as it is, blank and percent sign included: the server's
+    transfer engine takes it so, too.
+    """
     if not isinstance(storage, dict):
         raise JobFailed(PilotCode.NO_STORAGE, "the site has no local storage")
     url = need(storage, "url", str)
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
+    protocol, _, path = url.partition("://")
+    if protocol != "file" or not path.startswith("/"):
         raise JobFailed(
             PilotCode.NO_PROTOCOL, f"storage {url[:120]!r} is not a mounted file:// folder"
         )
-    return Path(unquote(parts.path))
+    return Path(path)
