@@ -100,11 +100,12 @@ class Supervisor:
         *,
         restart: bool = True,
         cwd: str | Path = "/",
-        death_signal: int = signal.SIGTERM,
+        death_signal: int = signal.SIGKILL,
     ) -> int:
         """Starts a client of the site (a pilot, say) and returns its pid.
 
-        env: its whole environment, None for ours. death_signal: what it gets when we are killed.
+        env: its whole environment, None for ours. death_signal: what it gets when we are killed;
+        by default its end, because nobody would be left to end one that takes its time.
         Raises LaunchError when the program cannot be started or the name is taken.
         """
         command = Command(
