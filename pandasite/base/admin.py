@@ -1,0 +1,27 @@
+"""Admin pages of the ground: sweep runs and the audit log, both to be looked at only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin
+from pandasite.base.models import AuditLine, SweepRun
+
+admin.site.site_header = admin.site.site_title = "pandasite"
+admin.site.index_title = "Administration"
+
+
+@admin.register(SweepRun)
+class SweepRunAdmin(ReadOnlyAdmin):
+    list_display = ["name", "ok", "ended_at", "rows", "runs", "host", "error"]
+    list_filter = ["ok"]
+    search_fields = ["name"]
+
+
+@admin.register(AuditLine)
+class AuditLineAdmin(BigTableAdmin):
+    list_display = ["at", "actor_name", "action", "subject", "reason"]
+    search_fields = ["subject", "actor_name"]
+    date_hierarchy = "at"
+    ordering = ["-at"]
+    fields = ["at", "actor", "actor_name", "action", "subject", "reason", "facts"]
