@@ -1,14 +1,18 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_delete, post_migrate, post_save
 
 
 class JobsConfig(AppConfig):
-    """Keeps the table of error meanings equal to the reviewed catalogue after each migration."""
+    """Keeps error meanings and groups whole after each migration, and retires pilot accounts."""
 
     name = "jobs"
     label = "jobs"
 
     def ready(self) -> None:
-        from jobs.catalogue import sync_after_migrate
+        from jobs import catalogue, groups, retire
+        from jobs.models import PilotAccount
 
-        post_migrate.connect(sync_after_migrate, sender=self)
+        post_migrate.connect(catalogue.sync_after_migrate, sender=self)
+        post_migrate.connect(groups.sync_after_migrate, sender=self)
+        post_save.connect(retire.enlist, sender=PilotAccount)
+        post_delete.connect(retire.retire, sender=PilotAccount)

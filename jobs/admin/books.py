@@ -1,0 +1,40 @@
+"""Error meanings, of which the administrator decides on retries, and brokerage's decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from jobs.models import BrokerageDecision, ErrorCode
+from pandasite.base.admin_kit import BigTableAdmin, OurAdmin
+
+
+@admin.register(ErrorCode)
+class ErrorCodeAdmin(OurAdmin):
+    """The reviewed catalogue; only `do_not_retry` is the administrator's."""
+
+    list_display = ["component", "code", "source", "acronym", "meaning", "do_not_retry"]
+    list_filter = ["component", "source", "do_not_retry"]
+    search_fields = ["acronym", "meaning", "=code"]
+    readonly_fields = ["component", "code", "source", "acronym", "meaning"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Meanings may be synchronised with the catalogue at this moment."""
+        obj.save(update_fields=["do_not_retry"])
+
+
+@admin.register(BrokerageDecision)
+class BrokerageDecisionAdmin(BigTableAdmin):
+    list_display = ["at", "site", "n_jobs"]
+    search_fields = ["site__exact"]
+    search_help_text = "By the number of the decision, or the site."
+    number_field = "pk"
+    date_hierarchy = "at"

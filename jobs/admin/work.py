@@ -1,0 +1,210 @@
+"""Tasks and jobs: looked at here, moved by deeds only, deleted by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from jobs import services
+from jobs.labels import LABELS
+from jobs.models import ERROR_COMPONENTS, Job, JobEvent, JobFile, Task
+from jobs.states import LEASED
+from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline
+from pandasite.base.deeds import Deed, Order
+from pandasite.base.errors import IllegalMove
+
+
+def _kill(job: Job, order: Order) -> str:
+    state = services.kill(job.pk, actor=order.name, reason=order.reason, now=order.now)
+    return "its pilot is told to end it" if state in LEASED else f"{state}"
+
+
+def _rebroker(job: Job, order: Order) -> str:
+    moved = services.rebroker(
+        Job.objects.filter(pk=job.pk),
+        actor=order.name,
+        now=order.now,
+        reason={"reason": order.reason},
+    )
+    if not moved:
+        raise IllegalMove(f"it is {job.state}; only assigned and activated jobs lose their site")
+    return "back to brokerage"
+
+
+def _number(job: Job) -> str:
+    return f"job {job.pk}"
+
+
+KILL = Deed(
+    name="kill",
+    label="Kill…",
+    permission="jobs.kill_any_job",
+    apply=_kill,
+    explain="Jobs without a pilot are cancelled at once; the others end at their pilot's next"
+    " heartbeat.",
+    audit="job_kill",
+    subject=_number,
+)
+REBROKER = Deed(
+    name="rebroker",
+    label="Broker again…",
+    permission="jobs.kill_any_job",
+    apply=_rebroker,
+    explain="Assigned and activated jobs go back to brokerage, which chooses a site anew; a site"
+    " that the submitter named stays.",
+    audit="job_rebroker",
+    subject=_number,
+)
+
+
+@admin.register(Task)
+class TaskAdmin(BigTableAdmin):
+    list_display = ["task_id", "name", "owner", "vo", "working_group", "created_at"]
+    list_filter = ["vo"]
+    list_select_related = ["owner", "vo"]
+    search_fields = ["name__startswith", "owner__username__exact"]
+    search_help_text = "By taskID, the beginning of the name, or the owner."
+    number_field = "pk"
+
+
+class LabelFilter(admin.SimpleListFilter):
+    """By the labels there are; to ask the table for them would read all of it."""
+
+    title = "prodSourceLabel"
+    parameter_name = "prod_source_label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(label, label) for label in LABELS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(prod_source_label=value)
+
+
+class JobEventInline(ReadOnlyInline):
+    model = JobEvent
+    fields = ["seq", "at", "attempt_nr", "from_state", "to_state", "actor", "reason"]
+
+
+class JobFileInline(ReadOnlyInline):
+    model = JobFile
+    fields = ["type", "scope", "lfn", "dataset", "block", "status", "size", "adler32"]
+    raw_id_fields = ["dataset", "block"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JobFile]:
+        return super().get_queryset(request).select_related("dataset", "block")
+
+
+@admin.register(Job)
+class JobAdmin(BigTableAdmin):
+    list_display = [
+        "panda_id",
+        "job_name",
+        "state",
+        "prod_source_label",
+        "cloud",
+        "computing_site",
+        "owner",
+        "current_priority",
+        "attempt_nr",
+        "state_change_time",
+    ]
+    list_filter = ["state", LabelFilter, "cloud", "computing_site", "vo"]
+    list_select_related = ["cloud", "computing_site", "owner"]
+    search_fields = ["job_name__startswith", "owner__username__exact"]
+    search_help_text = "By PandaID, the beginning of jobName, or the owner."
+    number_field = "pk"
+    inlines = [JobEventInline, JobFileInline]
+    deeds = [KILL, REBROKER]
+    readonly_fields = ["successor", "stdout_tail"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("panda_id", "state", "attempt_nr", "max_attempt"),
+                    ("job_name", "job_definition_id", "task"),
+                    ("prod_source_label", "processing_type", "working_group"),
+                    ("owner", "prod_user_id", "vo"),
+                    ("retry_of", "successor"),
+                ]
+            },
+        ),
+        (
+            "Where",
+            {
+                "fields": [
+                    ("cloud", "cloud_fixed", "computing_site", "site_fixed"),
+                    ("destination_se", "decision", "rebroker_count"),
+                    ("prod_d_block", "dispatch_d_block", "destination_d_block"),
+                    ("pilot", "node", "lease_until"),
+                    ("command", "command_attempt", "verdict"),
+                ]
+            },
+        ),
+        (
+            "What it runs and needs",
+            {
+                "fields": [
+                    ("transformation", "atlas_release", "homepackage", "cmt_config"),
+                    "job_parameters",
+                    ("assigned_priority", "current_priority", "core_count"),
+                    ("min_ram_count", "max_disk_count", "max_cpu_count", "min_cpu_speed"),
+                ]
+            },
+        ),
+        (
+            "Times and use",
+            {
+                "fields": [
+                    ("creation_time", "state_change_time", "modification_time"),
+                    ("start_time", "end_time"),
+                    ("cpu_consumption_time", "max_rss_mb", "trans_exit_code"),
+                ]
+            },
+        ),
+        (
+            "Errors",
+            {"fields": [(f"{c}_error_code", f"{c}_error_diag") for c in ERROR_COMPONENTS]},
+        ),
+        ("Output", {"fields": ["stdout_tail"], "classes": ["collapse"]}),
+    ]
+
+    @admin.display(description="successor")
+    def successor(self, job: Job) -> str:
+        pk = Job.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first()
+        if pk is None:
+            return "-"
+        return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=[pk]), pk)
+
+    @admin.display(description="end of stdout")
+    def stdout_tail(self, job: Job) -> str:
+        output = getattr(job, "output", None)
+        return format_html("<pre>{}</pre>", output.as_text()) if output else "-"
+
+
+@admin.register(JobEvent)
+class JobEventAdmin(BigTableAdmin):
+    list_display = ["at", "job_id", "attempt_nr", "from_state", "to_state", "actor"]
+    search_help_text = "By PandaID."
+    search_fields = ["actor__exact"]
+    number_field = "job_id"
+    # Not the job itself: a link costs a query per row, and the row may be in the archive.
+    fields = ["job_id", "seq", "attempt_nr", "from_state", "to_state", "actor", "at", "reason"]
+    readonly_fields = ["job_id"]
+
+
+@admin.register(JobFile)
+class JobFileAdmin(BigTableAdmin):
+    list_display = ["lfn", "job_id", "type", "status", "dataset", "size"]
+    list_select_related = ["dataset"]
+    list_filter = ["type", "status"]
+    search_fields = ["lfn__startswith"]
+    search_help_text = "By PandaID, or by the beginning of the LFN."
+    number_field = "job_id"
