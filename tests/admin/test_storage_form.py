@@ -1,0 +1,81 @@
+"""A storage element's address comes from the admin, and only such as the engine can open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from datasets.models import StorageElement
+from tests import builders as make
+from tests.admin.pages import address, logged_in
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "name": "SE",
+    "url": "file:///data/se",
+    "kind": "disk",
+    "capacity_bytes": "1000",
+    "site_storages-TOTAL_FORMS": "0",
+    "site_storages-INITIAL_FORMS": "0",
+}
+
+
+@pytest.fixture
+def root() -> Client:
+    return logged_in(get_user_model().objects.create_superuser("root"))
+
+
+def add(client: Client, **fields: str) -> Any:
+    return client.post(address(StorageElement, "add"), FORM | fields)
+
+
+def test_a_folder_is_a_good_address(root: Client) -> None:
+    assert add(root).status_code == 302
+    assert StorageElement.objects.get().url == "file:///data/se"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        ({"url": "davs://se.example.org/"}, "url", "does not speak davs://; it speaks file://"),
+        ({"url": "http://169.254.169.254/"}, "url", "does not speak http://"),
+        ({"url": "memory://x"}, "url", "does not speak memory://"),
+        ({"url": "file://data/se"}, "url", "from the root on"),
+        ({"url": "file:///data/../etc"}, "url", "must not go up"),
+        ({"url": "/data/se"}, "url", "an address such as"),
+        ({"url": ""}, "url", "required"),
+        ({"capacity_bytes": "-1"}, "capacity_bytes", "must not be negative"),
+        ({"capacity_bytes": str(2**63)}, "capacity_bytes", "less than or equal"),
+        ({"threshold_gb": "-0.5"}, "threshold_gb", "must not be negative"),
+        ({"threshold_gb": "nan"}, "threshold_gb", "number"),
+    ],
+)
+def test_a_bad_value_is_an_error_at_the_field(
+    fields: dict[str, str], field: str, message: str, root: Client
+) -> None:
+    page = add(root, **fields)
+    errors = page.context["adminform"].form.errors
+    assert errors.keys() == {field} and message in " ".join(errors[field])
+    assert not StorageElement.objects.exists()
+
+
+def test_a_site_writes_to_one_storage_element_only(root: Client) -> None:
+    site = make.create_site("AGLT2")
+    rows = {
+        "site_storages-TOTAL_FORMS": "1",
+        "site_storages-0-site": str(site.pk),
+        "site_storages-0-role": "local",
+    }
+    page = add(root, **rows)
+    (formset,) = page.context["inline_admin_formsets"]
+    assert "jobs of AGLT2 write to AGLT2_DISK already" in str(formset.formset.errors)
+    assert add(root, **rows | {"site_storages-0-role": "read"}).status_code == 302
+
+
+def test_measured_space_is_not_set_by_hand(root: Client) -> None:
+    add(root, free_bytes="5", measured_at_0="2009-01-01", measured_at_1="00:00")
+    assert StorageElement.objects.get().free_bytes is None
