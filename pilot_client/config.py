@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pilot_client import VERSION
 
-DEFAULT_LABELS = ("managed", "user", "test")
+DEFAULT_LABELS = ("managed", "user", "panda", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def add_node(made: argparse.ArgumentParser) -> None:
         "--labels",
         type=labels,
         default=DEFAULT_LABELS,
-        help="prodSourceLabels to ask for, with commas (default: managed,user,test)",
+        help="prodSourceLabels to ask for, with commas (default: managed,user,panda,test)",
     )
     made.add_argument("--cpu-speed", type=count, default=0, metavar="MHZ", help="CPU speed")
     made.add_argument("--memory", type=count, default=0, metavar="MB", help="memory of this slot")

@@ -87,11 +87,12 @@ class Guard:
                 self._status = self._child.returncode = os.waitstatus_to_exitcode(status)
 
     def _sweep(self) -> int:
-        """Kill what is left until nothing is; the number of processes that had to be killed."""
+        """Kill what is left until nothing is; how many processes the payload had forgotten."""
         killed: set[int] = set()
         end = time.monotonic() + SWEEP_SECONDS
         while (left := descendants()) and time.monotonic() < end:
-            killed.update(process.pid for process in left if is_alive(process))
+            if not self._spec.wrapped:  # a sandbox's own init may still be about to go
+                killed.update(process.pid for process in left if is_alive(process))
             send(iter(left), signal.SIGKILL)
             time.sleep(0.01)
             self._reap()

@@ -35,7 +35,8 @@ class Sandbox:
         """The command with the sandbox before it."""
         if self.program is None:
             return argv
-        shown = [path for path in (*self.readable, *readable) if self._is_hidden(path)]
+        resolved = [path.resolve() for path in (*self.readable, *readable)]
+        shown = [path for path in resolved if self._is_hidden(path)]
         return [
             *(self.program, "--die-with-parent", "--cap-drop", "ALL"),
             *("--unshare-pid", "--unshare-ipc"),

@@ -76,14 +76,17 @@ def job_after_job(means: Means) -> None:
 
 def next_job(means: Means) -> Mapping[str, Any] | None:
     """Wait for a job; None when asked to end instead."""
-    stop, poll = means.stop, means.config.poll
+    stop, poll, said = means.stop, means.config.poll, ""
     try:
         while True:
             answer = claim(server=means.server, facts=facts.gather(means.config), stop=stop)
             if not isinstance(answer, NoJob):
                 return answer
             wait = answer.wait if poll is None else min(answer.wait, poll)
-            log.info("no job: %s %s", answer.reason, answer.message)
+            news = f"no job: {answer.reason} {answer.message}"
+            if news != said:
+                log.info("%s", news)
+                said = news
             stop.pause(jittered(wait))
     except Stopping:
         return None

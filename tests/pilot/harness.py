@@ -225,7 +225,7 @@ class Site:
                 for lfn in outputs
             ],
             "log_file": {"lfn": "log.1.tgz", "scope": "mc08", "path": "mc08/log/log.1.tgz"},
-            "storage": {"name": "SE", "url": self.storage.as_uri()},
+            "storage": {"name": "SE", "url": f"file://{self.storage}"},
         } | fields
 
     def command(self, server: FakeServer, *more: str, isolation: str = "none") -> list[str]:

@@ -24,14 +24,14 @@ def answer(**fields: Any) -> dict[str, Any]:
         "transformation": "evgen.py",
         "atlas_release": "Atlas-14.5.0",
         "cmt_config": "x86_64-linux-py3",
-        "storage": {"url": "file:///data/AGLT2%20disk"},
+        "storage": {"url": "file:///data/AGLT2 disk%20#1"},
     } | fields
 
 
 def test_what_an_answer_leaves_out_has_a_default() -> None:
     job, lease = Job.of(answer()), Lease.of(answer())
 
-    assert job.storage == Path("/data/AGLT2 disk")
+    assert job.storage == Path("/data/AGLT2 disk%20#1")
     assert (job.inputs, job.outputs, job.log) == ((), (), None)
     assert (job.memory_mb, job.disk_mb, job.max_seconds) == (0, 0, 0)
     assert (lease.name, lease.lease_seconds, lease.heartbeat_seconds) == ("7.2", 7200, 1800)
@@ -127,3 +127,20 @@ def test_a_sandbox_shows_again_what_lies_in_a_hidden_folder() -> None:
     assert "--tmpfs / --ro-bind /x/software /x/software --ro-bind /x/se /x/se" in text
     assert text.index("--ro-bind /x/se") < text.index("--bind /x/work")
     assert command[-2:] == ["--", "/bin/true"]
+
+
+def test_a_sandbox_follows_a_link_to_what_it_shows(tmp_path: Path) -> None:
+    (tmp_path / "data" / "se").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    sandbox = Sandbox(
+        program="bwrap",
+        hidden=(tmp_path / "data",),
+        secret=Path("/x/token"),
+        readable=(),
+        network=False,
+    )
+
+    command = sandbox.wrap(["true"], work=tmp_path, readable=[tmp_path / "link" / "se"])
+
+    shown = str(tmp_path / "data" / "se")
+    assert " ".join(["--ro-bind", shown, shown]) in " ".join(command)
