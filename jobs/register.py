@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from brokerage.models import Site
@@ -40,7 +40,7 @@ def run(now: dt.datetime) -> int:
 
 
 def register(panda_id: int, *, now: dt.datetime) -> bool:
-    """Register one job; False when it is not holding any more or somebody else has it."""
+    """Register one job; False when it is not holding any more, or held up, or somebody else's."""
     with transaction.atomic():
         job = (
             Job.objects.select_for_update(skip_locked=True, of=("self",))
@@ -55,8 +55,13 @@ def register(panda_id: int, *, now: dt.datetime) -> bool:
         except Conflict as conflict:
             # e.g. an output name that already belongs to other content
             log.warning("not_registered", extra={"panda_id": job.pk, "error": conflict.message})
-            error = errors.OUTPUT_NOT_ADDED.said(conflict.message)
-            services.fail(Job.objects.filter(pk=job.pk), error, actor="register", now=now)
+            taken = errors.OUTPUT_NOT_ADDED.said(conflict.message)
+            job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)
+            services.fail(Job.objects.filter(pk=job.pk), taken, actor="register", now=now)
+        except (StorageElement.DoesNotExist, DataError, IntegrityError) as error:
+            # Something to mend at the site or in a name: the job waits, the watchdog has a limit.
+            log.error("not_registered", extra={"panda_id": job.pk, "error": str(error)})
+            return False
     return True
 
 
@@ -127,15 +132,22 @@ def _sub_block(
     block = parent.subs.filter(source=here, destination=home, state=DatasetState.OPEN).first()
     if block is not None:
         return block
-    serial = parent.subs.count() + 1
     return data.new_dataset(
-        f"{parent.name}_sub0{serial}",
+        _free_name(parent),
         type=Dataset.Type.SUB,
         now=now,
         parent=parent,
         source=here,
         destination=home,
     )
+
+
+def _free_name(parent: Dataset) -> str:
+    """`<parent>_sub0<serial>`; a dataset that somebody else named like that is stepped over."""
+    serial = parent.subs.count() + 1
+    while Dataset.objects.filter(name=(name := f"{parent.name}_sub0{serial}")).exists():
+        serial += 1
+    return name
 
 
 _ARRIVED = Replica.objects.filter(

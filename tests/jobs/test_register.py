@@ -1,0 +1,244 @@
+"""Registration: outputs enter the catalogue once, travel home, and the job ends."""
+
+import pytest
+
+from datasets.models import DatasetFile, File, Replica, Subscription, Transfer
+from jobs import fsck, register
+from jobs.models import Job
+from tests.builders import (
+    ADLER32,
+    GUID,
+    NOW,
+    after,
+    create_dataset,
+    create_file,
+    create_job,
+    create_site,
+    create_storage,
+    local_storage,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def held(site, *lfns, verdict="finished", **columns):
+    """A job whose pilot has reported these outputs, 10 bytes each."""
+    job = create_job("holding", site=site, outputs=lfns, verdict=verdict, **columns)
+    job.files.update(size=10, adler32=ADLER32, guid=GUID, events=5)
+    return job
+
+
+def fresh(job):
+    return Job.objects.get(pk=job.pk)
+
+
+# -- into the catalogue ------------------------------------------------------------------------
+
+
+def test_outputs_enter_catalogue_dataset_and_replica_list():
+    site, dataset = create_site("AGLT2"), create_dataset("mc09.HIST")
+    job = held(site, "HIST.1", dataset=dataset)
+
+    assert register.run(after(minutes=1)) == 1
+
+    file = File.objects.get(lfn="HIST.1")
+    assert (file.scope, file.guid, file.size, file.adler32, file.events) == (
+        "mc09", GUID, 10, ADLER32, 5,
+    )  # fmt: skip
+    assert list(dataset.files.all()) == [file]
+    assert file.replicas.get().storage == local_storage(site)
+    assert (job.files.get().file, job.files.get().status) == (file, "ready")
+    assert fresh(job).state == "finished"
+    assert fsck.check() == []
+
+
+def test_registering_twice_is_registering_once():
+    job = held(create_site(), "HIST.1", dataset=create_dataset())
+    register.run(NOW)
+
+    assert register.run(NOW) == 0
+    assert register.register(job.pk, now=NOW) is False
+    assert (File.objects.count(), Replica.objects.count(), DatasetFile.objects.count()) == (1, 1, 1)
+
+
+def test_a_job_without_outputs_is_finished_as_it_is():
+    job = held(create_site(), destination_se=create_storage("BNL_DISK"))
+
+    register.run(NOW)
+
+    assert fresh(job).state == "finished"
+
+
+def test_a_failed_job_registers_its_log_and_nothing_else():
+    site = create_site()
+    job = held(site, "HIST.1", verdict="failed", exe_error_code=60000, max_attempt=1)
+    job.files.create(type="log", scope="log", lfn="log.1", size=7, adler32=ADLER32, guid=GUID)
+
+    register.run(NOW)
+
+    assert fresh(job).state == "failed"
+    assert [file.lfn for file in File.objects.all()] == ["log.1"]
+    assert job.files.get(type="output").status == "failed"
+
+
+def test_the_errors_that_the_pilot_named_are_in_the_last_event():
+    job = held(create_site(), verdict="failed", exe_error_code=60000, exe_error_diag="signal 11")
+
+    register.run(NOW)
+
+    assert job.events.last().reason == {"errors": [["exe", 60000, "signal 11"]]}
+
+
+def test_a_job_that_holds_without_a_final_word_is_left_to_the_watchdog():
+    job = held(create_site(), verdict="")
+
+    assert register.run(NOW) == 0
+    assert fresh(job).state == "holding"
+
+
+# -- what goes wrong with one job --------------------------------------------------------------
+
+
+def test_an_output_whose_name_belongs_to_other_content_fails_the_job():
+    site = create_site()
+    create_file("HIST.1", size=999)
+    job = held(site, "HIST.0", "HIST.1")
+
+    register.run(NOW)
+
+    assert fresh(job).state == "failed"
+    assert fresh(job).errors()[0][:2] == ("ddm", 200)
+    assert "999 bytes" in fresh(job).ddm_error_diag
+    assert not File.objects.filter(lfn="HIST.0").exists()  # all of it or none
+    assert {f.status for f in job.files.all()} == {"failed"}
+    assert not Job.objects.filter(retry_of=job.pk).exists()  # its output would meet the same name
+
+
+def test_one_bad_job_does_not_stop_the_others():
+    site = create_site()
+    create_file("HIST.1", size=999)
+    bad, good = held(site, "HIST.1"), held(site, "HIST.2")
+
+    assert register.run(NOW) == 2
+    assert (fresh(bad).state, fresh(good).state) == ("failed", "finished")
+
+
+def test_a_job_at_a_site_that_lost_its_storage_waits_and_does_not_stop_the_others():
+    poor, rich = create_site(with_storage=False), create_site()
+    waiting, good = held(poor, "HIST.1"), held(rich, "HIST.2")
+
+    assert register.run(NOW) == 1
+    assert (fresh(waiting).state, fresh(good).state) == ("holding", "finished")
+
+    create_storage(sites=[poor])
+    register.run(NOW)
+    assert fresh(waiting).state == "finished"
+
+
+def test_a_name_that_the_database_cannot_take_does_not_stop_the_others():
+    site = create_site()
+    good = held(site, "HIST.2", destination_se=create_storage())
+    bad = held(site, "HIST.1", destination_se=create_storage(), dataset=create_dataset("d" * 255))
+    last = held(site, "HIST.3")
+
+    register.run(NOW)
+
+    assert [fresh(j).state for j in (good, bad, last)] == ["transferring", "holding", "finished"]
+
+
+# -- home --------------------------------------------------------------------------------------
+
+
+def test_outputs_whose_home_is_elsewhere_travel_in_a_sub_block():
+    site, home, dataset = create_site(), create_storage("BNL_DISK"), create_dataset("mc09.HIST")
+    job = held(site, "HIST.1", "HIST.2", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert fresh(job).state == "transferring"
+    block = dataset.subs.get()
+    assert (block.name, block.type, block.state) == ("mc09.HIST_sub01", "sub", "open")
+    assert (block.source, block.destination) == (local_storage(site), home)
+    assert {f.lfn for f in block.files.all()} == {"HIST.1", "HIST.2"}
+    assert {(f.block, f.status) for f in job.files.all()} == {(block, "transferring")}
+    assert {t.file.lfn for t in Transfer.objects.filter(destination=home)} == {"HIST.1", "HIST.2"}
+
+
+def test_jobs_of_one_dataset_share_the_block_of_their_way():
+    site, home, dataset = create_site(), create_storage(), create_dataset()
+    for lfn in ("HIST.1", "HIST.2"):
+        held(site, lfn, destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert dataset.subs.get().files.count() == 2
+
+
+def test_another_source_or_home_gets_a_block_of_its_own():
+    sites, homes, dataset = (
+        [create_site() for _ in range(2)],
+        [create_storage() for _ in range(2)],
+        create_dataset("mc09.HIST"),
+    )
+    for i, (site, home) in enumerate([(s, h) for s in sites for h in homes]):
+        held(site, f"HIST.{i}", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert sorted(sub.name for sub in dataset.subs.all()) == [
+        f"mc09.HIST_sub0{n}" for n in (1, 2, 3, 4)
+    ]
+
+
+def test_a_block_that_is_closing_takes_no_new_files():
+    site, home, dataset = create_site(), create_storage(), create_dataset("mc09.HIST")
+    closing = create_dataset(
+        "mc09.HIST_sub01", type="sub", state="tobeclosed", parent=dataset,
+        source=local_storage(site), destination=home,
+    )  # fmt: skip
+    held(site, "HIST.1", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert not closing.files.exists()
+    assert dataset.subs.get(state="open").name == "mc09.HIST_sub02"
+
+
+def test_a_name_that_looks_like_a_block_is_stepped_over():
+    create_dataset("mc09.HIST_sub01")
+    job = held(
+        create_site(),
+        "HIST.1",
+        destination_se=create_storage(),
+        dataset=create_dataset("mc09.HIST"),
+    )
+
+    register.run(NOW)
+
+    assert job.files.get().block.name == "mc09.HIST_sub02"
+
+
+def test_an_output_without_a_dataset_travels_in_a_block_of_its_job():
+    job = held(create_site(), "HIST.1", destination_se=create_storage())
+
+    register.run(NOW)
+
+    assert job.files.get().block.name == f"panda.output.{job.pk}_sub01"
+
+
+def test_analysis_output_stays_where_it_was_made():
+    job = held(create_site(), "HIST.1", destination_se=create_storage(), prod_source_label="user")
+
+    register.run(NOW)
+
+    assert fresh(job).state == "finished"
+
+
+def test_output_that_is_made_at_home_does_not_travel():
+    site = create_site()
+    job = held(site, "HIST.1", destination_se=local_storage(site))
+
+    register.run(NOW)
+
+    assert fresh(job).state == "finished"
+    assert not Subscription.objects.exists()
