@@ -44,6 +44,8 @@ def command(
         "--cores": "1",
         "--labels": ",".join(place.labels),
         "--poll": "2",
+        # The server's secrets lie there too, and in life they are on another machine.
+        "--hide": str(folder.data),
     }
     words = [word for option in options.items() for word in option]
     return [sys.executable, "-m", "pilot_client", *words]
