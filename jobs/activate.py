@@ -12,7 +12,7 @@ import datetime as dt
 from django.db.models import Exists, OuterRef
 
 from datasets import services as data
-from datasets.models import Replica, Transfer
+from datasets.models import Replica, SiteStorage, StorageElement, Transfer
 from datasets.states import ACTIVE_TRANSFERS, TransferState
 from jobs import errors, services
 from jobs.models import Job, JobFile
@@ -20,10 +20,12 @@ from jobs.states import JobState
 
 BATCH = 5000  # jobs per round
 
+# At the site means: at the one storage element that the pilot is told.
 _REPLICA_AT_SITE = Replica.objects.filter(
     file=OuterRef("file"),
     state=Replica.State.AVAILABLE,
     storage__site_storages__site=OuterRef("job__computing_site"),
+    storage__site_storages__role=SiteStorage.Role.LOCAL,
 )
 _MISSING = JobFile.objects.filter(type=JobFile.Type.INPUT).filter(~Exists(_REPLICA_AT_SITE))
 
@@ -42,12 +44,13 @@ def _settle_stuck(now: dt.datetime) -> int:
     moving = Transfer.objects.filter(
         file=OuterRef("file"),
         destination__site_storages__site=OuterRef("job__computing_site"),
+        destination__site_storages__role=SiteStorage.Role.LOCAL,
         state__in=ACTIVE_TRANSFERS,
     )
     stuck = (
         _MISSING.filter(job__state=JobState.ASSIGNED)
         .filter(~Exists(moving))
-        .select_related("job", "file", "block")
+        .select_related("job", "file")
         .order_by("job", "pk")[:BATCH]
     )
     failed: set[int] = set()
@@ -59,21 +62,25 @@ def _settle_stuck(now: dt.datetime) -> int:
 
 def _fail_or_ask_again(wanted: JobFile, now: dt.datetime) -> bool:
     """True when the job was failed because its input cannot come."""
-    job = wanted.job
+    job, file = wanted.job, wanted.file
+    here = StorageElement.objects.filter(
+        site_storages__site=job.computing_site, site_storages__role=SiteStorage.Role.LOCAL
+    ).first()
+    if file is None or here is None:
+        return False  # nothing to ask for: the watchdog's limit, or an administrator, decides
     given_up = (
         Transfer.objects.filter(
-            file=wanted.file,
-            destination__site_storages__site=job.computing_site,
+            file=file,
+            destination=here,
             state=TransferState.FAILED,
             ended_at__gte=job.state_change_time,
         )
         .order_by("-ended_at")
         .first()
     )
-    if given_up is not None:
-        error = errors.INPUT_FAILED.said(f"{wanted.scope}:{wanted.lfn}: {given_up.error}")
-        here = Job.objects.filter(pk=job.pk)
-        return bool(services.fail(here, error, actor="ddm", now=now, only_from=[JobState.ASSIGNED]))
-    if wanted.file is not None and wanted.block is not None and wanted.block.destination:
-        data.request_transfers([wanted.file], wanted.block.destination, now=now)
-    return False
+    if given_up is None:
+        data.request_transfers([file], here, now=now)
+        return False
+    error = errors.INPUT_FAILED.said(f"{wanted.scope}:{wanted.lfn}: {given_up.error}")
+    mine = Job.objects.filter(pk=job.pk)
+    return bool(services.fail(mine, error, actor="ddm", now=now, only_from=[JobState.ASSIGNED]))
