@@ -31,6 +31,10 @@ PANDASITE_HOME = Home.choose(
 )
 _engines = Engines.choose(environment, PANDASITE_HOME)
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
+# Whether who has not logged in may read the monitor.
+PANDASITE_MONITOR_PUBLIC = environment.boolean(
+    "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
+)
 
 # Core
 DEBUG = environment.boolean("DEBUG", default=False)

@@ -1,0 +1,160 @@
+"""What all pages share: who may read, one snapshot, page or fragment or JSON, errors as pages."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from monitor.params import shown_value
+from pandasite.base.errors import DomainError, NotAllowed, Unprocessable
+from pandasite.base.problems import Problem, ProblemResponse, problem_of
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+STATEMENT_MS = 5000
+QUERY_CANCELED = "57014"  # PostgreSQL's code of a statement that took too long
+
+
+def page(view: View[P]) -> View[P]:
+    """A page of the monitor, compressed: it shows nothing secret that its length could tell."""
+    return gzip_page(readable(view))
+
+
+def readable(view: View[P]) -> View[P]:
+    """Read only, for those who may read, with its errors in the frame of the monitor."""
+
+    @require_safe
+    @functools.wraps(view)
+    def answered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if refused := _refused(request):
+            return refused
+        try:
+            with one_snapshot():
+                return view(request, *args, **kwargs)
+        except DomainError as error:
+            return problem_page(request, problem_of(error))
+
+    return answered
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.GET.get("format") == "json"
+
+
+def _refused(request: HttpRequest) -> HttpResponseBase | None:
+    """The answer to who may not read; None when they may."""
+    if request.user.is_authenticated:
+        if hasattr(request.user, "pilot_account"):
+            error = NotAllowed("pilots do not read pages")
+            return problem_page(request, problem_of(error))
+        return None
+    if settings.PANDASITE_MONITOR_PUBLIC:
+        return None
+    if wants_json(request):
+        words = "log in first; programs use a token at /rest/v1/"
+        return problem_page(request, Problem(status=401, code="not_authenticated", message=words))
+    return redirect_to_login(request.get_full_path())
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """All queries of a page see one moment, change nothing, and end within STATEMENT_MS.
+
+    Inside of a transaction that is open already (in tests) there is nothing to set.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute("SET LOCAL statement_timeout = %s", [STATEMENT_MS])
+            yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:
+            raise
+        words = f"this took longer than {STATEMENT_MS // 1000} seconds: narrow your search"
+        raise Unprocessable(words, code="too_slow") from error
+
+
+def respond(
+    request: HttpRequest,
+    template: str,
+    *,
+    data: Mapping[str, Any],
+    context: Mapping[str, Any],
+    now: Any,
+) -> HttpResponseBase:
+    """The same facts as JSON (`?format=json`), as a fragment (asked by htmx) or as a page.
+
+    `data` are the facts without `now`: as long as they stay, so does the ETag, and who has them
+    gets 304. Template `x.html` is a page that includes the fragment `_x.html`.
+    """
+    fragment = request.headers.get("HX-Request") == "true"
+    form = "json" if wants_json(request) else "fragment" if fragment else "page"
+    etag = _etag(data, form, request)
+    if answer := get_conditional_response(request, etag=etag):
+        return _finished(answer, etag)
+    if form == "json":
+        body = json.dumps({"as_of": now, **data}, cls=DjangoJSONEncoder)
+        return _finished(HttpResponse(body, content_type="application/json"), etag)
+    folder, _, name = template.rpartition("/")
+    chosen = f"{folder}/_{name}" if form == "fragment" else template
+    facts = {**context, "now": now, "fragment": fragment}
+    return _finished(render(request, chosen, facts), etag)
+
+
+def _finished(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    response.headers["ETag"] = etag
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def _etag(data: Mapping[str, Any], form: str, request: HttpRequest) -> str:
+    """Weak: the time shown on a page may be an older one."""
+    body = json.dumps(data, cls=DjangoJSONEncoder, sort_keys=True)
+    key = f"{form}\n{request.get_full_path()}\n{request.user.pk}\n{body}"
+    return f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+
+
+def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A problem in the frame of the monitor, or as JSON; it repeats the values that were given."""
+    fields = [
+        {**fault, "value": shown_value(request.GET, str(fault.get("field", "")))}
+        for fault in problem.fields
+    ]
+    if wants_json(request):
+        request_id = getattr(request, "request_id", None)
+        told = Problem(
+            status=problem.status,
+            code=problem.code,
+            message=problem.message,
+            fields=fields,
+            extra=problem.extra,
+            headers=problem.headers,
+        )
+        return ProblemResponse(told, request_id=request_id)
+    title = http.HTTPStatus(problem.status).phrase
+    context = {"problem": problem, "fields": fields, "title": title, "path": request.path}
+    response = render(request, "monitor/problem.html", context, status=problem.status)
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,75 @@
+"""How states, times, sizes and spans look. Everything is escaped here or by the template."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+
+from monitor import jobpage, words
+
+register = template.Library()
+UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+@register.filter
+def badge(state: str) -> str:
+    """A state as colour, shape (both by class) and text."""
+    return format_html('<span class="st st-{0}">{0}</span>', state)
+
+
+@register.filter
+def utc(time: dt.datetime | None) -> str:
+    """`MM-DD HH:MM` UTC, with the full time behind it; empty for None."""
+    return _time(time, "%m-%d %H:%M")
+
+
+@register.filter
+def utc_seconds(time: dt.datetime | None) -> str:
+    """`YYYY-MM-DD HH:MM:SS` UTC; empty for None."""
+    return _time(time, "%Y-%m-%d %H:%M:%S")
+
+
+@register.filter
+def age(time: dt.datetime | None, now: dt.datetime) -> str:
+    """How long ago that was; the browser keeps it up to date."""
+    if time is None:
+        return ""
+    words_ = words.ago((now - time).total_seconds())
+    return format_html('<time datetime="{}" data-age>{}</time>', _iso(time), words_)
+
+
+@register.filter
+def size(n: int | None) -> str:
+    """Bytes in the unit that suits: `512 B`, `8.9 MB` (10^6)."""
+    if n is None:
+        return ""
+    if n < 1000:
+        return f"{n} B"
+    power = min((len(str(n)) - 1) // 3, len(UNITS))
+    return f"{n / 1000**power:.1f} {UNITS[power - 1]}"
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A duration in words; empty for None and 0."""
+    return words.span(seconds) if seconds else ""
+
+
+@register.filter
+def reason(facts: dict[str, Any]) -> str:
+    """The reason of an event as text."""
+    return jobpage.reason_words(facts)
+
+
+def _time(time: dt.datetime | None, form: str) -> str:
+    if time is None:
+        return ""
+    shown = time.astimezone(dt.UTC).strftime(form)
+    return format_html('<time datetime="{0}" title="{0}">{1}</time>', _iso(time), shown)
+
+
+def _iso(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
