@@ -1,0 +1,217 @@
+"""What needs attention, in words: each item with its reason and the next step. Pure.
+
+The checks are those a shifter goes through by hand: is the background work alive, are sites shut,
+does somebody fail a lot, does work lie about without moving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from brokerage.models import Cloud, Site
+from jobs.states import JobState
+from monitor.queries import Facts, TopError
+from monitor.rows import Row, jobs_url
+from monitor.servers import Sweep
+from monitor.space import space_line
+from monitor.words import PILOT_HOURS, STALE_HOURS, ago, plural
+
+SHOWN = 5  # items of one kind; the rest is summed up
+
+NEXT_FOR_STALE = {
+    JobState.ACTIVATED: "look whether pilots of these sites ask for such jobs",
+    JobState.RUNNING: "look whether their pilots are alive; the watchdog re-queues lost ones",
+    JobState.TRANSFERRING: "look at the transfers of their outputs on the job pages",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One thing to look at: what, why, what to do next, and where that can be seen."""
+
+    level: str  # alert: work is not done; warning: somebody should look
+    text: str
+    reason: str
+    step: str
+    url: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The four sentences."""
+        return asdict(self)
+
+
+def attention(
+    *,
+    facts: Facts,
+    rows: Mapping[tuple[int, int], Row],
+    tops: Mapping[int, TopError],
+    sweeps: Sequence[Sweep],
+    stale: Iterable[tuple[str, int]],
+) -> list[Item]:
+    """Everything to look at, alerts first."""
+    found = [
+        *_sweeps(sweeps, facts),
+        *_few(_clouds(facts.clouds), "cloud is offline"),
+        *_few(_sites(facts.sites, rows), "site is not online"),
+        *_few(_failing(facts, rows, tops), "site fails a lot"),
+        *_unplaced(facts),
+        *_few(_unserved(facts, rows), "site has jobs but no pilots"),
+        *_stale(facts, stale),
+        *_few(_space(facts), "storage element is nearly full"),
+    ]
+    return sorted(found, key=lambda item: item.level != "alert")
+
+
+def _few(items: Iterator[Item], words: str) -> list[Item]:
+    """At most SHOWN items, and one that counts the others."""
+    every = list(items)
+    if len(every) <= SHOWN:
+        return every
+    more = len(every) - SHOWN
+    rest = Item(
+        level="warning",
+        text=f"... and {more} more: {words}",
+        reason="only the first are listed here",
+        step="go through the tables below",
+    )
+    return [*every[:SHOWN], rest]
+
+
+def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
+    late = [sweep for sweep in sweeps if sweep.state == "late"]
+    if late:
+        names = ", ".join(sweep.name for sweep in late)
+        yield Item(
+            level="alert",
+            text=f"{plural(len(late), 'sweep')} late: {names}",
+            reason="; ".join(_lateness(sweep, facts) for sweep in late[:3]),
+            step="see that the Celery worker and its beat run; until then nothing moves on",
+        )
+    for sweep in sweeps:
+        if sweep.state == "failed":
+            yield Item(
+                level="alert",
+                text=f"sweep {sweep.name} failed",
+                reason=sweep.error[:300],
+                step="read the worker's log; the sweep tries again by itself",
+            )
+
+
+def _lateness(sweep: Sweep, facts: Facts) -> str:
+    if sweep.ended_at is None:
+        return f"{sweep.short} has never ended"
+    age = (facts.now - sweep.ended_at).total_seconds()
+    return f"{sweep.short} last ended {ago(age)} ago, due every {ago(sweep.every)}"
+
+
+def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:
+    for cloud in clouds:
+        if cloud.status != Cloud.Status.ONLINE:
+            yield Item(
+                level="warning",
+                text=f"cloud {cloud.name} is {cloud.status}",
+                reason="its sites get no production jobs while it is",
+                step="set it online in the admin when it may work again",
+                url=f"#cloud-{cloud.name}",
+            )
+
+
+def _sites(sites: Sequence[Site], rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+    for site in sites:
+        if site.status == Site.Status.ONLINE:
+            continue
+        row = rows[site.cloud_id, site.pk]
+        queued = row.states[JobState.ASSIGNED] + row.states[JobState.ACTIVATED]
+        author = f"{site.status_by}: " if site.status_by else ""
+        waits = f"; {plural(queued, 'job')} queued there" if queued else ""
+        yield Item(
+            level="warning",
+            text=f"{site.name} is {site.status}",
+            reason=f"{author}{site.status_reason or 'no reason given'}{waits}",
+            step="when that is mended, set it online in the admin with a reason",
+            url=reverse("monitor:site", args=[site.name]),
+        )
+
+
+def _failing(
+    facts: Facts, rows: Mapping[tuple[int, int], Row], tops: Mapping[int, TopError]
+) -> Iterator[Item]:
+    worst = sorted(rows.items(), key=lambda pair: -pair[1].states[JobState.FAILED])
+    sites = {site.pk: site for site in facts.sites}
+    for (_cloud, site_id), row in worst:
+        if not row.fails_a_lot or site_id not in sites:
+            continue
+        failed = row.states[JobState.FAILED]
+        top = tops.get(site_id)
+        filters = {"site": row.name, "state": "failed", "ended": f"{facts.hours}h"}
+        yield Item(
+            level="alert",
+            text=f"{row.name} fails {row.tot} % ({failed} of {row.ended} jobs)",
+            reason=f"most often {top.name} ({top.n}): {top.meaning}" if top else "no error code",
+            step="open the failed jobs and read the error and the end of the log",
+            url=jobs_url(**filters, kind=facts.kind, error=top.name if top else ""),
+        )
+
+
+def _unplaced(facts: Facts) -> Iterator[Item]:
+    for group in facts.unplaced[:3]:
+        yield Item(
+            level="warning",
+            text=f"{plural(group.n, 'job')} without a site",
+            reason=group.reason,
+            step="a job's page tells for each site what it lacks; change the site or the job",
+            url=jobs_url(state=JobState.DEFINED, site="-", kind=facts.kind),
+        )
+    if others := sum(group.n for group in facts.unplaced[3:]):
+        yield Item(
+            level="warning",
+            text=f"{plural(others, 'more job')} without a site",
+            reason="for other reasons, which their pages tell",
+            step="open the defined jobs",
+            url=jobs_url(state=JobState.DEFINED, kind=facts.kind),
+        )
+
+
+def _unserved(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+    for site in facts.sites:
+        row = rows[site.cloud_id, site.pk]
+        waiting = row.states[JobState.ACTIVATED]
+        if waiting and not row.pilots and site.status != Site.Status.OFFLINE:
+            yield Item(
+                level="warning",
+                text=f"{site.name} has {plural(waiting, 'activated job')} but no pilots",
+                reason=f"no pilot has called within {PILOT_HOURS} hours",
+                step="see that its pilot factory runs and its token is valid",
+                url=reverse("monitor:site", args=[site.name]),
+            )
+
+
+def _stale(facts: Facts, stale: Iterable[tuple[str, int]]) -> Iterator[Item]:
+    for state, n in stale:
+        if not n:
+            continue
+        hours = STALE_HOURS[JobState(state)]
+        yield Item(
+            level="warning",
+            text=f"{plural(n, f'{state} job')} not updated for more than {hours} hours",
+            reason="nothing has changed them, and no heartbeat came",
+            step=NEXT_FOR_STALE[JobState(state)],
+            url=jobs_url(state=state, idle=f"{hours}h", kind=facts.kind),
+        )
+
+
+def _space(facts: Facts) -> Iterator[Item]:
+    for link in facts.storages:
+        line = space_line(link, now=facts.now)
+        if line.low and link.role == link.Role.LOCAL:
+            yield Item(
+                level="warning",
+                text=f"{line.site} has {line.text} GB left at {line.storage}",
+                reason=f"brokerage sends no jobs to a site below {line.threshold_gb:.0f} GB",
+                step="delete or move data, or lower the threshold in the admin",
+                url=reverse("monitor:site", args=[line.site]),
+            )

@@ -1,0 +1,238 @@
+"""The dashboard, assembled from what `queries` has read. Pure but for the one function `read`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from brokerage.models import Cloud, Site
+from monitor import queries
+from monitor.attention import Item, attention
+from monitor.queries import Facts
+from monitor.rows import Cell, Links, Row, cells, jobs_url
+from monitor.servers import Sweep, sweeps
+from monitor.space import SpaceLine, space
+from monitor.words import KINDS, NONE, STALE_HOURS, plural
+from pandasite.base import health
+
+NO_SITE = "no site yet"
+NO_CLOUD = "not placed yet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A table row: of a site, of jobs without one, of a cloud or of all."""
+
+    row: Row
+    cells: Sequence[Cell]
+    url: str = ""
+    site: Site | None = None
+
+    @property
+    def note(self) -> str:
+        """Why the site takes no work; '' when it is online."""
+        site = self.site
+        return status_words(site) if site and site.status != Site.Status.ONLINE else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers, with the status of a site."""
+        return self.row.as_json() | ({"status": status_json(self.site)} if self.site else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A cloud with its totals and a line per site."""
+
+    cloud: Cloud
+    total: Line
+    lines: Sequence[Line]
+    space: Sequence[SpaceLine] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The totals with the sites and their storage."""
+        return self.total.row.as_json() | {
+            "status": self.cloud.status,
+            "sites": [line.as_json() for line in self.lines],
+            "space": [line.as_json() for line in self.space],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaleCount:
+    """How many jobs of a state nothing has touched for `hours`."""
+
+    state: str
+    hours: int
+    n: int
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dashboard:
+    """All that the page shows; `as_json` is the same for programs."""
+
+    now: dt.datetime
+    since: dt.datetime
+    hours: int
+    kind: str
+    blocks: Sequence[Block]
+    unplaced: Line
+    total: Line
+    stale: Sequence[StaleCount]
+    sweeps: Sequence[Sweep]
+    attention: Sequence[Item] = field(default_factory=tuple)
+
+    @property
+    def headline(self) -> str:
+        """The state of everything in a few words, for the title of the page."""
+        n = len(self.attention)
+        return f"{plural(n, 'thing')} to look at" if n else "All is well"
+
+    def as_json(self) -> dict[str, Any]:
+        """The page's numbers; times in UTC, percentages whole, space in GB."""
+        return {
+            "window": {"hours": self.hours, "ended_since": self.since},
+            "kind": self.kind or "all",
+            "attention": [item.as_json() for item in self.attention],
+            "sweeps": [sweep.as_json() for sweep in self.sweeps],
+            "stale": {f"{stale.state}_over_{stale.hours}h": stale.n for stale in self.stale},
+            "total": self.total.as_json(),
+            "unplaced": self.unplaced.as_json(),
+            "clouds": [block.as_json() for block in self.blocks],
+        }
+
+
+def read(*, now: dt.datetime, hours: int, kind: str) -> Dashboard:
+    """The dashboard as of `now`, from the database."""
+    facts = queries.gather(now=now, hours=hours, kind=kind)
+    rows = rows_of(facts)
+    failing = [site_id for (_cloud, site_id), row in rows.items() if row.fails_a_lot and site_id]
+    labels = KINDS[kind] if kind else None
+    tops = queries.top_errors(failing, since=facts.since, labels=labels) if failing else {}
+    return assemble(facts, rows, tops, uptime=time.monotonic() - health.STARTED)
+
+
+def assemble(
+    facts: Facts,
+    rows: Mapping[tuple[int, int], Row],
+    tops: Mapping[int, queries.TopError],
+    *,
+    uptime: float,
+) -> Dashboard:
+    """Put rows into blocks and totals, and say what needs attention.
+
+    `tops` are the most frequent errors by site, `uptime` the seconds that this process runs.
+    """
+    blocks = [_block(cloud, facts, rows) for cloud in facts.clouds]
+    known = {cloud.pk for cloud in facts.clouds}
+    homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
+    unplaced = Row.total(NO_CLOUD, homeless)
+    total = Row.total("all", [unplaced, *(block.total.row for block in blocks)])
+    ran = sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime)
+    stale = stale_counts(facts)
+    return Dashboard(
+        now=facts.now,
+        since=facts.since,
+        hours=facts.hours,
+        kind=facts.kind,
+        blocks=blocks,
+        unplaced=Line(row=unplaced, cells=cells(unplaced, _links(facts, cloud=NONE))),
+        total=Line(row=total, cells=cells(total, _links(facts))),
+        stale=stale,
+        sweeps=ran,
+        attention=attention(
+            facts=facts, rows=rows, tops=tops, sweeps=ran, stale=[(s.state, s.n) for s in stale]
+        ),
+    )
+
+
+def rows_of(facts: Facts) -> dict[tuple[int, int], Row]:
+    """Rows by (cloud, site); 0 = none. Every site has one, also without jobs.
+
+    Jobs stay with the cloud that they were given to, even if their site has moved to another.
+    """
+    names = {site.pk: site.name for site in facts.sites}
+    rows = {(site.cloud_id, site.pk): Row(name=site.name) for site in facts.sites}
+    for site in facts.sites:
+        if seen := facts.seen.get(site.pk):
+            rows[site.cloud_id, site.pk].nodes = seen.nodes
+            rows[site.cloud_id, site.pk].pilots = seen.pilots
+    for count in facts.counts:
+        key = (count.cloud_id, count.site_id)
+        rows.setdefault(key, Row(name=names.get(count.site_id, NO_SITE))).count(count)
+    for stale in facts.stale:
+        key = (stale.cloud_id, stale.site_id)
+        if key in rows and stale.state == "transferring":
+            rows[key].stale_transferring += stale.n
+    return rows
+
+
+def _block(cloud: Cloud, facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Block:
+    sites = {site.pk: site for site in facts.sites}
+    mine = sorted(
+        ((site_id, row) for (cloud_id, site_id), row in rows.items() if cloud_id == cloud.pk),
+        key=lambda pair: (not pair[0], pair[1].name),  # those without a site come last
+    )
+    lines = [_site_line(row, sites.get(site_id), cloud, facts) for site_id, row in mine]
+    total = Row.total(cloud.name, (line.row for line in lines))
+    here = f"#cloud-{cloud.name}"
+    links = _links(facts, cloud=cloud.name, pilots=here)
+    return Block(
+        cloud=cloud,
+        total=Line(row=total, cells=cells(total, links), url=here),
+        lines=lines,
+        space=space(facts.storages, cloud=cloud, now=facts.now),
+    )
+
+
+def _site_line(row: Row, site: Site | None, cloud: Cloud, facts: Facts) -> Line:
+    if site is None:
+        links = _links(facts, cloud=cloud.name, site=NONE)
+        return Line(row=row, cells=cells(row, links))
+    page = reverse("monitor:site", args=[site.name])
+    links = _links(facts, cloud=cloud.name, site=site.name, pilots=f"{page}#pilots")
+    return Line(row=row, cells=cells(row, links), url=page, site=site)
+
+
+def _links(facts: Facts, *, cloud: str = "", site: str = "", pilots: str = "") -> Links:
+    return Links(
+        filters={"cloud": cloud, "site": site, "kind": facts.kind},
+        window=f"{facts.hours}h",
+        pilots=pilots,
+    )
+
+
+def stale_counts(facts: Facts) -> list[StaleCount]:
+    """The banner: one number per state of STALE_HOURS."""
+    return [
+        StaleCount(
+            state=state,
+            hours=hours,
+            n=sum(stale.n for stale in facts.stale if stale.state == state),
+            url=jobs_url(state=state, idle=f"{hours}h", kind=facts.kind),
+        )
+        for state, hours in STALE_HOURS.items()
+    ]
+
+
+def status_words(site: Site) -> str:
+    """The status of a site with who set it, when, and why."""
+    since = f" since {site.status_at:%m-%d %H:%M} UTC" if site.status_at else ""
+    author = f", set by {site.status_by}" if site.status_by else ""
+    return f"{site.status}{since}{author}: {site.status_reason or 'no reason given'}"
+
+
+def status_json(site: Site) -> dict[str, Any]:
+    """The status of a site as facts."""
+    return {
+        "status": site.status,
+        "reason": site.status_reason,
+        "by": site.status_by,
+        "at": site.status_at,
+    }

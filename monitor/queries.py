@@ -1,0 +1,203 @@
+"""What the dashboard reads, each in one query. No row of the job table but the few that stand out.
+
+Numbers of jobs come from `jobs.counts`; the job table is asked only through indexes, for jobs that
+nothing has touched for hours, that have no site, or that failed at a site that fails a lot.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from brokerage.models import Cloud, Site
+from datasets.models import SiteStorage
+from jobs import counts, errors
+from jobs.models import ERROR_COMPONENTS, Job, Pilot
+from jobs.models.job import JobQuerySet
+from jobs.states import JobState
+from monitor.words import KINDS, PILOT_HOURS, STALE_HOURS, window_start
+from pandasite.base import health
+from pandasite.base.models import SweepRun
+
+FAILURES_READ = 2000  # of the latest ones, to find the most frequent error
+UNPLACED_SECONDS = 60  # brokerage has had its chance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Pilots of a site: distinct nodes within the window, pilots within PILOT_HOURS."""
+
+    nodes: int
+    pilots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """`n` jobs of a cloud and site (0 = none) that nothing has touched for STALE_HOURS[state]."""
+
+    cloud_id: int
+    site_id: int
+    state: str
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopError:
+    """The most frequent error among the latest failures of a site."""
+
+    component: str
+    code: int
+    n: int
+
+    @property
+    def name(self) -> str:
+        """As the job list's filter takes it."""
+        return f"{self.component}:{self.code}"
+
+    @property
+    def meaning(self) -> str:
+        return errors.meaning(self.component, self.code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unplaced:
+    """`n` jobs that brokerage found no site for, with its sentence."""
+
+    n: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Everything that the dashboard is made of, as read in one snapshot."""
+
+    now: dt.datetime
+    hours: int
+    kind: str  # key of KINDS, '' = all
+    clouds: Sequence[Cloud]
+    sites: Sequence[Site]
+    counts: Sequence[counts.Count]
+    seen: dict[int, Seen]  # by site
+    stale: Sequence[Stale]
+    unplaced: Sequence[Unplaced]
+    storages: Sequence[SiteStorage]
+    sweeps: dict[str, SweepRun]
+
+    @property
+    def since(self) -> dt.datetime:
+        return window_start(self.now, self.hours)
+
+
+def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
+    """Read it all; the caller sees to it that it is one snapshot."""
+    labels = KINDS[kind] if kind else None
+    since = window_start(now, hours)
+    return Facts(
+        now=now,
+        hours=hours,
+        kind=kind,
+        clouds=list(Cloud.objects.select_related("tier1")),
+        sites=list(Site.objects.select_related("cloud")),
+        counts=counts.read(ended_since=since, labels=labels),
+        seen=pilots_seen(now=now, since=since),
+        stale=stale_jobs(now=now, labels=labels),
+        unplaced=unplaced_jobs(now=now, labels=labels),
+        storages=list(SiteStorage.objects.select_related("site__cloud", "storage")),
+        sweeps={run.name: run for run in SweepRun.objects.exclude(name=health.PROBE)},
+    )
+
+
+def pilots_seen(*, now: dt.datetime, since: dt.datetime) -> dict[int, Seen]:
+    """By site, the pilots that called within the window or within PILOT_HOURS."""
+    lately = now - dt.timedelta(hours=PILOT_HOURS)
+    rows = (
+        Pilot.objects.filter(last_contact__gte=min(since, lately))
+        .values("site")
+        .annotate(
+            nodes=Count("node", distinct=True, filter=Q(last_contact__gte=since)),
+            pilots=Count("pk", filter=Q(last_contact__gte=lately)),
+        )
+        .order_by()
+    )
+    return {row["site"]: Seen(nodes=row["nodes"], pilots=row["pilots"]) for row in rows}
+
+
+def untouched(now: dt.datetime, state: str, hours: int) -> Q:
+    """Jobs in this state that no change, heartbeat or command has touched for so long."""
+    cutoff = now - dt.timedelta(hours=hours)
+    # The first half is what the index of live jobs knows, and follows from the second.
+    return Q(state=state, state_change_time__lt=cutoff, modification_time__lt=cutoff)
+
+
+def stale_jobs(*, now: dt.datetime, labels: Collection[str] | None) -> list[Stale]:
+    """Counts of jobs that have been left alone for too long."""
+    old = Q()
+    for state, hours in STALE_HOURS.items():
+        old |= untouched(now, state, hours)
+    rows = (
+        _labelled(labels)
+        .filter(old)
+        .values("cloud_id", "computing_site_id", "state")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    return [
+        Stale(
+            cloud_id=row["cloud_id"] or 0,
+            site_id=row["computing_site_id"] or 0,
+            state=row["state"],
+            n=row["n"],
+        )
+        for row in rows
+    ]
+
+
+def unplaced_jobs(*, now: dt.datetime, labels: Collection[str] | None) -> list[Unplaced]:
+    """Jobs that brokerage has judged and left defined, by its sentence, most jobs first."""
+    seconds = max(UNPLACED_SECONDS, 3 * settings.PANDASITE["SWEEP_SECONDS"])
+    rows = (
+        _labelled(labels)
+        .filter(
+            state=JobState.DEFINED,
+            state_change_time__lt=now - dt.timedelta(seconds=seconds),
+            decision__site="",
+        )
+        .values("decision__detail__reason")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "decision__detail__reason")[:20]
+    )
+    return [Unplaced(n=row["n"], reason=row["decision__detail__reason"] or "") for row in rows]
+
+
+def top_errors(
+    site_ids: Collection[int], *, since: dt.datetime, labels: Collection[str] | None
+) -> dict[int, TopError]:
+    """By site, the error that most of its latest failures carry."""
+    columns = [f"{component}_error_code" for component in ERROR_COMPONENTS]
+    rows = (
+        _labelled(labels)
+        .filter(state=JobState.FAILED, end_time__gte=since, computing_site__in=site_ids)
+        .order_by("-end_time")
+        .values_list("computing_site", *columns)[:FAILURES_READ]
+    )
+    tally: dict[int, Counter[tuple[str, int]]] = {}
+    for site_id, *codes in rows:
+        found = zip(ERROR_COMPONENTS, codes, strict=True)
+        tally.setdefault(site_id, Counter()).update((c, code) for c, code in found if code)
+    return {site_id: _most(count) for site_id, count in tally.items() if count}
+
+
+def _most(count: Counter[tuple[str, int]]) -> TopError:
+    (component, code), n = min(count.items(), key=lambda item: (-item[1], item[0]))
+    return TopError(component=component, code=code, n=n)
+
+
+def _labelled(labels: Collection[str] | None) -> JobQuerySet:
+    chosen: dict[str, Any] = {} if labels is None else {"prod_source_label__in": labels}
+    return Job.objects.filter(**chosen)
