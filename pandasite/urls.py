@@ -1,4 +1,4 @@
-"""The doors of the site: REST, admin, health."""
+"""The doors of the site: monitor, REST, admin, health."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -10,6 +10,7 @@ urlpatterns = [
     path("rest/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("rest/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("pandasite.base.health")),
+    path("", include("monitor.urls")),
 ]
 
 handler400 = "pandasite.base.problems.bad_request"

@@ -1,0 +1,135 @@
+"""The job page: what a job is doing in one sentence, its states over time, decision and files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Prefetch
+from django.urls import reverse
+
+from brokerage.policy import Choice
+from datasets.models import Replica, Transfer
+from jobs.api.listing import job_json
+from jobs.models import Job, JobEvent, JobFile, JobOutput
+from jobs.states import FINAL
+from monitor.joblist import job_facts
+from monitor.jobtable import Error, errors_of
+from monitor.story import story
+from monitor.timeline import Attempt, Bar, attempts, bars
+from pandasite.base.errors import NotThere
+
+FILES_SHOWN = 500
+EVENTS_SHOWN = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRow:
+    """A file of the job: what the catalogue says of it, else what its pilot has said."""
+
+    file: JobFile
+    guid: str
+    size: int | None
+    adler32: str
+    replicas: Sequence[Replica]
+    moves: Sequence[Transfer]  # those that have not arrived, latest first
+
+    @classmethod
+    def of(cls, file: JobFile) -> FileRow:
+        """From a row of the job and its prefetched relations."""
+        known = file.file
+        return cls(
+            file=file,
+            guid=file.guid or (known.guid if known else ""),
+            size=file.size if file.size is not None or known is None else known.size,
+            adler32=file.adler32 or (known.adler32 if known else ""),
+            replicas=[*known.replicas.all()] if known else (),
+            moves=[t for t in known.transfers.all() if t.state != "done"][:3] if known else (),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPage:
+    """Everything on the page of one job."""
+
+    job: Job
+    now: dt.datetime
+    story: str
+    events: Sequence[JobEvent]
+    bars: Sequence[Bar]
+    attempts: Sequence[Attempt]
+    files: Sequence[FileRow]
+    errors: Sequence[Error]
+    choice: Choice | None
+    output: JobOutput | None
+    successor: int | None
+    logs: Sequence[JobFile] = field(default_factory=tuple)
+
+    def as_json(self) -> dict[str, Any]:
+        """The REST API's facts of the job, and what the page adds."""
+        output = self.output
+        return job_json(self.job) | {
+            "errors": job_facts(self.job)["errors"],
+            "story": self.story,
+            "successor": self.successor,
+            "attempts": [attempt.as_json() for attempt in self.attempts],
+            "replicas": {
+                f"{row.file.scope}:{row.file.lfn}": [_replica(replica) for replica in row.replicas]
+                for row in self.files
+            },
+            "stdout_tail": output.tail if output else None,
+            "log_url": reverse("monitor:job_log", args=[self.job.pk]) if self.logs else None,
+        }
+
+
+def _replica(replica: Replica) -> dict[str, str]:
+    return {"storage": replica.storage.name, "state": replica.state, "reason": replica.reason}
+
+
+def read(panda_id: int, *, now: dt.datetime) -> JobPage:
+    """The job with all that belongs to it; NotThere when there is none."""
+    related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision", "output")
+    job = Job.objects.select_related(*related).filter(pk=panda_id).first()
+    if job is None:
+        raise NotThere(f"there is no job {panda_id}")
+    events = list(job.events.order_by("seq")[:EVENTS_SHOWN])
+    files = files_of(job)
+    choice = Choice.from_json(job.decision.detail) if job.decision else None
+    return JobPage(
+        job=job,
+        now=now,
+        story=story(job, files=files, events=events, choice=choice, now=now),
+        events=events,
+        bars=bars(events, now=now, final=job.state in FINAL),
+        attempts=attempts(events),
+        files=[FileRow.of(file) for file in files],
+        errors=errors_of(job),
+        choice=choice,
+        output=getattr(job, "output", None),
+        successor=Job.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
+        logs=[f for f in files if f.type == JobFile.Type.LOG and f.file_id],
+    )
+
+
+def files_of(job: Job) -> list[JobFile]:
+    """Files with datasets, replicas and the transfers that bring them, inputs first."""
+    replicas = Replica.objects.select_related("storage").order_by("storage__name")
+    moves = Transfer.objects.select_related("destination", "source").order_by("-pk")
+    return list(
+        job.files.select_related("dataset", "block", "file")
+        .prefetch_related(Prefetch("file__replicas", replicas), Prefetch("file__transfers", moves))
+        .order_by("pk")[:FILES_SHOWN]
+    )
+
+
+def reason_words(reason: dict[str, Any]) -> str:
+    """The reason of an event as text: `site AGLT2 · decision 5`."""
+    return " · ".join(_reasons(reason))
+
+
+def _reasons(reason: dict[str, Any]) -> Iterator[str]:
+    for name, value in reason.items():
+        if value not in ("", None, [], {}):
+            yield f"{name} {value}"

@@ -1,0 +1,226 @@
+"""How the job list is shown: rows for the page, the form of filters, and CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+
+from brokerage.models import VO, Cloud, Site
+from jobs.errors import meaning
+from jobs.labels import LABELS
+from jobs.models import ERROR_COMPONENTS, Job
+from jobs.states import JobState
+from monitor.joblist import Listing, Wanted, job_facts
+from monitor.words import KINDS, NONE
+
+# Column: key of the sort order ('' = not sortable), title, class.
+HEADS = (
+    ("panda_id", "PandaID", "n"),
+    ("", "State", ""),
+    ("", "Job", ""),
+    ("", "Task", ""),
+    ("", "Label", ""),
+    ("", "User", ""),
+    ("", "Site", ""),
+    ("priority", "Prio", "n"),
+    ("attempt", "Attempt", "n"),
+    ("created", "Created", ""),
+    ("changed", "Changed", ""),
+    ("cpu", "CPU", "n"),
+    ("", "Error", ""),
+)
+SPANS = ("1h", "3h", "12h", "24h", "7d", "30d")
+RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take such a text for a formula
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The head of a column; `url` sorts by it, `sorted` is what aria-sort says."""
+
+    title: str
+    look: str
+    url: str = ""
+    sorted: str = ""
+
+
+def heads(wanted: Wanted) -> list[Head]:
+    """The heads of the table; a click sorts, a second one turns round."""
+    made = []
+    for key, title, look in HEADS:
+        here = key and key == wanted.sort.name
+        made.append(
+            Head(
+                title=title,
+                look=look,
+                url="?" + wanted.query(sort=wanted.sort.other_way(key)) if key else "",
+                sorted=("descending" if wanted.sort.descending else "ascending") if here else "",
+            )
+        )
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Error:
+    """An error of a job as the list shows it."""
+
+    name: str
+    diag: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """A row of the page."""
+
+    job: Job
+    errors: Sequence[Error]
+
+
+def rows(listing: Listing) -> list[JobRow]:
+    """The page's rows."""
+    return [JobRow(job=job, errors=errors_of(job)) for job in listing.jobs]
+
+
+def errors_of(job: Job) -> list[Error]:
+    """The errors that a job carries, each with its meaning."""
+    return [
+        Error(name=f"{component}:{code}", diag=diag, meaning=meaning(component, code))
+        for component, code, diag in job.errors()
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of the filter form; without `options` it is a text, `known` helps to fill it."""
+
+    name: str
+    title: str
+    value: str
+    options: Sequence[tuple[str, str]] = ()
+    known: Sequence[str] = ()
+
+
+def form(wanted: Wanted) -> list[Field]:
+    """The fields that people use most; all other filters are kept while they are given."""
+    options = _options()
+    known = {"site": [site.name for site in Site.objects.only("name").order_by("name")]}
+    return [
+        Field(
+            name=name,
+            title=title,
+            value=wanted.filters.get(name, ""),
+            options=_with_given(options.get(name, ()), wanted.filters.get(name, "")),
+            known=known.get(name, ()),
+        )
+        for name, title in FIELDS
+    ]
+
+
+FIELDS = (
+    ("state", "State"), ("kind", "Kind"), ("cloud", "Cloud"), ("site", "Site"), ("task", "Task"),
+    ("user", "User"), ("vo", "VO"), ("label", "Label"), ("error", "Error"), ("ended", "Ended"),
+    ("created", "Created"),
+)  # fmt: skip
+
+
+def _options() -> dict[str, list[tuple[str, str]]]:
+    spans = [(span, f"last {span[:-1]} {span[-1]}") for span in SPANS]
+    clouds = [cloud.name for cloud in Cloud.objects.only("name")]
+    return {
+        "state": _same(JobState),
+        "kind": _same(KINDS),
+        "cloud": [*_same(clouds), (NONE, "none yet")],
+        "vo": _same(vo.name for vo in VO.objects.only("name")),
+        "label": _same(LABELS),
+        "ended": spans,
+        "created": spans,
+    }
+
+
+def _same(words: Any) -> list[tuple[str, str]]:
+    return [(str(word), str(word)) for word in words]
+
+
+def _with_given(options: Sequence[tuple[str, str]], given: str) -> list[tuple[str, str]]:
+    """A value that is not among the options (such as two dates) is offered as it is."""
+    if not options or not given or any(value == given for value, _ in options):
+        return [*options]
+    return [*options, (given, given)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """A filter that is on; `url` is the list without it."""
+
+    name: str
+    value: str
+    url: str
+
+
+def chips(wanted: Wanted) -> list[Chip]:
+    """The filters that are on, in the order of the form."""
+    return [
+        Chip(
+            name=name,
+            value="none" if value == NONE else value,
+            url="?" + wanted.query(**{name: ""}),
+        )
+        for name, value in wanted.filters.items()
+    ]
+
+
+def hidden(wanted: Wanted) -> list[tuple[str, str]]:
+    """Filters that are on and have no field: the form hands them on."""
+    shown = {name for name, _ in FIELDS}
+    return [(name, value) for name, value in wanted.filters.items() if name not in shown]
+
+
+def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
+    """What the template needs."""
+    return {
+        "wanted": wanted,
+        "listing": listing,
+        "heads": heads(wanted),
+        "rows": rows(listing),
+        "form": form(wanted),
+        "hidden": hidden(wanted),
+        "chips": chips(wanted),
+        "next_url": "?" + wanted.query(before=listing.before) if listing.before else "",
+        "first_url": "?" + wanted.query() if wanted.before else "",
+        "json_url": "?" + wanted.query(format="json"),
+        "csv_url": "?" + wanted.query(format="csv", limit="1000"),
+    }
+
+
+def csv_response(listing: Listing) -> HttpResponse:
+    """The page of the list as CSV; a text that begins like a formula gets a `'` in front."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="jobs.csv"'
+    if listing.before:
+        response.headers["X-Next-Before"] = listing.before
+    writer = csv.writer(response)
+    facts = [job_facts(job) for job in listing.jobs]
+    names = [name for name in (facts[0] if facts else {}) if name != "errors"]
+    codes = [f"{component}_error" for component in ERROR_COMPONENTS]
+    writer.writerow([*names, *codes])
+    for fact in facts:
+        writer.writerow([_safe(value) for value in _csv_row(fact, names)])
+    return response
+
+
+def _csv_row(fact: dict[str, Any], names: Sequence[str]) -> Iterator[Any]:
+    yield from (fact[name] for name in names)
+    said = {error["component"]: error for error in fact["errors"]}
+    for component in ERROR_COMPONENTS:
+        error = said.get(component)
+        yield f"{error['code']}: {error['meaning']}; {error['diag']}" if error else ""
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(RISKY):
+        return f"'{value}"
+    return value.isoformat() if hasattr(value, "isoformat") else value

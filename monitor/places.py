@@ -1,0 +1,276 @@
+"""The pages of a site, a task and a dataset: simple, but with everything that is known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Prefetch, Sum
+from django.urls import NoReverseMatch, reverse
+
+from brokerage.models import BannedNode, InstalledRelease, Site, SiteStatusChange
+from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
+from jobs import counts
+from jobs.models import Job, JobFile, Pilot, Task
+from monitor.dashboard import status_json
+from monitor.rows import Cell, Links, Row, cells, jobs_url
+from monitor.space import SpaceLine, space_line
+from monitor.words import DEFAULT_HOURS, PILOT_HOURS, SEED_ORDER, window_start
+from pandasite.base.errors import NotThere
+
+PILOTS_SHOWN = 100
+FILES_SHOWN = 200
+DATASETS_SHOWN = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitePage:
+    """A site: its facts, status and history, storage, releases and pilots."""
+
+    site: Site
+    row: Row
+    cells: Sequence[Cell]
+    history: Sequence[SiteStatusChange]
+    storages: Sequence[SpaceLine]
+    releases: Sequence[InstalledRelease]
+    pilots: Sequence[Pilot]
+    pilots_total: int
+    banned: Sequence[BannedNode]
+    vos: Sequence[str]
+    admin_url: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts; memory and scratch in MB, CPU speed in MHz, wall time in s."""
+        site = self.site
+        names = (
+            "tier", "type", "flavour", "memory_mb", "cpu_speed_mhz", "slots", "max_core_count",
+            "wall_seconds", "scratch_mb",
+        )  # fmt: skip
+        return {
+            "name": site.name,
+            "cloud": site.cloud.name,
+            **{name: getattr(site, name) for name in names},
+            "vos": [*self.vos],
+            "status": status_json(site),
+            "jobs": self.row.as_json(),
+            "history": [
+                {
+                    "at": c.at,
+                    "by": c.author,
+                    "from": c.from_status,
+                    "to": c.to_status,
+                    "reason": c.reason,
+                }
+                for c in self.history
+            ],
+            "storage": [line.as_json() for line in self.storages],
+            "releases": [
+                {
+                    "release": i.release.atlas_release,
+                    "cmt_config": i.release.cmt_config,
+                    "validated": i.validated,
+                }
+                for i in self.releases
+            ],
+            "pilots": {"n": self.pilots_total, "latest": [_pilot_json(p) for p in self.pilots]},
+        }
+
+
+def _pilot_json(pilot: Pilot) -> dict[str, Any]:
+    names = (
+        "pilot_id", "node", "factory", "cpu_speed_mhz", "memory_mb", "free_disk_mb",
+        "first_contact", "last_contact", "claims", "jobs",
+    )  # fmt: skip
+    return {name: getattr(pilot, name) for name in names}
+
+
+def read_site(name: str, *, now: dt.datetime) -> SitePage:
+    """A site by name; NotThere when there is none."""
+    site = Site.objects.select_related("cloud").filter(name=name).first()
+    if site is None:
+        raise NotThere(f"there is no site {name[:80]}")
+    row = _site_row(site, now=now)
+    links = Links(filters={"site": site.name}, window=f"{DEFAULT_HOURS}h", pilots="#pilots")
+    since = now - dt.timedelta(hours=PILOT_HOURS)
+    seen = Pilot.objects.filter(site=site, last_contact__gte=since).order_by("-last_contact")
+    storages = SiteStorage.objects.filter(site=site).select_related("site", "storage")
+    return SitePage(
+        site=site,
+        row=row,
+        cells=cells(row, links),
+        history=list(site.status_changes.order_by("-at")[:50]),
+        storages=[space_line(link, now=now) for link in storages.order_by("storage__name")],
+        releases=list(
+            site.installed.select_related("release").order_by("release__name", "release__version")
+        ),
+        pilots=list(seen[:PILOTS_SHOWN]),
+        pilots_total=row.pilots,
+        banned=list(site.banned_nodes.order_by("node")),
+        vos=[vo.name for vo in site.vos.all()],
+        admin_url=_admin_url(site),
+    )
+
+
+def _site_row(site: Site, *, now: dt.datetime) -> Row:
+    since = window_start(now, DEFAULT_HOURS)
+    lately = now - dt.timedelta(hours=PILOT_HOURS)
+    pilots = Pilot.objects.filter(site=site)
+    row = Row(
+        name=site.name,
+        nodes=pilots.filter(last_contact__gte=since).values("node").distinct().count(),
+        pilots=pilots.filter(last_contact__gte=lately).count(),
+    )
+    for count in counts.read(ended_since=since):
+        if count.site_id == site.pk:
+            row.count(count)
+    return row
+
+
+def _admin_url(site: Site) -> str:
+    try:
+        return reverse("admin:brokerage_site_change", args=[site.pk])
+    except NoReverseMatch:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateCount:
+    """How many jobs are in a state, and the list of them."""
+
+    state: str
+    n: int
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskPage:
+    """A task with its jobs per state and its datasets."""
+
+    task: Task
+    states: Sequence[StateCount]
+    datasets: Sequence[dict[str, Any]]
+
+    @property
+    def total(self) -> int:
+        return sum(count.n for count in self.states)
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts."""
+        task = self.task
+        return {
+            "task_id": task.pk,
+            "name": task.name,
+            "owner": task.owner.get_username(),
+            "vo": task.vo.name if task.vo else None,
+            "working_group": task.working_group,
+            "processing_type": task.processing_type,
+            "created_at": task.created_at,
+            "jobs": {count.state: count.n for count in self.states},
+            "datasets": [*self.datasets],
+        }
+
+
+def read_task(task_id: int) -> TaskPage:
+    """A task by number; NotThere when there is none."""
+    task = Task.objects.select_related("owner", "vo").filter(pk=task_id).first()
+    if task is None:
+        raise NotThere(f"there is no task {task_id}")
+    found = Job.objects.filter(task=task).order_by().values_list("state").annotate(n=Count("pk"))
+    by_state = dict(found)
+    datasets = (
+        JobFile.objects.filter(job__task=task, dataset__isnull=False)
+        .order_by("dataset__name", "type")
+        .values("type", "dataset__name", "dataset__state")
+        .annotate(files=Count("pk"))[:DATASETS_SHOWN]
+    )
+    return TaskPage(
+        task=task,
+        states=[
+            StateCount(state=s, n=by_state[s], url=jobs_url(task=str(task_id), state=s))
+            for s in SEED_ORDER
+            if s in by_state
+        ],
+        datasets=[
+            {
+                "name": row["dataset__name"],
+                "state": row["dataset__state"],
+                "type": row["type"],
+                "files": row["files"],
+            }
+            for row in datasets
+        ],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetPage:
+    """A dataset: a page of its files with their replicas, and who wants it where."""
+
+    dataset: Dataset
+    files: Sequence[File]
+    n_files: int
+    n_bytes: int
+    subscriptions: Sequence[Subscription]
+    subs: Sequence[Dataset]
+    after: int | None  # continues the list of files
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts; sizes in bytes."""
+        dataset = self.dataset
+        return {
+            "name": dataset.name,
+            "type": dataset.type,
+            "state": dataset.state,
+            "created_at": dataset.created_at,
+            "state_changed_at": dataset.state_changed_at,
+            "parent": dataset.parent.name if dataset.parent else None,
+            "n_files": self.n_files,
+            "n_bytes": self.n_bytes,
+            "subscriptions": [
+                {"storage": s.storage.name, "state": s.state, "activity": s.activity}
+                for s in self.subscriptions
+            ],
+            "files": [_file_json(file) for file in self.files],
+            "after": self.after,
+        }
+
+
+def _file_json(file: File) -> dict[str, Any]:
+    return {
+        "scope": file.scope,
+        "lfn": file.lfn,
+        "guid": file.guid,
+        "size": file.size,
+        "adler32": file.adler32,
+        "events": file.events,
+        "replicas": [
+            {"storage": r.storage.name, "state": r.state, "reason": r.reason}
+            for r in file.replicas.all()
+        ],
+    }
+
+
+def read_dataset(name: str, *, after: int = 0) -> DatasetPage:
+    """A dataset by name, its files behind the key `after`; NotThere when there is none."""
+    related = ("parent", "source", "destination")
+    dataset = Dataset.objects.select_related(*related).filter(name=name).first()
+    if dataset is None:
+        raise NotThere(f"there is no dataset {name[:80]}")
+    replicas = Replica.objects.select_related("storage").order_by("storage__name")
+    behind = dataset.files.filter(pk__gt=after).order_by("pk")
+    files = list(behind.prefetch_related(Prefetch("replicas", replicas))[: FILES_SHOWN + 1])
+    whole = dataset.files.aggregate(n=Count("pk"), size=Sum("size"))
+    if after and not files:
+        raise NotThere(f"{name[:80]} has no files behind {after}: that was its end")
+    shown = files[:FILES_SHOWN]
+    return DatasetPage(
+        dataset=dataset,
+        files=shown,
+        n_files=whole["n"],
+        n_bytes=int(whole["size"] or 0),
+        subscriptions=list(dataset.subscriptions.select_related("storage").order_by("pk")),
+        subs=list(dataset.subs.order_by("pk")[:50]),
+        after=shown[-1].pk if len(files) > FILES_SHOWN else None,
+    )
