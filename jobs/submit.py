@@ -15,6 +15,7 @@ from datasets import services as data
 from datasets.models import Dataset, File, StorageElement
 from jobs.history import record_birth
 from jobs.models import Job, JobFile, SubmitKey, Task
+from jobs.outputs import Output, check_outputs
 from jobs.states import JobState
 from jobs.wake import known_files
 from pandasite.base.errors import Unprocessable
@@ -98,6 +99,13 @@ def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> Submi
 
 
 def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> list[int]:
+    check_outputs(
+        [
+            Output(f"jobs[{i}].output_files[{k}]", f.scope, f.lfn, f.dataset)
+            for i, spec in enumerate(specs)
+            for k, f in enumerate(spec.output_files)
+        ]
+    )
     tasks = _tasks(owner, specs, now)
     datasets = _datasets(specs, now)
     files = known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files)
@@ -116,7 +124,11 @@ def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> list[int
 
 
 def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Task]:
-    first = {spec.task: spec for spec in reversed(specs) if spec.task}
+    """By what the jobs call them: a name makes the task when it is new, an ID is that of one."""
+    called = {spec.task for spec in specs if spec.task}
+    ids = {int(word) for word in called if word.isascii() and word.isdecimal() and len(word) < 19}
+    known = {str(task.pk): task for task in Task.objects.filter(owner=owner, pk__in=ids)}
+    first = {spec.task: spec for spec in reversed(specs) if spec.task in called - known.keys()}
     Task.objects.bulk_create(
         [
             Task(
@@ -131,7 +143,7 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
         ],
         ignore_conflicts=True,
     )
-    return {task.name: task for task in Task.objects.filter(owner=owner, name__in=first)}
+    return known | {task.name: task for task in Task.objects.filter(owner=owner, name__in=first)}
 
 
 def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:

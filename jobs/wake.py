@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from datasets.models import File, Replica
 from jobs import services
 from jobs.models import Job, JobFile
+from jobs.outputs import by_name
 from jobs.states import JobState
 
 BATCH = 2000  # jobs per round
@@ -17,13 +18,7 @@ BATCH = 2000  # jobs per round
 
 def known_files(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], File]:
     """Files of the catalogue that have a good replica somewhere, by (scope, LFN)."""
-    by_scope: dict[str, set[str]] = {}
-    for scope, lfn in names:
-        by_scope.setdefault(scope, set()).add(lfn)
-    wanted = Q(pk__in=[])
-    for scope, lfns in by_scope.items():
-        wanted |= Q(scope=scope, lfn__in=lfns)
-    found = File.objects.filter(wanted).filter(Exists(good_replica("pk")))
+    found = File.objects.filter(by_name(names)).filter(Exists(good_replica("pk")))
     return {(file.scope, file.lfn): file for file in found}
 
 
