@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription
 from datasets.states import DatasetState
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, SubmitKey
 from jobs.states import LIVE
+from pandasite.base.errors import IllegalMove
 
 BATCH = 1000
 DECISION_DAYS = 3
@@ -60,11 +61,15 @@ def _complete(now: dt.datetime) -> int:
     return _set(blocks, DatasetState.COMPLETED, now)
 
 
-def _set(datasets: object, to: DatasetState, now: dt.datetime) -> int:
-    chosen = list(datasets.order_by("pk")[:BATCH])  # type: ignore[attr-defined]
-    for dataset in chosen:
-        data.set_dataset_state(dataset, to, now=now)
-    return len(chosen)
+def _set(datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int:
+    moved = 0
+    for dataset in datasets.order_by("pk")[:BATCH]:
+        try:
+            data.set_dataset_state(dataset, to, now=now)
+        except IllegalMove:
+            continue  # another run of this sweep was faster
+        moved += 1
+    return moved
 
 
 def housekeep(now: dt.datetime) -> int:

@@ -1,0 +1,160 @@
+"""Blocks are closed when nobody owes them a file; what has served its time is cleared."""
+
+import pytest
+
+from datasets import services as data
+from datasets.models import Dataset, Subscription
+from datasets.states import DatasetState
+from jobs import closing
+from jobs.models import BrokerageDecision, ClaimKey, Job, SubmitKey
+from tests.builders import (
+    NOW,
+    after,
+    create_dataset,
+    create_file,
+    create_job,
+    create_pilot_account,
+    create_site,
+    create_storage,
+    create_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def sub_block(state="open", *, files=(), **fields):
+    parent = create_dataset(type="destination")
+    block = create_dataset(f"{parent.name}_sub01", type="sub", state=state, parent=parent, **fields)
+    data.add_files(block, files)
+    return block
+
+
+def state_of(dataset):
+    return Dataset.objects.get(pk=dataset.pk).state
+
+
+def subscribe(block, state="open"):
+    done_at = NOW if state == "done" else None
+    return Subscription.objects.create(
+        dataset=block, storage=create_storage(), state=state, created_at=NOW, done_at=done_at
+    )
+
+
+# -- sub blocks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["defined", "running", "holding", "transferring"])
+def test_a_block_stays_open_while_a_live_job_may_add_to_it(state):
+    block = sub_block()
+    create_job(state, outputs=["HIST.1"], dataset=block.parent)
+
+    closing.close_datasets(NOW)
+
+    assert state_of(block) == "open"
+
+
+@pytest.mark.parametrize("state", ["finished", "failed", "cancelled"])
+def test_a_block_that_no_live_job_adds_to_is_to_be_closed(state):
+    block = sub_block()
+    create_job(state, outputs=["HIST.1"], dataset=block.parent)
+
+    assert closing.close_datasets(NOW) == 1
+
+    assert state_of(block) == "tobeclosed"
+
+
+def test_a_job_that_reads_the_dataset_does_not_keep_its_block_open():
+    block = sub_block()
+    create_job("running", inputs=[create_file()], dataset=block.parent)
+
+    closing.close_datasets(NOW)
+
+    assert state_of(block) == "tobeclosed"
+
+
+def test_a_block_is_frozen_after_the_pause():
+    block = sub_block("tobeclosed", files=[create_file()])
+
+    closing.close_datasets(after(minutes=29))
+    assert state_of(block) == "tobeclosed"
+    closing.close_datasets(after(minutes=30))
+    assert state_of(block) == "frozen"
+
+
+def test_a_block_that_stayed_empty_is_erased():
+    block = sub_block("tobeclosed")
+
+    closing.close_datasets(after(minutes=30))
+
+    assert state_of(block) == "erased"
+
+
+# -- completion --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sub", "dispatch"])
+def test_a_frozen_block_is_completed_when_it_is_where_it_was_wanted(kind):
+    block = create_dataset(type=kind, state="frozen")
+    subscribe(block, "done")
+
+    closing.close_datasets(NOW)
+
+    assert state_of(block) == "completed"
+
+
+def test_a_frozen_block_waits_for_all_its_subscriptions():
+    block = create_dataset(type="sub", state="frozen")
+    subscribe(block, "done")
+    subscribe(block, "open")
+
+    closing.close_datasets(NOW)
+
+    assert state_of(block) == "frozen"
+
+
+def test_destination_datasets_belong_to_the_task_and_stay_open():
+    dataset = create_dataset(type="destination")
+
+    closing.close_datasets(after(days=30))
+
+    assert state_of(dataset) == "open"
+
+
+def test_the_loser_of_a_race_goes_on_with_the_next_block(monkeypatch):
+    first, second = sub_block(), sub_block()
+    change = data.set_dataset_state
+
+    def somebody_was_faster(dataset, to, *, now):
+        if dataset == first:
+            change(dataset, DatasetState.ERASED, now=now)
+        change(dataset, to, now=now)
+
+    monkeypatch.setattr(data, "set_dataset_state", somebody_was_faster)
+
+    assert closing.close_datasets(NOW) == 1
+    assert (state_of(first), state_of(second)) == ("erased", "tobeclosed")
+
+
+# -- housekeeping ------------------------------------------------------------------------------
+
+
+def test_keys_are_kept_for_a_day():
+    account = create_pilot_account(create_site())
+    ClaimKey.objects.create(account=account, key="k", body_sha256="", salt="", created_at=NOW)
+    SubmitKey.objects.create(owner=create_user(), key="k", body_sha256="", created_at=NOW)
+
+    assert closing.housekeep(after(hours=23)) == 0
+    assert closing.housekeep(after(hours=25)) == 2
+
+
+def test_decisions_are_kept_while_a_job_shows_them():
+    shown, unseen = (
+        BrokerageDecision.objects.create(at=NOW, site="", n_jobs=1, detail={}) for _ in range(2)
+    )
+    job = create_job(decision=shown)
+
+    assert closing.housekeep(after(days=2)) == 0
+    assert closing.housekeep(after(days=4)) == 1
+
+    assert BrokerageDecision.objects.get() == shown != unseen
+    assert Job.objects.get().pk == job.pk

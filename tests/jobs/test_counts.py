@@ -1,0 +1,152 @@
+"""The counts that the dashboard reads equal the rows, whoever changed them."""
+
+import random
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from jobs import counts, services
+from jobs.models import CountDelta, Job, JobCount
+from jobs.states import LEASED, MOVES, JobState
+from tests.builders import NOW, after, create_cloud, create_job, create_site
+
+pytestmark = pytest.mark.django_db
+
+
+def read(**kwargs):
+    """{(state, payload_error): n} of all sites."""
+    numbers = {}
+    for count in counts.read(ended_since=kwargs.pop("ended_since", NOW), **kwargs):
+        key = (count.state, count.payload_error)
+        numbers[key] = numbers.get(key, 0) + count.n
+    return numbers
+
+
+def test_no_jobs_are_no_counts():
+    assert counts.read(ended_since=NOW) == []
+
+
+def test_a_new_job_is_counted():
+    site = create_site()
+    create_job("running", site=site)
+
+    (count,) = counts.read(ended_since=NOW)
+
+    assert (count.cloud_id, count.site_id) == (site.cloud_id, site.pk)
+    assert (count.label, count.state, count.n) == ("managed", "running", 1)
+    assert count.latest == NOW
+
+
+def test_a_job_without_a_site_is_counted_under_nought():
+    create_job("defined")
+
+    (count,) = counts.read(ended_since=NOW)
+
+    assert (count.cloud_id, count.site_id) == (0, 0)
+
+
+def test_a_moved_job_is_counted_where_it_is_now():
+    job = create_job("waiting")
+
+    services.wake([job.pk], now=after(minutes=5))
+
+    assert read() == {("defined", False): 1}
+    assert counts.read(ended_since=NOW)[0].latest == after(minutes=5)
+
+
+def test_a_deleted_job_is_not_counted():
+    job = create_job("defined")
+
+    Job.objects.filter(pk=job.pk).delete()
+
+    assert read() == {}
+
+
+def test_a_change_from_the_shell_is_counted_too():
+    job = create_job("defined")
+
+    Job.objects.filter(pk=job.pk).update(cloud=create_cloud("FR"))
+
+    assert counts.read(ended_since=NOW)[0].cloud_id == create_cloud("FR").pk
+    assert counts.differences() == []
+
+
+def test_a_move_that_is_rolled_back_leaves_no_trace():
+    job = create_job("waiting")
+    before = read()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        services.wake([job.pk], now=NOW)
+        Job.objects.filter(pk=job.pk).update(end_time=NOW)
+
+    assert read() == before
+
+
+def test_a_failure_of_the_payload_is_told_from_the_others():
+    create_job("failed", exe_error_code=60000)
+    create_job("failed", trans_error_code=5)
+    create_job("failed", pilot_error_code=1201)
+
+    assert read() == {("failed", True): 2, ("failed", False): 1}
+
+
+def test_ends_are_counted_from_the_full_hour_on_and_live_jobs_always():
+    create_job("finished", at=after(minutes=10))
+    create_job("finished", at=after(hours=-1))
+    create_job("running", at=after(days=-5))
+
+    assert read(ended_since=after(minutes=50)) == {("finished", False): 1, ("running", False): 1}
+    assert read(ended_since=after(hours=-1)) == {("finished", False): 2, ("running", False): 1}
+
+
+def test_counts_can_be_asked_by_label():
+    create_job("running", prod_source_label="user")
+    create_job("running")
+
+    assert read(labels=["user"]) == {("running", False): 1}
+    assert read(labels=[]) == {}
+
+
+def test_folding_changes_no_number():
+    for state in JobState:
+        create_job(state)
+    before = sorted(map(str, counts.read(ended_since=NOW)))
+
+    counts.fold()
+
+    assert not CountDelta.objects.exists()
+    assert sorted(map(str, counts.read(ended_since=NOW))) == before
+
+
+def test_folding_twice_is_folding_once():
+    create_job("running")
+
+    assert (counts.fold(), counts.fold()) == (1, 0)
+    assert JobCount.objects.get().n == 1
+
+
+def test_counts_equal_the_rows_after_any_moves():
+    chance = random.Random(2009)
+    jobs = [create_job("defined", site=create_site()) for _ in range(5)]
+    for minute in range(120):
+        job = Job.objects.get(pk=chance.choice(jobs).pk)
+        followers = sorted(MOVES[JobState(job.state)])
+        if followers:
+            to = chance.choice(followers)
+            lease = {"lease_until": NOW, "lease_sha256": "x"} if to in LEASED else {}
+            services.must_move(job, to, actor="chance", now=after(minutes=minute), **lease)
+        else:
+            jobs.append(create_job("waiting", site=create_site(), at=after(minutes=minute)))
+        if minute % 17 == 0:
+            counts.fold()
+        assert counts.differences() == []
+
+
+def test_a_wrong_count_is_found():
+    create_job("running")
+    counts.fold()
+    JobCount.objects.update(n=3)
+
+    (line,) = counts.differences()
+
+    assert "running: counted 3, found 1" in line
