@@ -31,7 +31,8 @@ NUMBERS = (
     "scratch_mb",
 )
 STATUS = ("status", "status_reason", "status_by", "status_at")
-WRITTEN = ("name", "cloud", "type", "flavour", *NUMBERS)  # columns of the site's own row
+OWN = ("name", "cloud", "type", "flavour", *NUMBERS)  # columns of the site's own row
+READ = (*OWN, "vos")
 
 
 class Words(widgets.Widget):
@@ -85,9 +86,9 @@ class SiteResource(resources.ModelResource):
 
     class Meta:
         model = Site
-        fields = (*WRITTEN, "vos", *STATUS)
+        fields = (*READ, *STATUS)
         export_order = fields
-        import_order = (*WRITTEN, "vos")
+        import_order = READ
         import_id_fields = ("name",)
         clean_model_instances = True
         skip_unchanged = True
@@ -130,7 +131,7 @@ class SiteResource(resources.ModelResource):
         if is_create:
             instance.save(force_insert=True)
         else:
-            instance.save(update_fields=WRITTEN)
+            instance.save(update_fields=OWN)
 
     def after_import(self, dataset: tablib.Dataset, result: Any, **kwargs: Any) -> None:
         """One audit line for the file, undone with it when a row is bad."""

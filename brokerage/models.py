@@ -74,10 +74,10 @@ class Site(models.Model):
         TEST = "test"
 
     class Flavour(models.TextChoices):
-        OSG = "OSG"
-        EGEE = "EGEE"
-        ARC = "ARC"
-        LOCAL = "local"
+        OSG = "OSG", "OSG"
+        EGEE = "EGEE", "EGEE"
+        ARC = "ARC", "ARC"
+        LOCAL = "local", "local"
 
     name = models.CharField(max_length=64, unique=True, validators=[NAME])
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="sites")

@@ -6,13 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from import_export.admin import ImportExportMixin
 from import_export.forms import ExportForm, ImportForm
 
-from brokerage.exchange import SiteResource
+from brokerage.exchange import READ, SiteResource
 from brokerage.models import InstalledRelease, Site, SiteStatusChange
 from brokerage.services import set_site_status
 from pandasite.base.admin_kit import BigTableAdmin, OurAdmin
@@ -80,13 +80,12 @@ class SiteAdmin(ImportExportMixin, OurAdmin):
         "status_by",
         "status_at",
         "slots",
-        "memory_mb",
     ]
     list_filter = ["status", "cloud", "type", "tier", "flavour", "vos"]
     list_select_related = ["cloud"]
     search_fields = ["name", "status_reason"]
     readonly_fields = ["status", "status_reason", "status_by", "status_at"]
-    filter_horizontal = ["vos"]
+    formfield_overrides = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
     inlines = [InstalledReleaseInline]
     deeds = [_status_deed(status) for status in Site.Status]
     fieldsets = [
@@ -144,6 +143,9 @@ class SiteAdmin(ImportExportMixin, OurAdmin):
         return super().get_data_for_export(
             request, queryset, **kwargs | {"force_native_type": True}
         )
+
+    def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_import_context_data(**kwargs) | {"columns": READ}
 
     def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         reason = kwargs["form"].cleaned_data["reason"]

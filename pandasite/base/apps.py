@@ -4,3 +4,4 @@ from django.apps import AppConfig
 class BaseConfig(AppConfig):
     name = "pandasite.base"
     label = "base"
+    verbose_name = "Sweeps and audit"
