@@ -130,22 +130,36 @@ class Home:
 
     def make_for_server(self, folder: Path) -> None:
         """Creates a folder that only the servers' user may enter."""
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if self.server_user:
-            os.chown(folder, self.server_user.uid, self.server_user.gid)
+        wanted = self.server_user.uid if self.server_user else os.geteuid()
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            if self.server_user:
+                os.chown(folder, self.server_user.uid, self.server_user.gid)
+        if folder.stat().st_uid != wanted:
+            raise EmbeddedError(
+                f"{folder} belongs to another user: start pandasite as the user who made it, "
+                "or set PANDASITE_DATA to another folder."
+            )
 
     def _make_folder(self, folder: Path) -> None:
-        # 0711: the servers' user passes through, and nobody lists.
-        folder.mkdir(mode=0o711, parents=folder == self.path, exist_ok=True)
-        found = folder.lstat()
+        if not folder.exists():
+            _make_open(folder)
         if folder.is_symlink() and folder != self.path:
             raise EmbeddedError(f"{folder} is a symbolic link; remove it and start again.")
         # Below /tmp anybody could have made it first; but root may use a clone that a user owns.
-        ours = found.st_uid == os.geteuid()
+        ours = folder.stat().st_uid == os.geteuid()
         if not ours and (os.geteuid() != 0 or self.path not in [folder, *folder.parents]):
             raise EmbeddedError(
                 f"{folder} belongs to another user; set PANDASITE_DATA to a folder of your own."
             )
+
+
+def _make_open(folder: Path) -> None:
+    """Makes a folder, and those on its way, that the servers' user may pass: whatever the umask."""
+    if not folder.parent.exists():
+        _make_open(folder.parent)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)
 
 
 def temporary_home() -> Home:

