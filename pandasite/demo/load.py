@@ -1,6 +1,7 @@
 """Writes the demo's grid into the tables. Safe to repeat: what an administrator changed, stays."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -11,18 +12,24 @@ from pandasite.demo.grid import CLOUDS, CMT_CONFIG, SITES, VOS, DemoFolder, Plac
 
 
 @transaction.atomic
-def load_grid(folder: DemoFolder, *, now: dt.datetime) -> None:
+def load_grid(
+    folder: DemoFolder,
+    *,
+    now: dt.datetime,
+    regions: Sequence[Region] = CLOUDS,
+    sites: Sequence[Place] = SITES,
+) -> None:
     """Clouds, sites, releases and storage elements, with a folder for each site."""
     vos = {
         name: VO.objects.get_or_create(name=name, defaults={"description": words})[0]
         for name, words in VOS.items()
     }
-    clouds = {region.name: load_cloud(region) for region in CLOUDS}
-    for place in SITES:
+    clouds = {region.name: load_cloud(region) for region in regions}
+    for place in sites:
         site = load_site(place, clouds[place.cloud], [vos[name] for name in place.vos])
         load_releases(place, site)
         load_storage(place, site, folder)
-    for region in CLOUDS:
+    for region in regions:
         tier1 = Site.objects.get(name=region.tier1)
         Cloud.objects.filter(name=region.name, tier1=None).update(tier1=tier1)
     services.measure_storage(now=now)
