@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -91,7 +93,7 @@ def test_a_new_site_of_an_old_name_has_working_pilots_again(root: Client) -> Non
 
 
 @pytest.mark.parametrize("model", [Cloud, VO, StorageElement])
-def test_what_a_site_or_a_job_needs_stays(model: type, root: Client) -> None:
+def test_what_a_site_or_a_job_needs_stays(model: Any, root: Client) -> None:
     make.create_job("activated", site=make.create_site())
     row = model.objects.all()[0]
     page = root.post(address(model, "delete", row.pk), SURE)
