@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
 
 from datasets import services, storage
 from datasets.models import File, Replica, StorageElement, Transfer
@@ -62,7 +66,11 @@ def _copy(transfer: Transfer, source: StorageElement) -> int:
     # A part file per attempt: a worker that only seemed dead cannot write into the next one's.
     tag = _tag(transfer, transfer.attempts)
     storage.discard(target.url, path, tag=_tag(transfer, transfer.attempts - 1))
-    copied = storage.copy(source.url, target.url, path, tag=tag)
+    try:
+        copied = storage.copy(source.url, target.url, path, tag=tag, progress=_renewer(transfer))
+    except storage.StorageError:
+        _tidy(target, path, tag)
+        raise
     wrong = _mismatch(file, copied)
     if wrong:
         storage.discard(target.url, path, tag=tag)
@@ -70,6 +78,32 @@ def _copy(transfer: Transfer, source: StorageElement) -> int:
         raise storage.SourceError(wrong)
     storage.publish(target.url, path, tag=tag)
     return copied.size
+
+
+def _tidy(target: StorageElement, path: str, tag: str) -> None:
+    try:
+        storage.discard(target.url, path, tag=tag)
+    except storage.StorageError as error:
+        log.warning("part_file_left", extra={"storage": target.name, "error": str(error)})
+
+
+def _renewer(transfer: Transfer) -> Callable[[int], None]:
+    """To be called with every piece: a copy that takes longer than its lease renews it.
+
+    StorageError when somebody else has taken the transfer over.
+    """
+    pause = settings.PANDASITE["TRANSFER_LEASE_SECONDS"] / 3
+    last = time.monotonic()
+
+    def renew(_bytes: int) -> None:
+        nonlocal last
+        if time.monotonic() - last < pause:
+            return
+        if not services.renew_transfer(transfer, now=database_now()):
+            raise storage.StorageError("another worker has taken over")
+        last = time.monotonic()
+
+    return renew
 
 
 def _tag(transfer: Transfer, attempt: int) -> str:

@@ -24,6 +24,8 @@ from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from pandasite.base.errors import Conflict, IllegalMove
 from pandasite.base.nudge import nudge
 
+WORKERS_MAX = 5  # a transfer that this many workers died over is not given to another one
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewFile:
@@ -119,12 +121,18 @@ def subscribe(
     dataset: Dataset, storage: StorageElement, *, activity: str, now: dt.datetime
 ) -> Subscription:
     """Wish all files of the dataset at the storage element; transfers start for missing ones."""
-    subscription, _made = Subscription.objects.get_or_create(
+    missing = missing_files(dataset, storage)
+    state = Subscription.State.OPEN if missing else Subscription.State.DONE
+    now_is = {"state": state, "done_at": None if missing else now}
+    subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
-        defaults={"activity": activity, "created_at": now},
+        defaults={"activity": activity, "created_at": now} | now_is,
     )
-    request_transfers(missing_files(dataset, storage), storage, now=now)
+    if not made and subscription.state != state:  # a block that got one more file is open again
+        Subscription.objects.filter(pk=subscription.pk).update(**now_is)
+        subscription.refresh_from_db()
+    request_transfers(missing, storage, now=now)
     return subscription
 
 
@@ -162,6 +170,15 @@ def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
     if not taken:
         return None
     return Transfer.objects.select_related("file", "destination").get(pk=transfer_id)
+
+
+def renew_transfer(transfer: Transfer, *, now: dt.datetime) -> bool:
+    """Hold the transfer for one more lease; False when somebody else has it by now."""
+    lease = dt.timedelta(seconds=settings.PANDASITE["TRANSFER_LEASE_SECONDS"])
+    mine = Transfer.objects.filter(
+        pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
+    )
+    return bool(mine.update(lease_until=now + lease))
 
 
 def finish_transfer(
@@ -215,16 +232,26 @@ def retry_or_fail_transfer(
 
 
 def release_abandoned(*, now: dt.datetime) -> int:
-    """Queue transfers again whose worker died: they are due at once."""
-    return (
-        Transfer.objects.abandoned(now)
-        .filter(state=TransferState.COPYING)
-        .update(
-            state=TransferState.QUEUED,
-            lease_until=None,
-            next_try_at=now,
-            error="the worker that copied it fell silent",
-        )
+    """Queue transfers again whose worker died: they are due at once.
+
+    One that outlived WORKERS_MAX workers is given up: it may be what ends them.
+    """
+    tries = max(WORKERS_MAX, settings.PANDASITE["TRANSFER_ATTEMPTS"])
+    silent = Transfer.objects.abandoned(now)
+    given_up = silent.filter(attempts__gte=tries).update(
+        state=TransferState.FAILED,
+        error=f"given up: {tries} workers fell silent while they copied it",
+        ended_at=now,
+        lease_until=None,
+    )
+    if given_up:
+        nudge("jobs.activate")
+        nudge("jobs.complete_transfers")
+    return silent.update(
+        state=TransferState.QUEUED,
+        lease_until=None,
+        next_try_at=now,
+        error="the worker that copied it fell silent",
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 CHUNK = 4 * 1024 * 1024  # bytes in memory per copy
 PROTOCOLS = frozenset({"file"})  # what a storage element's address may start with today
@@ -63,37 +65,70 @@ def copy(
     copy leaves nothing behind a retry does not overwrite) and are renamed at the end by
     `publish`, which the caller does once size and checksum are what the catalogue says.
     """
-    source, source_root = open_storage(source_url)
+    reader = _open_source(source_url, path)
     target, target_root = open_storage(destination_url)
     part = _part(target_root, path, tag)
+    with reader:
+        try:
+            target.makedirs(os.path.dirname(part), exist_ok=True)
+            with target.open(part, "wb") as writer:
+                return _stream(_pieces(reader, source_url), writer, progress)
+        except OSError as error:
+            raise StorageError(f"cannot write at {destination_url}: {_words(error)}") from error
+
+
+def _open_source(url: str, path: str) -> Any:
     try:
-        target.makedirs(os.path.dirname(part), exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write at {destination_url}: {_words(error)}") from error
-    try:
-        reader = source.open(f"{source_root}/{path}", "rb")
-    except OSError as error:
-        raise SourceError(f"cannot read at {source_url}: {_words(error)}") from error
-    try:
-        with reader, target.open(part, "wb") as writer:
-            copied = _stream(reader, writer, progress)
-    except OSError as error:
-        raise StorageError(f"copy to {destination_url} broke off: {_words(error)}") from error
-    return copied
+        source, root = open_storage(url)
+        return source.open(f"{root}/{path}", "rb")
+    except (OSError, StorageError) as error:
+        raise SourceError(f"cannot read at {url}: {_words(error)}") from error
+
+
+def _pieces(reader: Any, url: str) -> Iterator[bytes]:
+    """The content, piece by piece; an error of the source is told from one of the destination."""
+    while True:
+        try:
+            piece = reader.read(CHUNK)
+        except OSError as error:
+            raise SourceError(f"reading at {url} broke off: {_words(error)}") from error
+        if not piece:
+            return
+        yield piece
 
 
 def publish(destination_url: str, path: str, *, tag: str) -> None:
     """Give the part file of `copy` its name."""
     target, root = open_storage(destination_url)
-    target.mv(_part(root, path, tag), f"{root}/{path}")
+    part, name = _part(root, path, tag), f"{root}/{path}"
+    try:
+        if isinstance(target, LocalFileSystem):
+            os.replace(part, name)  # its mv would move into a folder of that name
+            _sync_folder(os.path.dirname(name))
+        else:
+            target.mv(part, name)
+    except OSError as error:
+        raise StorageError(f"cannot name a file at {destination_url}: {_words(error)}") from error
+
+
+def _sync_folder(folder: str) -> None:
+    """See the new name to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def discard(destination_url: str, path: str, *, tag: str) -> None:
     """Remove the part file, if there is one."""
     target, root = open_storage(destination_url)
     part = _part(root, path, tag)
-    if target.exists(part):
-        target.rm_file(part)
+    try:
+        if target.exists(part):
+            target.rm_file(part)
+    except OSError as error:
+        raise StorageError(f"cannot write at {destination_url}: {_words(error)}") from error
 
 
 def checksum(url: str, path: str) -> Copied | None:
@@ -102,7 +137,7 @@ def checksum(url: str, path: str) -> Copied | None:
     if not filesystem.exists(f"{root}/{path}"):
         return None
     with filesystem.open(f"{root}/{path}", "rb") as reader:
-        return _stream(reader, None, lambda _bytes: None)
+        return _stream(_pieces(reader, url), None, lambda _bytes: None)
 
 
 def _part(root: str, path: str, tag: str) -> str:
@@ -110,16 +145,16 @@ def _part(root: str, path: str, tag: str) -> str:
     return f"{root}/{folder}/.{name[:200]}.{tag}.part"
 
 
-def _stream(reader: object, writer: object | None, progress: Callable[[int], None]) -> Copied:
+def _stream(pieces: Iterable[bytes], writer: Any, progress: Callable[[int], None]) -> Copied:
     size, adler = 0, 1
-    while chunk := reader.read(CHUNK):  # type: ignore[attr-defined]
+    for piece in pieces:
         if writer is not None:
-            writer.write(chunk)  # type: ignore[attr-defined]
-        size += len(chunk)
-        adler = zlib.adler32(chunk, adler)
+            writer.write(piece)
+        size += len(piece)
+        adler = zlib.adler32(piece, adler)
         progress(size)
     if writer is not None:
-        writer.flush()  # type: ignore[attr-defined]
+        writer.flush()
         _to_disk(writer)
     return Copied(size=size, adler32=f"{adler:08x}")
 
@@ -131,5 +166,5 @@ def _to_disk(writer: object) -> None:
         os.fsync(handle.fileno())
 
 
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

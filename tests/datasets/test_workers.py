@@ -1,0 +1,218 @@
+"""Transfers that are tried again, and workers that die, are slow or meet."""
+
+import datetime as dt
+from threading import Thread
+
+import pytest
+from django.db import connections
+
+from datasets import engine, services, storage
+from datasets.models import Replica, Transfer
+from datasets.states import TransferState
+from pandasite.base.clock import database_now
+from tests.datasets.disks import (
+    due,
+    fresh,
+    known_file,
+    leftovers,
+    store,
+    visible,
+    where,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def replica(file, disk):
+    return Replica.objects.filter(file=file, storage=disk).first()
+
+
+def wait_over(transfer):
+    """As if the pause before the next try were over."""
+    Transfer.objects.filter(pk=transfer.pk).update(next_try_at=database_now())
+
+
+# -- again -------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_may_pass_is_tried_again_with_growing_pauses(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file).unlink()
+    transfer = due(file, aglt2)
+    pauses = []
+
+    for _ in range(2):
+        before = database_now()
+        engine.run(transfer.pk)
+        again = fresh(transfer)
+        assert (again.state, again.lease_until) == ("queued", None)
+        pauses.append(round((again.next_try_at - before).total_seconds()))
+        wait_over(transfer)
+    engine.run(transfer.pk)
+
+    assert pauses == [30, 60]
+    assert (fresh(transfer).state, fresh(transfer).attempts) == ("failed", 3)
+    assert "bnl: cannot read at" in fresh(transfer).error
+
+
+def test_a_destination_that_cannot_be_written_is_tried_again(disks, tmp_path):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    (tmp_path / "aglt2").rmdir()
+    (tmp_path / "aglt2").write_text("a file in the way")
+    transfer = due(file, aglt2)
+
+    assert engine.run(transfer.pk) is False
+    assert fresh(transfer).state == "queued"
+    assert "cannot write at" in fresh(transfer).error
+
+    (tmp_path / "aglt2").unlink()
+    wait_over(transfer)
+    assert engine.run(transfer.pk) is True
+
+
+def test_a_name_that_cannot_be_given_is_tried_again(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    where(aglt2, file).mkdir(parents=True)
+    (where(aglt2, file) / "in the way").touch()
+    transfer = due(file, aglt2)
+
+    assert engine.run(transfer.pk) is False
+
+    assert fresh(transfer).state == "queued"
+    assert not replica(file, aglt2)
+
+
+def test_a_transfer_that_rests_is_not_offered(disks):
+    file = known_file()
+    transfer = due(file, disks[2])
+    later = database_now() + dt.timedelta(minutes=5)
+    Transfer.objects.filter(pk=transfer.pk).update(next_try_at=later)
+
+    assert engine.schedule(database_now()) == 0
+    assert engine.schedule(later) == 1
+
+
+# -- workers that die, and workers that meet ---------------------------------------------------
+
+
+def abandoned(file, disk, **columns):
+    """A transfer whose worker took it and was never heard of again."""
+    transfer = due(file, disk)
+    services.take_transfer(transfer.pk, now=database_now())
+    past = database_now() - dt.timedelta(hours=1)
+    Transfer.objects.filter(pk=transfer.pk).update(**{"lease_until": past} | columns)
+    return transfer
+
+
+def test_a_transfer_whose_worker_died_is_offered_again_and_done(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = abandoned(file, aglt2)
+
+    assert engine.schedule(database_now()) == 1
+    assert engine.run(transfer.pk) is True
+    assert fresh(transfer).attempts == 2
+
+
+def test_the_part_file_of_a_dead_worker_is_removed_by_the_next(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = abandoned(file, aglt2)
+    storage.copy(bnl.url, aglt2.url, storage.path_of(file.scope, file.lfn), tag=f"t{transfer.pk}.1")
+    assert leftovers(aglt2) and not visible(aglt2)
+
+    engine.schedule(database_now())
+    engine.run(transfer.pk)
+
+    assert leftovers(aglt2) == []
+
+
+def test_a_transfer_that_kills_every_worker_is_given_up(disks):
+    transfer = abandoned(known_file(), disks[2], attempts=5)
+
+    engine.schedule(database_now())
+
+    assert fresh(transfer).state == "failed"
+    assert "5 workers" in fresh(transfer).error
+
+
+def test_a_worker_that_only_seemed_dead_does_not_end_the_transfer_of_the_next(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = due(file, aglt2)
+    slow = services.take_transfer(transfer.pk, now=database_now())
+    Transfer.objects.update(lease_until=database_now() - dt.timedelta(hours=1))
+    services.release_abandoned(now=database_now())
+    services.take_transfer(transfer.pk, now=database_now())
+
+    assert services.finish_transfer(slow, source=bnl, size=1, now=database_now()) is False
+    services.retry_or_fail_transfer(slow, "too late", permanent=True, now=database_now())
+
+    assert (fresh(transfer).state, fresh(transfer).error) == (TransferState.COPYING, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_with_the_same_transfer_copy_it_once(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = due(file, aglt2)
+    answers = []
+
+    def work():
+        answers.append(engine.run(transfer.pk))
+        connections.close_all()
+
+    workers = [Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+
+    assert sorted(answers) == [False, True]
+    assert (fresh(transfer).attempts, Replica.objects.filter(storage=aglt2).count()) == (1, 1)
+
+
+def test_a_long_copy_renews_its_lease(disks, settings, monkeypatch):
+    settings.PANDASITE = settings.PANDASITE | {"TRANSFER_LEASE_SECONDS": 0}
+    monkeypatch.setattr(storage, "CHUNK", 1000)
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    renew, renewed = services.renew_transfer, []
+
+    def counted(transfer, *, now):
+        renewed.append(now)
+        return renew(transfer, now=now)
+
+    monkeypatch.setattr(services, "renew_transfer", counted)
+
+    assert engine.run(due(file, aglt2).pk)
+    assert len(renewed) == 4  # once per piece
+
+
+def test_a_copy_that_was_taken_over_stops_and_shows_nothing(disks, settings, monkeypatch):
+    settings.PANDASITE = settings.PANDASITE | {"TRANSFER_LEASE_SECONDS": 0}
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = due(file, aglt2)
+    renew = services.renew_transfer
+
+    def somebody_else(mine, *, now):
+        Transfer.objects.filter(pk=mine.pk).update(attempts=2)
+        return renew(mine, now=now)
+
+    monkeypatch.setattr(services, "renew_transfer", somebody_else)
+
+    assert engine.run(transfer.pk) is False
+    assert visible(aglt2) == []
+    assert (fresh(transfer).state, fresh(transfer).attempts) == ("copying", 2)
