@@ -84,6 +84,7 @@ class Control:
         self._stop = stop
         self._killed = threading.Event()
         self._revoked = threading.Event()
+        self._lease_end = float("inf")  # not known before the server has heard of us
 
     def kill(self) -> None:
         """The server asks for the end of this job; the lease still holds."""
@@ -93,12 +94,28 @@ class Control:
         """The server does not take our reports on this job any more."""
         self._revoked.set()
 
+    def hold_until(self, end: float) -> None:
+        """The lease is known to last until then (s of the monotonic clock)."""
+        self._lease_end = end
+
     @property
     def revoked(self) -> bool:
         return self._revoked.is_set()
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether the server has not been heard for a whole lease: it gives the job away soon."""
+        return time.monotonic() > self._lease_end
+
     def check(self) -> None:
         """Raise LeaseLost or JobFailed if the job has to end here."""
+        if self.lapsed:
+            log.warning("no answer to a heartbeat for a whole lease")
+            raise LeaseLost
+        self.check_orders()
+
+    def check_orders(self) -> None:
+        """As `check`, for who waits to hear from the server whether the lease still holds."""
         if self._revoked.is_set():
             raise LeaseLost
         if self._killed.is_set():
@@ -108,12 +125,16 @@ class Control:
 
     def check_late(self) -> None:
         """As `check`, but after a signal a stage that may still come to its end gets its time."""
-        if not self._stop.asked or self._stop.late or self.revoked or self._killed.is_set():
+        if not self._stop.asked or self._stop.late or self._must_end:
             self.check()
 
-    def pause(self, wait: float) -> None:
-        """Wait, checking."""
-        self._pause(wait, self.check)
+    @property
+    def _must_end(self) -> bool:
+        return self.revoked or self.lapsed or self._killed.is_set()
+
+    def pause_for_orders(self, wait: float) -> None:
+        """Wait, checking with `check_orders`."""
+        self._pause(wait, self.check_orders)
 
     def pause_late(self, wait: float) -> None:
         """Wait, checking with `check_late`."""

@@ -50,7 +50,7 @@ class Heartbeat:
         self._state = "starting"
         self._wake = threading.Event()
         self._ending = False
-        self._heard = time.monotonic()
+        self._heard = float("-inf")
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
@@ -74,17 +74,16 @@ class Heartbeat:
         return time.monotonic() - self._heard < self._lease.lease_seconds / 2
 
     def make_sure(self) -> None:
-        """Return when the lease is known to hold; raises as `Control.check` does.
+        """Return when the lease is known to hold; raises as `Control.check_orders` does.
 
         A pilot that was stopped or cut off for long may have been replaced meanwhile, and must
-        not put its files where its successor puts them.
+        not put its files where its successor puts them. And one whose claim the server has not
+        seen taken up may be replaced long before the end of a lease.
         """
-        if self.sure:
-            return
-        asked = time.monotonic()
-        self._wake.set()
-        while self._heard < asked:
-            self._control.pause(0.2)
+        if not self.sure:
+            self._wake.set()
+        while not self.sure:
+            self._control.pause_for_orders(0.1)
 
     def _beat_on(self) -> None:
         again = waits()
@@ -107,6 +106,7 @@ class Heartbeat:
             return False
         if answer.ok:
             self._heard = asked
+            self._control.hold_until(asked + self._lease.lease_seconds)
         self._obey(answer, state)
         return not answer.passing
 

@@ -167,6 +167,7 @@ class Attempt:
         spec = launch.spec_of(
             job=job, folder=self._folder, software=means.config.software, sandbox=means.sandbox
         )
+        self._heart.make_sure()
         self._heart.say("running")
         ended = payload.run(
             spec=spec,

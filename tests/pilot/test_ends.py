@@ -70,6 +70,45 @@ def test_a_job_that_the_server_has_ended_is_dropped_without_a_word(
     assert not (site.storage / "mc08").exists()
 
 
+def test_a_pilot_without_an_answer_for_a_whole_lease_ends_its_payload(
+    server: FakeServer, site: Site, word: str
+) -> None:
+    # given
+    server.jobs.append(site.job(f"exec sleep {word}", lease_seconds=2))
+    pilot = site.start(server, "--once")
+    eventually(lambda: with_word(word), what="the payload did not start")
+
+    # when
+    server.is_down_for = lambda report: True
+
+    # then
+    ended = end_of(pilot)
+    assert ended.code == 0
+    assert "lease lost, dropped" in ended.log
+    assert server.finals() == []
+    assert with_word(word) == []
+
+
+def test_no_payload_starts_before_the_server_has_heard_of_its_pilot(
+    server: FakeServer, site: Site
+) -> None:
+    # given a server that hands out a job and then hears nothing for a while
+    server.is_down_for = lambda report: True
+    server.jobs.append(site.job("date > HIST.1", outputs=("HIST.1",)))
+    pilot = site.start(server, "--once")
+    eventually(lambda: (site.workdir / "1.1" / "work").is_dir())
+
+    # when
+    time.sleep(1)
+    started = (site.workdir / "1.1" / "work" / "HIST.1").exists()
+    server.is_down_for = lambda report: False
+
+    # then
+    assert end_of(pilot).code == 0
+    assert not started
+    assert server.final()["state"] == "finished"
+
+
 def test_a_pilot_that_slept_past_its_lease_does_not_touch_the_storage(
     server: FakeServer, site: Site
 ) -> None:
