@@ -72,6 +72,7 @@ DJANGO_STRUCTLOG: Final[Mapping[str, Any]] = {
 def logging_config(level: str) -> dict[str, Any]:
     """Django's `LOGGING`: everything from `level` on, one JSON line each, on stderr."""
     plain: dict[str, Any] = {"handlers": [], "propagate": True}
+    celery_level = "DEBUG" if level == "DEBUG" else "WARNING"
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -97,6 +98,10 @@ def logging_config(level: str) -> dict[str, Any]:
             "gunicorn.error": plain,
             # django-structlog writes each failed request once, with its id and trace.
             "django.request": {"level": "CRITICAL"},
+            # Three lines for every sweep that goes well would be a hundred megabytes a day.
+            "celery.beat": {"level": celery_level},
+            "celery.worker.strategy": {"level": celery_level},
+            "celery.app.trace": {"level": celery_level},
         },
     }
 

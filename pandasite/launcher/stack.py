@@ -187,10 +187,10 @@ class Stack(Supervisor):
 def _answers(listener: socket.socket) -> bool:
     """Whether the web server behind a socket gives an answer, of whatever kind."""
     host, port = listener.getsockname()[:2]
-    asking = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=1.0)
+    asking = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=3.0)
     try:
-        asking.request("HEAD", "/healthz/live")
-        return asking.getresponse().status > 0
+        asking.request("GET", "/healthz/live")
+        return bool(asking.getresponse().read())
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,6 +1,7 @@
 """Keeps child processes alive, and ends them in order."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +18,8 @@ from pandasite.launcher.errors import LaunchError
 FIRST_PAUSE = 0.5  # seconds before a child that ended is started again; doubled each time
 LONGEST_PAUSE = 30.0
 CALM_AFTER = 60.0  # a child that lived so long begins with the first pause again
-LARGEST_LOG = 20 * 1024 * 1024  # bytes; an older log is kept once, as <name>.log.1
+LARGEST_LOG = 20 * 1024 * 1024  # bytes; what was in it before is kept once, as <name>.log.1
+LOG_PATROL = 60.0  # seconds between two looks at the sizes of the logs
 POLL_SECONDS = 0.1
 
 
@@ -80,6 +82,7 @@ class Supervisor:
         self.now = now
         self.children: dict[str, Child] = {}
         self.stopping = False
+        self._patrol_at = now() + LOG_PATROL
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +153,9 @@ class Supervisor:
                 self._note_end(child)
             if child.due_at is not None and self.now() >= child.due_at:
                 self._start_again(child)
+        if self.now() >= self._patrol_at:
+            self._patrol_at = self.now() + LOG_PATROL
+            self._cut_logs()
 
     def run(self, until: Callable[[], bool]) -> None:
         """Ticks until `until()` is true."""
@@ -189,11 +195,8 @@ class Supervisor:
         self._tell()
 
     def _start(self, child: Child) -> None:
-        log = self.log(child.command.name)
-        if log.exists() and log.stat().st_size > LARGEST_LOG:
-            log.replace(log.with_name(f"{log.name}.1"))
         child.due_at = None
-        child.process = child.command.start(log)
+        child.process = child.command.start(self.log(child.command.name))
         child.started_at = self.now()
         self._tell()
 
@@ -229,6 +232,17 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         for child in alive:
             _await_end(child.process, deadline)
+
+    def _cut_logs(self) -> None:
+        """Copies a log that grew too large and empties it: its writer keeps the file open.
+
+        The writers append, so they go on at the new end. A line written between the copy and the
+        cut is lost.
+        """
+        for log in [self.log(name) for name in self.children]:
+            if log.exists() and log.stat().st_size > LARGEST_LOG:
+                shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+                os.truncate(log, 0)
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

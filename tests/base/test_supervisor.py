@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from pandasite.embedded.process import Command, Identity
+from pandasite.launcher import supervisor as supervisor_module
 from pandasite.launcher.errors import LaunchError
 from pandasite.launcher.supervisor import Layer, Supervisor
 from tests.base.homes import alive
@@ -108,6 +109,21 @@ def test_what_a_child_prints_is_in_its_log(supervisor, tmp_path):
     wait_for_end(supervisor, "talker")
 
     assert (tmp_path / "talker.log").read_text() == "out\nerr\n"
+
+
+def test_a_log_that_grew_too_large_is_cut_while_its_child_goes_on(
+    supervisor, clock, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(supervisor_module, "LARGEST_LOG", 10)
+    supervisor.add("talker", ["sh", "-c", "echo more than ten bytes; sleep 1000"])
+    wait_until_logged(supervisor)
+
+    clock.time += 60
+    supervisor.tick()
+
+    assert (tmp_path / "talker.log").read_text() == ""
+    assert (tmp_path / "talker.log.1").read_text() == "more than ten bytes\n"
+    assert supervisor.is_running("talker")
 
 
 def test_a_child_gets_its_environment_and_no_password_on_its_command_line(supervisor, tmp_path):
