@@ -8,8 +8,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
+from pilot_client import guard
 from pilot_client.errors import JobFailed, LeaseLost, PilotCode
 
 log = logging.getLogger(__name__)
@@ -80,8 +82,9 @@ class Stop:
 class Control:
     """What a stage of a job asks now and then: may I go on?"""
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: Stop, *, lease: Path) -> None:
         self._stop = stop
+        self._lease = lease
         self._killed = threading.Event()
         self._revoked = threading.Event()
         self._lease_end = float("inf")  # not known before the server has heard of us
@@ -95,8 +98,12 @@ class Control:
         self._revoked.set()
 
     def hold_until(self, end: float) -> None:
-        """The lease is known to last until then (s of the monotonic clock)."""
+        """The lease is known to last until then (s of the monotonic clock); the guard reads it."""
         self._lease_end = end
+        try:
+            guard.renew_lease(self._lease, end)
+        except OSError as error:
+            log.error("the end of the lease cannot be written down: %s", error)
 
     @property
     def revoked(self) -> bool:

@@ -1,6 +1,7 @@
 """The job's folder, and in it the state that a restarted pilot needs to know.
 
 <workdir>/<PandaID>.<attempt>/
+    lease           until when it lasts
     lock            held as long as this pilot lives: a folder that can be locked is a leftover
     state.json      stage, payload, final report (0600, replaced atomically)
     pilot.log, payload.stdout, payload.stderr
@@ -75,6 +76,10 @@ class JobFolder:
     @property
     def stderr(self) -> Path:
         return self.path / "payload.stderr"
+
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease"
 
     @property
     def pilot_log(self) -> Path:

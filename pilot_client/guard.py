@@ -4,7 +4,7 @@
 session of its own, and writes one JSON object on standard output when all is over. Being the
 subreaper, it inherits whatever the payload forks and forgets; it ends all of it when the payload
 has ended, when it receives SIGTERM (with a grace), and at once when the pilot is gone, however
-the pilot went.
+the pilot went, or when the lease has run out: a pilot that is stopped cannot see to that.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -37,7 +38,7 @@ class Spec:
     """What to start. `fsize` is the largest file in bytes (0: any), `grace` in s.
 
     `wrapped`: the first process is a sandbox that would take the payload down ungracefully, so it
-    is spared by SIGTERM.
+    is spared by SIGTERM. `lease` is a file with the end of the lease, which the pilot renews.
     """
 
     argv: list[str]
@@ -49,6 +50,7 @@ class Spec:
     grace: float
     fsize: int
     wrapped: bool
+    lease: str
 
 
 class Guard:
@@ -58,6 +60,7 @@ class Guard:
         self._spec = spec
         self._status: int | None = None
         self._kill_at = float("inf")
+        self._lease_is_over = False
         self._child = start(spec)
 
     def watch(self) -> dict[str, Any]:
@@ -71,7 +74,8 @@ class Guard:
         return self._result(swept)
 
     def _obey(self, news: int) -> None:
-        if news == PILOT_GONE or os.getppid() != self._spec.pilot_pid:
+        self._lease_is_over = time.monotonic() > end_of_lease(Path(self._spec.lease))
+        if news == PILOT_GONE or os.getppid() != self._spec.pilot_pid or self._lease_is_over:
             self._kill_at = 0.0
         elif news == signal.SIGTERM and self._kill_at == float("inf"):
             self._kill_at = time.monotonic() + self._spec.grace
@@ -105,7 +109,21 @@ class Guard:
             "cpu_seconds": used.ru_utime + used.ru_stime,
             "max_rss_bytes": used.ru_maxrss * RSS_UNIT,
             "swept": swept,
+            "lease_is_over": self._lease_is_over,
         }
+
+
+def renew_lease(file: Path, end: float) -> None:
+    """Write down until when the lease lasts (s of the monotonic clock, the same for both)."""
+    file.write_text(str(end), encoding="ascii")
+
+
+def end_of_lease(file: Path) -> float:
+    """What was written there; for ever, while it is being written."""
+    try:
+        return float(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return float("inf")
 
 
 def start(spec: Spec) -> subprocess.Popen[bytes]:

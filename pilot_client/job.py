@@ -94,7 +94,7 @@ class Attempt:
         self._folder = folder
         self._means = means
         self._numbers = numbers
-        self._control = Control(means.stop)
+        self._control = Control(means.stop, lease=folder.lease)
         self._account = Account()
         interval = means.config.heartbeat or lease.heartbeat_seconds
         self._heart = Heartbeat(

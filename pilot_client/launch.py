@@ -42,6 +42,7 @@ def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) ->
         grace=GRACE_SECONDS,
         fsize=job.disk_mb * MEGABYTE,
         wrapped=sandbox.program is not None,
+        lease=str(folder.lease),
     )
 
 

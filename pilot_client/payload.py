@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from pilot_client import guard
-from pilot_client.errors import JobFailed, PilotCode
+from pilot_client.errors import JobFailed, LeaseLost, PilotCode
 from pilot_client.folder import JobFolder, disk_usage
 from pilot_client.launch import GRACE_SECONDS
 from pilot_client.measure import MEGABYTE, Meter
@@ -124,6 +124,8 @@ class Payload:
         said = self._result()
         if "error" in said:
             raise JobFailed(PilotCode.NOT_EXECUTED, str(said["error"]))
+        if said.get("lease_is_over"):
+            raise LeaseLost
         if not isinstance(said.get("status"), int):
             raise JobFailed(PilotCode.NOT_EXECUTED, "the guard of the payload was killed")
         return Exit(status=said["status"], swept=said["swept"])

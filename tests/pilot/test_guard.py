@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilot_client.guard import Spec
+from pilot_client.guard import Spec, renew_lease
 from pilot_client.payload import start_guard
 from tests.pilot.harness import eventually, with_word
 
@@ -26,6 +26,7 @@ def spec(tmp_path: Path, script: str, **fields: Any) -> Spec:
         "grace": 0.3,
         "fsize": 0,
         "wrapped": False,
+        "lease": str(tmp_path / "lease"),
     }
     return Spec(**(defaults | fields))
 
@@ -89,3 +90,22 @@ def test_it_does_not_start_a_payload_for_a_pilot_that_is_gone(tmp_path: Path) ->
         assert said.read() == b""
     assert guard.wait() == 1
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_end_of_the_lease_is_the_end_of_the_payload(tmp_path: Path, word: str) -> None:
+    wanted = spec(tmp_path, f"trap '' TERM; sleep {word}", grace=60)
+    renew_lease(Path(wanted.lease), time.monotonic() + 1)
+
+    result = result_of(wanted)
+
+    assert result["lease_is_over"]
+    assert with_word(word) == []
+
+
+def test_a_lease_that_is_renewed_lasts(tmp_path: Path) -> None:
+    wanted = spec(tmp_path, "sleep 2.5")
+    renew_lease(Path(wanted.lease), time.monotonic() + 60)
+
+    result = result_of(wanted)
+
+    assert (result["status"], result["lease_is_over"]) == (0, False)
