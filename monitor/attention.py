@@ -96,16 +96,16 @@ def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
             yield Item(
                 level="alert",
                 text=f"sweep {sweep.name} failed",
-                reason=sweep.error[:300],
+                reason=f"{_lateness(sweep, facts)}: {sweep.error[:300]}",
                 step="read the worker's log; the sweep tries again by itself",
             )
 
 
 def _lateness(sweep: Sweep, facts: Facts) -> str:
-    if sweep.ended_at is None:
-        return f"{sweep.short} has never ended"
-    age = (facts.now - sweep.ended_at).total_seconds()
-    return f"{sweep.short} last ended {ago(age)} ago, due every {ago(sweep.every)}"
+    if sweep.good_at is None:
+        return f"{sweep.short} has never gone well"
+    age = (facts.now - sweep.good_at).total_seconds()
+    return f"{sweep.short} last went well {ago(age)} ago, due every {ago(sweep.every)}"
 
 
 def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:

@@ -87,7 +87,9 @@ class Sort:
         """The rows behind the cursor; BadInput when it is none of this sort order."""
         if self.name == "panda_id":
             return self._behind("panda_id", _number(cursor, cursor))
-        text, _, number = cursor.rpartition(",")
+        text, comma, number = cursor.rpartition(",")
+        if not comma:
+            raise _bad(cursor)
         panda_id = _number(number, cursor)
         field = self.column.field
         tie = self._behind("panda_id", panda_id)

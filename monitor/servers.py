@@ -14,12 +14,12 @@ from pandasite.base.models import SweepRun
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A sweep: when it last ended, how often it should run (s), and how that is going."""
+    """A sweep: when it last went well, how often it should run (s), and how that is going."""
 
     name: str
     state: str  # ok, late or failed
     every: float
-    ended_at: dt.datetime | None = None
+    good_at: dt.datetime | None = None
     host: str = ""
     rows: int = 0
     error: str = ""
@@ -33,10 +33,8 @@ class Sweep:
     def details(self) -> str:
         """All of it in one sentence."""
         where = f" on {self.host}" if self.host else ""
-        ended = (
-            f"last ended {self.ended_at:%H:%M:%S} UTC{where}" if self.ended_at else "never ended"
-        )
-        return f"{self.name}: {self.state}, due every {ago(self.every)}, {ended}"
+        good = f"last went well {self.good_at:%H:%M:%S} UTC{where}" if self.good_at else "never ran"
+        return f"{self.name}: {self.state}, due every {ago(self.every)}, {good}"
 
     def as_json(self) -> dict[str, Any]:
         """The facts; `every` in seconds."""
@@ -44,7 +42,7 @@ class Sweep:
             "name": self.name,
             "state": self.state,
             "every": self.every,
-            "ended_at": self.ended_at,
+            "last_ok_at": self.good_at,
             "host": self.host,
             "rows": self.rows,
             "error": self.error,
@@ -60,7 +58,8 @@ def sweeps(
 ) -> list[Sweep]:
     """One entry per expected sweep (name to seconds between runs), in that order.
 
-    Late means what it means to /healthz/ready: three rounds missed.
+    Failed: its last run ended with an error. Late: what it means to /healthz/ready, no good run
+    within three rounds.
     """
     late = late_sweeps(expected, sweep_ages(expected, runs, now=now), uptime=uptime)
     return [
@@ -75,8 +74,8 @@ def _sweep(name: str, every: float, run: SweepRun | None, *, late: bool) -> Swee
     return Sweep(
         name=name,
         every=every,
-        state="late" if late else "failed" if failed else "ok",
-        ended_at=run.ended_at,
+        state="failed" if failed else "late" if late else "ok",
+        good_at=run.last_ok_at,
         host=run.host,
         rows=run.rows,
         error=run.error,

@@ -39,7 +39,7 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
 def jobs(request: HttpRequest) -> HttpResponseBase:
     """The job list."""
     if "id" in request.GET:  # the box in the head of every page
-        panda_id = Params(request.GET, known=("id",)).number("id", low=1, high=10**18 - 1)
+        panda_id = Params(request.GET, known=("id", "format")).number("id", low=1, high=10**18 - 1)
         return redirect("monitor:job", panda_id=panda_id) if panda_id else redirect("monitor:jobs")
     now = database_now()
     wanted = joblist.parse(request.GET, now=now)

@@ -59,6 +59,12 @@ def span(seconds: float | None) -> str:
 
 
 @register.filter
+def weight(value: float | None) -> str:
+    """A weight of brokerage; empty where a site was refused."""
+    return "" if value is None else f"{value:.4g}"
+
+
+@register.filter
 def reason(facts: dict[str, Any]) -> str:
     """The reason of an event as text."""
     return jobpage.reason_words(facts)

@@ -1,0 +1,48 @@
+"""What a visitor does and notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+SERIOUS = ("serious", "critical")
+Scheme = Literal["light", "dark"]
+
+
+@dataclass
+class Visit:
+    """A page in a browser; `complaints` are errors of the console, and requests to other hosts."""
+
+    page: Page
+    scheme: Scheme
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:")):
+            self.complaints.append(f"asked {request.url}")
+
+    def see(self, address: str) -> None:
+        """Open a page; it must neither complain nor need a wider screen."""
+        self.page.goto(address)
+        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    def violations(self) -> list[str]:
+        """Serious rules of accessibility that the page breaks, with the places."""
+        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
+        return [
+            f"{violation['id']}: {[node['html'][:150] for node in violation['nodes'][:3]]}"
+            for violation in found
+            if violation["impact"] in SERIOUS
+        ]

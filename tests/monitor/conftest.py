@@ -1,0 +1,55 @@
+"""A real server and a real browser for the page tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.test.testcases import LiveServerThread
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.monitor.browsing import Scheme, Visit
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str, django_db_setup: None) -> Iterator[Browser]:
+    """Ended with the module: its event loop runs in this thread, and Django minds."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        # Without a sandbox, because root has none; it only sees pages of ours.
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def site_url(transactional_db: None) -> Iterator[str]:
+    """The address of a server over the test database, with the static files of the sources."""
+    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    server.daemon = True
+    server.start()
+    server.is_ready.wait()
+    if server.error:
+        raise server.error
+    yield f"http://127.0.0.1:{server.port}"
+    server.terminate()
+
+
+@pytest.fixture
+def scheme() -> Scheme:
+    """The colour scheme of the visitor's system; tests of colours ask for both."""
+    return "light"
+
+
+@pytest.fixture
+def visit(scheme: Scheme, browser: Browser, site_url: str) -> Iterator[Visit]:
+    """A visitor with a laptop's screen."""
+    context = browser.new_context(
+        viewport={"width": 1366, "height": 900}, color_scheme=scheme, base_url=site_url
+    )
+    page: Page = context.new_page()
+    visitor = Visit(page=page, scheme=scheme)
+    yield visitor
+    context.close()
+    assert visitor.complaints == []

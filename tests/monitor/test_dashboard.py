@@ -1,0 +1,111 @@
+"""The numbers of the dashboard: where they come from, where they lead, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from brokerage.services import set_site_status
+from pandasite.base.models import SweepRun
+from tests.builders import (
+    NOW,
+    create_cloud,
+    create_job,
+    create_site,
+)
+from tests.monitor.tables import rows, tables
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["hours=9e9", "hours=-1", "hours=2", "hours=", "kind=x", "page=1000000000", "format=csv"],
+)
+def test_the_dashboard_refuses_what_it_does_not_know(client: Client, query: str) -> None:
+    # when
+    answer = client.get(f"/?{query}")
+    # then
+    if query == "hours=":
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 400
+    assert query in answer.content.decode()
+
+
+def test_every_number_on_the_dashboard_is_the_length_of_its_list(client: Client) -> None:
+    # given jobs of all states in two clouds, some without a place
+    states = ("assigned", "activated", "sent", "starting", "running", "holding", "transferring")
+    for name in ("US", "FR"):
+        site = create_site(cloud=create_cloud(name))
+        for n, state in enumerate((*states, "finished", "failed", "cancelled"), start=1):
+            for i in range(n):
+                create_job(state, site=site, exe_error_code=1 if state == "failed" and i else 0)
+    create_job("defined")
+    create_job("waiting", cloud=create_cloud("US"))
+    # when
+    found = tables(client.get("/").content.decode())
+    numbers = [row[1:] for name in ("clouds", "cloud-US", "cloud-FR") for row in found[name][1:]]
+    # then
+    n_links = 0
+    for row in numbers:
+        for cell in row:
+            lists = [link for link in cell.links if link.startswith("/jobs/?")]
+            told = [client.get(f"{link}&format=json").json()["count"]["n"] for link in lists]
+            if cell in row[-3:]:  # a percentage leads to the jobs that it is made of
+                assert all(told)
+            elif told:
+                assert str(told[0]) == cell.text.split(" / ")[0], lists
+            n_links += len(lists)
+    assert n_links > 60
+
+
+def test_jobs_without_a_place_have_rows_of_their_own(client: Client) -> None:
+    # given
+    create_job("defined")
+    create_job("waiting", cloud=create_cloud("US"))
+    # when
+    found = tables(client.get("/").content.decode())
+    # then
+    assert rows(found["clouds"])["not placed yet"][2].text == "1"
+    assert rows(found["cloud-US"])["no site yet"][2].text == "1"
+    assert rows(found["clouds"])["all"][2].text == "2"
+
+
+def test_a_kind_of_jobs_is_shown_alone(client: Client) -> None:
+    # given
+    site = create_site()
+    create_job("running", site=site, prod_source_label="user")
+    create_job("running", site=site)
+    # then
+    assert client.get("/?kind=analysis&format=json").json()["total"]["jobs"] == 1
+    assert client.get("/?kind=install&format=json").json()["total"]["jobs"] == 0
+
+
+def test_the_status_of_a_site_is_shown_at_once_with_author_and_reason(client: Client) -> None:
+    # given
+    site = create_site("AGLT2", cloud=create_cloud("US"))
+    set_site_status(site, "offline", author="alice", reason="disk server burnt", now=NOW)
+    # when
+    text = " ".join(client.get("/").content.decode().split())
+    # then
+    assert "AGLT2 is offline since 09-17 12:00 UTC, set by alice: disk server burnt" in text
+    told = client.get("/?format=json").json()["clouds"][0]["sites"][0]["status"]
+    assert (told["status"], told["by"]) == ("offline", "alice")
+
+
+def test_sweeps_are_shown_with_the_time_that_they_ended(client: Client) -> None:
+    # given
+    SweepRun.objects.create(
+        name="jobs.assign", started_at=NOW, ended_at=NOW, last_ok_at=NOW, runs=1
+    )
+    # when
+    text = client.get("/").content.decode()
+    # then
+    assert "data-age>0 s</time>" in text
+    assert "jobs.assign: ok, due every" in text
