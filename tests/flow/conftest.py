@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+SECONDS = 300  # for a test with its fixtures: a busy machine starts a site in a minute
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if sys.platform != "linux":
-        only_linux = pytest.mark.skip(reason="only Linux tells a child of its parent's death")
-        for item in items:
-            if item.path.is_relative_to(HERE):
+    only_linux = pytest.mark.skip(reason="only Linux tells a child of its parent's death")
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(SECONDS), append=False)
+            if sys.platform != "linux":
                 item.add_marker(only_linux)
 
 

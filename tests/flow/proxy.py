@@ -50,6 +50,11 @@ class Exchange:
         return self.answer.get("job")
 
 
+def nothing(*_: object) -> bool:
+    """What a good network loses."""
+    return False
+
+
 class Proxy(ThreadingHTTPServer):
     """Passes everything on until it is told otherwise; remembers what was answered."""
 
@@ -59,8 +64,8 @@ class Proxy(ThreadingHTTPServer):
     def __init__(self, upstream: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.upstream = urlsplit(upstream).netloc
-        self.lose_question: Callable[[Question], bool] = lambda question: False
-        self.lose_answer: Callable[[Question, dict[str, Any]], bool] = lambda question, answer: False
+        self.lose_question: Callable[[Question], bool] = nothing
+        self.lose_answer: Callable[[Question, dict[str, Any]], bool] = nothing
         self.exchanges: list[Exchange] = []
         self.lock = threading.Lock()
 

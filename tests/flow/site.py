@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -67,6 +67,8 @@ class FlowSite:
         self._blocker = blocker
         self._launcher: subprocess.Popen[bytes] | None = None
         self._ready: dict[str, Any] = {}
+        self._slots = itertools.count(1)
+        self._started: list[subprocess.Popen[bytes]] = []
 
     @property
     def url(self) -> str:
@@ -87,6 +89,7 @@ class FlowSite:
             cwd=str(settings.BASE_DIR),
         )
         launcher = self._launcher = command.start(self.home.path / "launcher.log")
+        self._started.append(launcher)
         eventually(lambda: self._is_ready(launcher), seconds=START_SECONDS, what=self._complaint)
         return time.monotonic() - begun
 
@@ -115,6 +118,13 @@ class FlowSite:
         self.launcher.terminate()
         assert self.launcher.wait(STOP_SECONDS) == 0
 
+    def clear(self) -> None:
+        """Whatever is left of a run that broke off."""
+        for process in self.family.living():
+            process.kill()
+        for started in self._started:
+            started.wait()
+
     def process(self, name: str) -> psutil.Process:
         """A child of the launcher; NoSuchProcess while it is being started again."""
         record = Record.read(self.home.run / "launcher.json")
@@ -131,7 +141,15 @@ class FlowSite:
 
     def submit(self, production: Production) -> list[int]:
         """Submit jobs; the PandaIDs that the server acknowledged."""
-        return Client(self.url, self._ready["token"]).submit(production)
+        return self._client().submit(production)
+
+    def kill_jobs(self, panda_ids: Sequence[int]) -> None:
+        """As their owner does."""
+        body = {"panda_ids": list(panda_ids), "reason": "the test is over"}
+        self._client().post("/rest/v1/jobs/kill", body, headers={})
+
+    def _client(self) -> Client:
+        return Client(self.url, self._ready["token"])
 
     @contextmanager
     def books(self) -> Iterator[None]:
@@ -164,18 +182,25 @@ class FlowSite:
 
         eventually(ended, seconds=seconds, what=lambda: f"not final: {self.states(panda_ids)}")
 
-    def start_pilot(self, name: str, *, slot: int, server: str) -> subprocess.Popen[bytes]:
-        """A pilot at home that nobody looks after; its log is `<data folder>/logs/<name>.log`."""
+    def start_pilot(self, name: str, *more: str, server: str) -> subprocess.Popen[bytes]:
+        """A pilot at home, on a node of this name, that nobody looks after."""
+        slot = next(self._slots)
         argv = pilot_command(self.folder, HOME, slot=slot, server=server)
         command = Command(
             name=name,
-            argv=(*argv, "--node", name),
+            argv=(*argv, "--node", name, *more),
             env=pilots.environment(os.environ, code=settings.BASE_DIR),
         )
-        return command.start(self.pilot_log(name))
+        pilot = command.start(self.pilot_log(name))
+        self._started.append(pilot)
+        return pilot
 
     def pilot_log(self, name: str) -> Path:
         return self.home.logs / f"{name}.log"
+
+    def release_file(self, name: str) -> Path:
+        """What a job waits for that was submitted with it."""
+        return self.home.path / f"release.{name}"
 
 
 @contextmanager
@@ -190,8 +215,7 @@ def site_in_a_folder(blocker: DjangoDbBlocker) -> Iterator[FlowSite]:
         site.stop()
         assert site.family.living() == []
     finally:
-        for process in site.family.living():
-            process.send_signal(signal.SIGKILL)
+        site.clear()
         shutil.rmtree(path)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import time
 
 import psutil
-import pytest
 
 from datasets.models import Transfer
 from datasets.states import TransferState
