@@ -10,16 +10,19 @@ unexport ARGS
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-long lint types ci clean lock environment dev-environment
 
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 demo: environment ## bring up everything, run three real productions, show the dashboard
 	@exec $(CLEAN) $(VENV) manage.py demo $(ARGS)
 
 test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 	@exec $(CLEAN) $(VENV) -m pytest $(ARGS)
+
+test-long: dev-environment ## run the tests that take minutes
+	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
 
 lint: dev-environment ## style, layers, templates
 	@$(CLEAN) .ci/lint
