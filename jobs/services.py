@@ -22,7 +22,7 @@ from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
 from jobs.successors import make_successors
-from pandasite.base.errors import IllegalMove, NotThere
+from pandasite.base.errors import Conflict, IllegalMove, NotThere
 from pandasite.base.nudge import nudge
 
 # Columns of a lease that has ended. Its hash stays, so that a repeated last word is recognised.
@@ -264,7 +264,7 @@ def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
     """Kill a job; returns its state afterwards.
 
     Before it runs it is cancelled at once. With a pilot it gets the command `tobekilled` for
-    this attempt, which rides on the pilot's next answer. IllegalMove when it is past that.
+    this attempt, which rides on the pilot's next answer. Conflict when it is past that.
     """
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=job_id).first()
@@ -273,6 +273,8 @@ def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
         if job.state in QUEUED:
             cancel_killed(Job.objects.filter(pk=job_id), actor=actor, now=now, why=reason)
             return JobState.CANCELLED
+        if job.state in FINAL:
+            raise Conflict(f"job {job_id} is {job.state} already", code="already_final")
         if job.state not in LEASED:
             raise illegal(job, JobState.CANCELLED)
         diag = errors.KILLED.said(f"{actor}: {reason}").columns()["task_buffer_error_diag"]

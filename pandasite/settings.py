@@ -184,6 +184,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"ProdSourceLabelEnum": "jobs.labels.LABELS"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "jobs.api.answers.STATES",
+        "ReportedState": "jobs.api.bodies.SAYABLE",
+        "ProdSourceLabel": "jobs.labels.LABELS",
+    },
 }
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication as KnoxAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -22,6 +22,12 @@ class TokenAuthentication(KnoxAuthentication):
             return super().authenticate_credentials(token)
         except UnicodeDecodeError as error:
             raise AuthenticationFailed("Invalid token.") from error
+
+    def validate_user(self, auth_token: Any) -> Any:
+        """A banned user is known: 403, since another try to log in would not help."""
+        if not auth_token.user.is_active:
+            raise PermissionDenied("this account is banned", code="banned")
+        return auth_token.user, auth_token
 
 
 def pilot_account(user: Any) -> PilotAccount | None:

@@ -10,6 +10,8 @@ INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 NODE_MAX = 128
 TAIL_MAX = 65_536
+SAYABLE = tuple(REPORTED)  # the states that a pilot may report
+DATASET_MAX = 240
 
 
 class ReleaseBody(strict.StrictSerializer):
@@ -57,7 +59,7 @@ class ReportBody(strict.StrictSerializer):
     attempt_nr = strict.StrictIntegerField(min_value=1, max_value=INT32)
     lease_token = strict.StrictCharField(max_length=128)
     seq = strict.StrictIntegerField(min_value=1, max_value=INT32)
-    state = strict.ChoiceField(choices=tuple(REPORTED), unknown_code="unknown_state")
+    state = strict.ChoiceField(choices=SAYABLE, unknown_code="unknown_state")
     sent_at = strict.AwareDateTimeField(required=False)
     start_time = strict.AwareDateTimeField(required=False)
     end_time = strict.AwareDateTimeField(required=False)
@@ -80,10 +82,16 @@ class ReportBody(strict.StrictSerializer):
     log_file = ReportedFileBody(required=False)
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
-        """start > end is a clock or a bug, and either way not a fact worth keeping."""
+        """start > end is a clock or a bug, and either way not a fact worth keeping.
+
+        So is a file that is reported twice.
+        """
         start, end = attrs.get("start_time"), attrs.get("end_time")
         if start and end and start > end:  # type: ignore[operator]
             strict.refuse("out_of_order", "must not be after end_time", field="start_time")
+        names = [f["lfn"] for f in attrs.get("output_files", [])]  # type: ignore[attr-defined]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            strict.refuse("duplicate_lfn", f"must not name {twice[0]} twice", field="output_files")
         return attrs
 
 
@@ -92,7 +100,8 @@ class FileBody(strict.StrictSerializer):
 
     lfn = strict.LfnField()
     scope = strict.ScopeField()
-    dataset = strict.DatasetNameField(allow_blank=True, default="")
+    # a block of it gets a longer name
+    dataset = strict.DatasetNameField(max_length=DATASET_MAX, allow_blank=True, default="")
 
 
 class JobBody(strict.StrictSerializer):

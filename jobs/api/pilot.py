@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,9 +12,10 @@ from brokerage.models import Site
 from datasets.models import StorageElement
 from datasets.storage import path_of
 from jobs import dispatch, report
+from jobs.api.answers import ClaimAnswer, ReportAnswer, documented, key_header
 from jobs.api.auth import IsPilot, TokenAuthentication
 from jobs.api.bodies import TAIL_MAX, ClaimBody, ReportBody
-from jobs.api.keys import HEADER, fingerprint, idempotency_key
+from jobs.api.keys import fingerprint, idempotency_key
 from jobs.models import Job, JobFile, PilotAccount
 from pandasite.base.clock import database_now
 from pandasite.base.errors import NotAllowed, NotThere, TooMuch, field_error
@@ -43,10 +42,11 @@ class PilotView(JSONView):
 class ClaimView(PilotView):
     """One job for this pilot, or the reason why there is none."""
 
-    @extend_schema(
+    @documented(
         request=ClaimBody,
-        responses={200: OpenApiTypes.OBJECT},
-        parameters=[OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, required=True)],
+        answers={200: ClaimAnswer},
+        problems=(400, 404, 409, 411, 413, 415, 422),
+        parameters=[key_header(required=True)],
     )
     def post(self, request: Request) -> Response:
         """Answer with a job and its lease, or `job: null` with `reason` and `retry_after` (s)."""
@@ -129,7 +129,11 @@ def _input(f: JobFile) -> dict[str, Any]:
 class ReportView(PilotView):
     """A heartbeat or the final word on a job that this pilot holds."""
 
-    @extend_schema(request=ReportBody, responses={200: OpenApiTypes.OBJECT})
+    @documented(
+        request=ReportBody,
+        answers={200: ReportAnswer},
+        problems=(400, 404, 409, 411, 413, 415, 422),
+    )
     def post(self, request: Request) -> Response:
         """Answer with the job's state and the command for the pilot, if there is one."""
         _refuse_long_output(request.data)

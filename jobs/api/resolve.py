@@ -47,6 +47,7 @@ def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec
         releases=_releases(jobs),
     )
     faults = [fault for i, job in enumerate(jobs) for fault in _faults(i, job, names)]
+    faults += _shared_outputs(jobs)
     if faults:
         raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults[:1000])
     return [_spec(job, names) for job in jobs]
@@ -111,14 +112,29 @@ def _unknown(field: str, name: str, known: Iterable[str]) -> dict[str, Any]:
 
 
 def _file_faults(place: str, job: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    seen: dict[tuple[str, str], str] = {}
+    """A name is given once, whatever its scope: the files of a job meet in one folder."""
+    seen: dict[str, str] = {}
     for kind in ("input_files", "output_files"):
         for i, f in enumerate(job.get(kind, [])):
-            field, name = f"{place}.{kind}[{i}].lfn", (f["scope"], f["lfn"])
-            if name in seen:
-                message = f"{field} {f['lfn']} is named already by {seen[name]}"
-                yield field_error(field, message, code="duplicate_lfn")
-            seen.setdefault(name, field)
+            field = f"{place}.{kind}[{i}].lfn"
+            if f["lfn"] in seen:
+                yield _duplicate(field, f["lfn"], seen[f["lfn"]])
+            seen.setdefault(f["lfn"], field)
+
+
+def _shared_outputs(jobs: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Two jobs cannot make the same file: the second could not be registered."""
+    seen: dict[tuple[str, str], str] = {}
+    for i, job in enumerate(jobs):
+        for k, f in enumerate(job.get("output_files", [])):
+            field, name = f"jobs[{i}].output_files[{k}].lfn", (f["scope"], f["lfn"])
+            if not seen.setdefault(name, field).startswith(f"jobs[{i}]."):
+                yield _duplicate(field, f["lfn"], seen[name])
+
+
+def _duplicate(field: str, lfn: str, first: str) -> dict[str, Any]:
+    message = f"{field} {lfn} is named already by {first}"
+    return field_error(field, message, code="duplicate_lfn")
 
 
 def _spec(job: dict[str, Any], names: Names) -> JobSpec:

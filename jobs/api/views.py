@@ -5,21 +5,29 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib.auth.models import User
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import services
+from jobs.api.answers import (
+    LIST_FILTERS,
+    JobAnswer,
+    JobsAnswer,
+    KillAnswer,
+    SubmitAnswer,
+    documented,
+    key_header,
+)
 from jobs.api.auth import IsPerson, TokenAuthentication
 from jobs.api.bodies import KillBody, SubmitBody
-from jobs.api.keys import HEADER, fingerprint, idempotency_key
+from jobs.api.keys import fingerprint, idempotency_key
 from jobs.api.listing import job_json, listed, parse_filter
 from jobs.api.resolve import specs
 from jobs.models import Job
 from jobs.submit import submit
 from pandasite.base.clock import database_now
 from pandasite.base.errors import DomainError, NotAllowed, NotThere, TooMuch, field_error
+from pandasite.base.problems import problem_of
 from pandasite.base.views import JSONView
 
 SCRIPT_MAX = 65_536
@@ -37,10 +45,11 @@ class JobsView(PersonView):
 
     max_body_bytes = 16 * 1024 * 1024
 
-    @extend_schema(
+    @documented(
         request=SubmitBody,
-        responses={201: OpenApiTypes.OBJECT},
-        parameters=[OpenApiParameter(HEADER, str, OpenApiParameter.HEADER)],
+        answers={201: SubmitAnswer, 200: SubmitAnswer},
+        problems=(400, 411, 413, 415, 422),
+        parameters=[key_header(required=False)],
     )
     def post(self, request: Request) -> Response:
         """Submit 1 to 1,000 jobs, all or none; 201, or 200 when the key was answered before."""
@@ -60,7 +69,12 @@ class JobsView(PersonView):
         answer = {"jobs": jobs, "replayed": submitted.replayed}
         return Response(answer, status=200 if submitted.replayed else 201)
 
-    @extend_schema(operation_id="jobs_list", responses={200: OpenApiTypes.OBJECT})
+    @documented(
+        operation_id="jobs_list",
+        answers={200: JobsAnswer},
+        problems=(400,),
+        parameters=list(LIST_FILTERS),
+    )
     def get(self, request: Request) -> Response:
         """Jobs, newest first: filters state, site, cloud, task, label, limit, before (PandaID)."""
         return Response(listed(parse_filter(request.query_params)))
@@ -69,7 +83,7 @@ class JobsView(PersonView):
 class JobView(PersonView):
     """One job with its files and history."""
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @documented(answers={200: JobAnswer}, problems=(404,))
     def get(self, request: Request, panda_id: int) -> Response:
         """The job; 404 when there is none."""
         return Response(job_json(_job(panda_id)))
@@ -78,14 +92,22 @@ class JobView(PersonView):
 class KillView(PersonView):
     """Kill jobs, one's own or (with the right) any."""
 
-    @extend_schema(request=KillBody, responses={200: OpenApiTypes.OBJECT})
+    @documented(
+        request=KillBody,
+        answers={200: KillAnswer, 207: KillAnswer},
+        problems=(400, 404, 409, 411, 413, 415),
+    )
     def post(self, request: Request) -> Response:
-        """Each job gets its own result, in the order of the request."""
+        """One job: its own status. More: a result each, in their order; 207 when one is refused."""
         body = KillBody(data=request.data)
         body.is_valid(raise_exception=True)
         reason = body.validated_data["reason"]
         ids = body.validated_data["panda_ids"]
-        return Response({"jobs": [_kill(request, pk, reason) for pk in ids]})
+        if len(ids) == 1:
+            return Response({"jobs": [_kill(request, ids[0], reason)]})
+        results = [_try_to_kill(request, panda_id, reason) for panda_id in ids]
+        refused = any("error" in result for result in results)
+        return Response({"jobs": results}, status=207 if refused else 200)
 
 
 def _person(request: Request) -> User:
@@ -100,15 +122,21 @@ def _job(panda_id: int) -> Job:
     return job
 
 
-def _kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]:
+def _try_to_kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]:
     try:
-        _may_kill(request, panda_id)
-        state = services.kill(
-            panda_id, actor=request.user.get_username(), reason=reason, now=database_now()
-        )
+        return _kill(request, panda_id, reason)
     except DomainError as error:
-        return {"panda_id": panda_id, "error": error.code, "message": error.message}
-    return {"panda_id": panda_id, "state": state}
+        status = problem_of(error).status
+        refusal = {"status": status, "error": error.code, "message": error.message}
+        return {"panda_id": panda_id} | refusal
+
+
+def _kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]:
+    _may_kill(request, panda_id)
+    state = services.kill(
+        panda_id, actor=_person(request).get_username(), reason=reason, now=database_now()
+    )
+    return {"panda_id": panda_id, "status": 200, "state": state}
 
 
 def _may_kill(request: Request, panda_id: int) -> None:

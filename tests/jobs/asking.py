@@ -1,16 +1,19 @@
-"""A pilot that asks and speaks, for the tests of dispatch and report."""
+"""A pilot that asks and speaks, for the tests of dispatch, report and whole histories."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from jobs import dispatch, report
-from jobs.models import PilotAccount
+from jobs.models import Job, PilotAccount
 from tests.builders import LEASE_TOKEN, NOW
 
 _serial = itertools.count(1)
+T = TypeVar("T")
 
 # A pilot that can do everything: what a test is about is taken away from it.
 ABLE: dict[str, Any] = {
@@ -56,3 +59,22 @@ def made(*lfns: str, **more: Any) -> list[report.ReportedFile]:
     """Files as a pilot reports them."""
     facts = {"guid": "7c1f2a60-5b8e-4f0a-9d3e-2b6c8a4e1f00", "size": 10, "adler32": "0c2a04f1"}
     return [report.ReportedFile(lfn=lfn, **facts | more) for lfn in lfns]
+
+
+@contextmanager
+def unchanged(panda_id: int) -> Iterator[None]:
+    """Whatever is said within, no column of the job changes."""
+    before = Job.objects.filter(pk=panda_id).values().get()
+    yield
+    assert Job.objects.filter(pk=panda_id).values().get() == before
+
+
+class Dice:
+    """A number that makes one choice after the other."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def of(self, items: Sequence[T]) -> T:
+        self.number, index = divmod(self.number, len(items))
+        return items[index]

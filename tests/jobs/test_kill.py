@@ -5,7 +5,7 @@ import pytest
 from jobs import lease, services
 from jobs.models import Job
 from jobs.states import FINAL, LEASED, QUEUED, JobState
-from pandasite.base.errors import IllegalMove, NotThere
+from pandasite.base.errors import Conflict, IllegalMove, NotThere
 from tests.builders import LEASE_TOKEN, NOW, create_job
 
 pytestmark = pytest.mark.django_db
@@ -62,9 +62,10 @@ def test_a_job_that_has_ended_cannot_be_killed(state):
     job = create_job(state)
     before = columns(job)
 
-    with pytest.raises(IllegalMove):
+    with pytest.raises(Conflict) as refusal:
         services.kill(job.pk, actor="alice", reason="late", now=NOW)
 
+    assert refusal.value.code == "already_final"
     assert columns(job) == before
 
 
