@@ -1,6 +1,6 @@
 # Two commands are enough: `make demo` and `make test`. Each makes its environment first.
-#   make demo ARGS=--once          ends by itself when every job is final
-#   make test ARGS="tests/base -x"  hands its arguments to pytest
+#   make demo ARGS=--once                 ends by itself when every job is final
+#   make test ARGS="-n 0 -x tests/base"   hands its arguments to pytest
 
 PYTHON ?= python3
 ARGS ?=
@@ -19,7 +19,7 @@ demo: environment ## bring up everything, run three real productions, show the d
 	@exec $(CLEAN) $(VENV) manage.py demo $(ARGS)
 
 test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
-	@exec $(CLEAN) $(VENV) -m pytest $(ARGS)
+	@exec $(CLEAN) $(VENV) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
