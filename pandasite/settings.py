@@ -181,13 +181,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "ENUM_NAME_OVERRIDES": {"ProdSourceLabelEnum": "jobs.labels.LABELS"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "JobState": "jobs.api.answers.STATES",
         "ReportedState": "jobs.api.bodies.SAYABLE",
-        "ProdSourceLabel": "jobs.labels.LABELS",
+        "ProdSourceLabelEnum": "jobs.labels.LABELS",
     },
 }
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
