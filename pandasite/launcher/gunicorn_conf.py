@@ -13,6 +13,7 @@ timeout = 60
 graceful_timeout = 8  # below the launcher's patience
 keepalive = 5
 limit_request_line = 8190
+forwarded_allow_ips = ""  # whom to believe about TLS is a setting of ours, off by default
 control_socket_disable = True  # it would be opened in the home folder
 proc_name = "pandasite-web"
 

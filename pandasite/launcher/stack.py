@@ -110,6 +110,7 @@ class Stack(Supervisor):
         self._clear_leftovers()
         listener = self._listener = Bind.from_environment(Environment()).listen()
         self.url = url_of(listener)
+        self._remember({})
         steps = [self._start_servers, self._migrate, self._collect_static]
         for step in steps:
             step()

@@ -96,11 +96,11 @@ def end_processes(identities: Mapping[str, Identity], *, seconds: float) -> list
     everyone = [member for process in found.values() for member in _family(process)]
     for name, process in found.items():
         # SIGTERM would let PostgreSQL wait for its clients.
-        _send(process.pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        send(process.pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
     deadline = time.monotonic() + seconds
     left = [one for one in everyone if not await_end(one, seconds=deadline - time.monotonic())]
     for one in left:
-        _send(one.pid, signal.SIGKILL)
+        send(one.pid, signal.SIGKILL)
     for one in left:
         await_end(one, seconds=5.0)
     return sorted(found)
@@ -124,8 +124,9 @@ def _family(process: psutil.Process) -> list[Identity]:
         return []
 
 
-def _send(pid: int, number: int) -> None:
+def send(pid: int, number: int) -> None:
+    """A signal to a process that may have ended meanwhile, which is what we want."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # it ended meanwhile, which is what we want
+        pass

@@ -130,6 +130,20 @@ def test_down_ends_the_leftovers_of_a_killed_launcher(tmp_path):
     assert bring_down(home, say=lines.append) is False
 
 
+def test_down_kills_a_launcher_that_does_not_end_and_its_children(tmp_path):
+    home = home_in(tmp_path)
+    home.make()
+    with holder(home.run) as launcher, subprocess.Popen(["sleep", "1000"]) as child:
+        os.kill(launcher.pid, signal.SIGSTOP)
+        children = {"web": Identity.of(child.pid)}
+        record = Record(launcher=Identity.of(launcher.pid), children=children)
+        record.write(Hold(home.run).record_path)
+
+        assert bring_down(home, say=lambda line: None, patience=0.2) is True
+
+    assert (launcher.returncode, child.returncode) == (-signal.SIGKILL, -signal.SIGTERM)
+
+
 def test_down_touches_nothing_where_nothing_ever_ran(tmp_path):
     home = home_in(tmp_path)
 
