@@ -20,7 +20,8 @@ from monitor.servers import Sweep
 from monitor.space import space_line
 from monitor.words import PILOT_HOURS, STALE_HOURS, ago, plural
 
-SHOWN = 5  # items of one kind; the rest is summed up
+SHOWN = 3  # items of one kind; the rest is summed up
+NAMED = 12  # of those that are summed up
 
 NEXT_FOR_STALE = {
     JobState.ACTIVATED: "look whether pilots of these sites ask for such jobs",
@@ -38,9 +39,10 @@ class Item:
     reason: str
     step: str
     url: str = ""
+    subject: str = ""  # the site, cloud or sweep that it is about
 
     def as_json(self) -> dict[str, Any]:
-        """The four sentences."""
+        """All of it, by name."""
         return asdict(self)
 
 
@@ -55,28 +57,29 @@ def attention(
     """Everything to look at, alerts first."""
     found = [
         *_sweeps(sweeps, facts),
-        *_few(_clouds(facts.clouds), "cloud is offline"),
-        *_few(_sites(facts.sites, rows), "site is not online"),
-        *_few(_failing(facts, rows, tops), "site fails a lot"),
+        *_few(_clouds(facts.clouds), "clouds are offline"),
+        *_few(_sites(facts.sites, rows), "sites are not online"),
+        *_few(_failing(facts, rows, tops), "sites fail a lot"),
         *_unplaced(facts),
-        *_few(_unserved(facts, rows), "site has jobs but no pilots"),
+        *_few(_unserved(facts, rows), "sites have activated jobs but no pilots"),
         *_stale(facts, stale),
-        *_few(_space(facts), "storage element is nearly full"),
+        *_few(_space(facts), "sites are short of space"),
     ]
     return sorted(found, key=lambda item: item.level != "alert")
 
 
-def _few(items: Iterator[Item], words: str) -> list[Item]:
-    """At most SHOWN items, and one that counts the others."""
+def _few(items: Iterable[Item], words: str) -> list[Item]:
+    """All items, or SHOWN of them and one that names the others."""
     every = list(items)
-    if len(every) <= SHOWN:
+    others = every[SHOWN:]
+    if len(others) < 2:
         return every
-    more = len(every) - SHOWN
+    names = ", ".join(item.subject for item in others[:NAMED])
     rest = Item(
-        level="warning",
-        text=f"... and {more} more: {words}",
-        reason="only the first are listed here",
-        step="go through the tables below",
+        level=others[0].level,
+        text=f"and {len(others)} more {words}",
+        reason=names + (", ..." if len(others) > NAMED else ""),
+        step=others[0].step,
     )
     return [*every[:SHOWN], rest]
 
@@ -95,6 +98,7 @@ def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
         if sweep.state == "failed":
             yield Item(
                 level="alert",
+                subject=sweep.name,
                 text=f"sweep {sweep.name} failed",
                 reason=f"{_lateness(sweep, facts)}: {sweep.error[:300]}",
                 step="read the worker's log; the sweep tries again by itself",
@@ -117,6 +121,7 @@ def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:
                 reason="its sites get no production jobs while it is",
                 step="set it online in the admin when it may work again",
                 url=f"#cloud-{cloud.name}",
+                subject=cloud.name,
             )
 
 
@@ -130,6 +135,7 @@ def _sites(sites: Sequence[Site], rows: Mapping[tuple[int, int], Row]) -> Iterat
         waits = f"; {plural(queued, 'job')} queued there" if queued else ""
         yield Item(
             level="warning",
+            subject=site.name,
             text=f"{site.name} is {site.status}",
             reason=f"{author}{site.status_reason or 'no reason given'}{waits}",
             step="when that is mended, set it online in the admin with a reason",
@@ -150,6 +156,7 @@ def _failing(
         filters = {"site": row.name, "state": "failed", "ended": f"{facts.hours}h"}
         yield Item(
             level="alert",
+            subject=row.name,
             text=f"{row.name} fails {row.tot} % ({failed} of {row.ended} jobs)",
             reason=f"most often {top.name} ({top.n}): {top.meaning}" if top else "no error code",
             step="open the failed jobs and read the error and the end of the log",
@@ -183,6 +190,7 @@ def _unserved(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Iterator[Ite
         if waiting and not row.pilots and site.status != Site.Status.OFFLINE:
             yield Item(
                 level="warning",
+                subject=site.name,
                 text=f"{site.name} has {plural(waiting, 'activated job')} but no pilots",
                 reason=f"no pilot has called within {PILOT_HOURS} hours",
                 step="see that its pilot factory runs and its token is valid",
@@ -210,8 +218,9 @@ def _space(facts: Facts) -> Iterator[Item]:
         if line.low and link.role == link.Role.LOCAL:
             yield Item(
                 level="warning",
-                text=f"{line.site} has {line.text} GB left at {line.storage}",
-                reason=f"brokerage sends no jobs to a site below {line.threshold_gb:.0f} GB",
+                subject=line.site,
+                text=f"{line.site} has {line.text} GB left",
+                reason=f"brokerage wants {line.threshold_gb:.0f} GB free at {line.storage}",
                 step="delete or move data, or lower the threshold in the admin",
                 url=reverse("monitor:site", args=[line.site]),
             )

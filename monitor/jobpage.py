@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Prefetch
-from django.urls import reverse
 
 from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
@@ -17,8 +16,10 @@ from jobs.models import Job, JobEvent, JobFile, JobOutput
 from jobs.states import FINAL
 from monitor.joblist import job_facts
 from monitor.jobtable import Error, errors_of
+from monitor.logs import LogLink
 from monitor.story import story
 from monitor.timeline import Attempt, Bar, attempts, bars
+from monitor.words import plural, span
 from pandasite.base.errors import NotThere
 
 FILES_SHOWN = 500
@@ -65,7 +66,15 @@ class JobPage:
     choice: Choice | None
     output: JobOutput | None
     successor: int | None
-    logs: Sequence[JobFile] = field(default_factory=tuple)
+    logs: Sequence[LogLink] = field(default_factory=tuple)
+
+    @property
+    def needs(self) -> str:
+        return needs_words(self.job)
+
+    @property
+    def used(self) -> str:
+        return used_words(self.job)
 
     def as_json(self) -> dict[str, Any]:
         """The REST API's facts of the job, and what the page adds."""
@@ -80,7 +89,7 @@ class JobPage:
                 for row in self.files
             },
             "stdout_tail": output.tail if output else None,
-            "log_url": reverse("monitor:job_log", args=[self.job.pk]) if self.logs else None,
+            "logs": [{"name": log.name, "size": log.size, "url": log.url} for log in self.logs],
         }
 
 
@@ -109,7 +118,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         choice=choice,
         output=getattr(job, "output", None),
         successor=Job.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
-        logs=[f for f in files if f.type == JobFile.Type.LOG and f.file_id],
+        logs=[LogLink.of(f) for f in files if f.type == JobFile.Type.LOG and f.file_id],
     )
 
 
@@ -131,5 +140,30 @@ def reason_words(reason: dict[str, Any]) -> str:
 
 def _reasons(reason: dict[str, Any]) -> Iterator[str]:
     for name, value in reason.items():
-        if value not in ("", None, [], {}):
+        if value in ("", None, [], {}):
+            continue
+        if name == "errors" and isinstance(value, list):
+            yield ", ".join(" ".join(str(part) for part in error) for error in value)
+        else:
             yield f"{name} {value}"
+
+
+def needs_words(job: Job) -> str:
+    """What the job asks of a node; what it leaves open is not named."""
+    wanted = (
+        (job.min_ram_count, f"{job.min_ram_count:,} MB memory"),
+        (job.max_disk_count, f"{job.max_disk_count:,} MB disk"),
+        (job.min_cpu_speed, f"{job.min_cpu_speed:,} MHz"),
+        (job.max_cpu_count, f"{span(job.max_cpu_count)} CPU"),
+    )
+    return ", ".join([plural(job.core_count, "core"), *(text for amount, text in wanted if amount)])
+
+
+def used_words(job: Job) -> str:
+    """What it has used so far, as its pilot says."""
+    used = (
+        (job.cpu_consumption_time, f"{span(job.cpu_consumption_time)} CPU"),
+        (job.max_rss_mb, f"{job.max_rss_mb:,} MB memory"),
+        (job.trans_exit_code is not None, f"exit code {job.trans_exit_code}"),
+    )
+    return ", ".join(text for amount, text in used if amount) or "nothing yet"

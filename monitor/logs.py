@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 from django.http import StreamingHttpResponse
+from django.urls import reverse
 from fsspec.spec import AbstractBufferedFile
 
 from datasets.models import Replica
 from datasets.storage import CHUNK, StorageError, open_storage, path_of
 from jobs.models import JobFile
-from jobs.report import log_name
 from pandasite.base.errors import NotThere
+
+ATTEMPT = re.compile(r"\._([0-9]{1,9})\.job\.log\.tgz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLink:
+    """A log that can be had: its name, size in bytes, and where."""
+
+    name: str
+    size: int | None
+    url: str
+
+    @classmethod
+    def of(cls, log: JobFile) -> Self:
+        """The link of a registered log."""
+        attempt = attempt_of(log)
+        query = "" if attempt is None else f"?attempt={attempt}"
+        return cls(
+            name=log.lfn,
+            size=log.size,
+            url=reverse("monitor:job_log", args=[log.job_id]) + query,
+        )
+
+
+def attempt_of(log: JobFile) -> int | None:
+    """Which attempt the log is of: its name says so (jobs.report.log_name)."""
+    found = ATTEMPT.search(log.lfn)
+    return int(found[1]) if found else None
 
 
 def log_of(panda_id: int, attempt: int | None) -> JobFile:
     """The registered log of an attempt, or of the last that has one; else NotThere."""
     logs = JobFile.objects.filter(job=panda_id, type=JobFile.Type.LOG, file__isnull=False)
-    logs = logs.select_related("file", "job")
-    found = next((log for log in logs.order_by("-pk") if _is_of(log, attempt)), None)
+    wanted = [log for log in logs.order_by("-pk") if attempt in (None, attempt_of(log))]
+    found = wanted[0] if wanted else None
     if found is None:
         which = "" if attempt is None else f" of attempt {attempt}"
         raise NotThere(f"job {panda_id} has no log{which}")
     return found
-
-
-def _is_of(log: JobFile, attempt: int | None) -> bool:
-    if attempt is None:
-        return True
-    job = log.job
-    job.attempt_nr = attempt  # only for the name; it is not saved
-    return log.lfn == log_name(job)[1]
 
 
 def download(log: JobFile) -> StreamingHttpResponse:

@@ -124,9 +124,10 @@ def _failed(scene: Scene) -> str:
     if not errors:
         return "Failed without an error code."
     component, code, diag = errors[0]
-    said = f" ({diag})" if diag else ""
+    known = meaning(component, code)
+    said = f" ({diag})" if diag and diag != known else ""
     more = f" and {plural(len(errors) - 1, 'further error')}" if len(errors) > 1 else ""
-    return f"Failed with {component} {code}: {meaning(component, code)}{said}{more}."
+    return f"Failed with {component} {code}: {known}{said}{more}."
 
 
 def _cancelled(scene: Scene) -> str:

@@ -193,8 +193,8 @@ def test_a_full_storage_element_is_named_with_the_threshold() -> None:
     # when
     item = the_only_item()
     # then
-    assert item.text == "AGLT2 has 7.0 GB left at AGLT2_DISK"
-    assert "below 50 GB" in item.reason
+    assert item.text == "AGLT2 has 7.0 GB left"
+    assert item.reason == "brokerage wants 50 GB free at AGLT2_DISK"
 
 
 def test_alerts_come_first_and_a_long_list_is_summed_up() -> None:
@@ -205,8 +205,11 @@ def test_alerts_come_first_and_a_long_list_is_summed_up() -> None:
     # when
     found = board().attention
     # then
-    assert [item.level for item in found] == ["alert", *["warning"] * 6]
-    assert found[-1].text == "... and 2 more: site is not online"
+    assert [item.level for item in found] == ["alert", *["warning"] * 4]
+    assert (found[-1].text, found[-1].reason) == (
+        "and 4 more sites are not online",
+        "S3, S4, S5, S6",
+    )
 
 
 def test_the_title_counts_what_there_is_to_look_at(
