@@ -104,6 +104,15 @@ def test_a_job_whose_pilot_was_ended_is_judged_by_its_successor() -> None:
     assert deviations([expected()], [ended])
 
 
+def test_a_failing_job_whose_last_attempt_was_lost_with_its_pilot_failed_as_intended() -> None:
+    wanted = expected(1, SEGMENTATION_FAULT)
+    first = job(1, "failed", errors=CRASHED, attempts=1)
+    last = job(2, "failed", errors={"job_dispatcher": 100}, retry_of=1, attempts=2)
+
+    assert deviations([wanted], [first, last]) == []
+    assert deviations([expected(1)], [job(1, "failed", errors=last.errors, attempts=2)])
+
+
 def test_chains_follow_successors_of_successors() -> None:
     found = chains([job(9, retry_of=4), job(1), job(4, retry_of=1), job(2)])
 
