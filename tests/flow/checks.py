@@ -21,11 +21,14 @@ def wrongs(site: FlowSite, panda_ids: Sequence[int]) -> list[str]:
             *not_finished(panda_ids),
             *not_once(panda_ids),
             *wrong_outputs(panda_ids),
-            *fsck.check(),
-            *damaged_files(),
-            *half_files(),
+            *wrong_anywhere(),
             *overlaps(runs(site.journal)),
         ]
+
+
+def wrong_anywhere() -> list[str]:
+    """Books that do not agree, files that are not what the books say, and remains."""
+    return [*fsck.check(), *damaged_files(), *half_files()]
 
 
 def not_finished(panda_ids: Sequence[int]) -> Iterator[str]:
@@ -72,8 +75,9 @@ def read_by(job: Job) -> list[str]:
 
 
 def damaged_files() -> Iterator[str]:
-    """Registered files that are not at the storage as they are in the catalogue."""
-    for replica in Replica.objects.select_related("storage", "file"):
+    """Files registered as good that are not at the storage as they are in the catalogue."""
+    good = Replica.objects.filter(state=Replica.State.AVAILABLE)
+    for replica in good.select_related("storage", "file"):
         file = replica.file
         found = checksum(replica.storage.url, path_of(file.scope, file.lfn))
         if found is None or (found.size, found.adler32) != (file.size, file.adler32):

@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(only_linux)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def orphans() -> Iterator[None]:
     """What the runs leave behind comes to us, to be found."""
     adopt_orphans(True)
@@ -38,7 +38,7 @@ def orphans() -> Iterator[None]:
     adopt_orphans(False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(orphans: None, django_db_blocker: DjangoDbBlocker) -> Iterator[FlowSite]:
     from tests.flow.site import site_in_a_folder  # this file is read before the settings are
 

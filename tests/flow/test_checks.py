@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.flow.installation import eventually
 from tests.flow.journal import overlaps, runs
 from tests.flow.processes import Family, alive, below, seconds_until_gone
-from tests.flow.site import eventually
 
 # Its child has another session, no environment, and soon no parent.
 ESCAPE = """

@@ -12,9 +12,10 @@ from datasets.states import TransferState
 from jobs.models import Job
 from tests.flow.checks import half_files, wrongs
 from tests.flow.grid import ARCHIVE, pairs, with_archive
+from tests.flow.installation import eventually
 from tests.flow.journal import runs
 from tests.flow.processes import alive, below, seconds_until_gone
-from tests.flow.site import LEASE_SECONDS, FlowSite, eventually
+from tests.flow.site import LEASE_SECONDS, FlowSite
 
 log = logging.getLogger(__name__)
 

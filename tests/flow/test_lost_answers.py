@@ -16,8 +16,9 @@ from jobs.models import Job
 from pandasite.demo.grid import CMT_CONFIG
 from tests.flow.checks import wrongs
 from tests.flow.grid import HOME, LABORATORY, by_hand
+from tests.flow.installation import eventually
 from tests.flow.proxy import CLAIM, Exchange, Question, proxy_to
-from tests.flow.site import FlowSite, eventually
+from tests.flow.site import FlowSite
 
 TIMES = 2  # how often each of them is lost
 

@@ -23,10 +23,11 @@ from jobs.models import Job, JobEvent, JobFile
 from jobs.states import JobState
 from tests.flow.checks import wrongs
 from tests.flow.grid import by_hand, pairs
+from tests.flow.installation import eventually
 from tests.flow.journal import Run, overlaps, runs
 from tests.flow.processes import below, seconds_until_gone
 from tests.flow.proxy import Proxy, Question, proxy_to
-from tests.flow.site import FlowSite, eventually
+from tests.flow.site import FlowSite
 
 log = logging.getLogger(__name__)
 
