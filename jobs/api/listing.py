@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
@@ -34,7 +36,10 @@ class JobFilter:
         if self.state:
             jobs = jobs.filter(state=self.state)
         for name, text in (self.texts or {}).items():
-            jobs = jobs.filter(**{TEXT_FILTERS[name]: text})
+            wanted = Q(**{TEXT_FILTERS[name]: text})
+            if name == "task" and text.isascii() and text.isdecimal() and len(text) < 19:
+                wanted |= Q(task=int(text))  # a task may be named by its ID, as in a submission
+            jobs = jobs.filter(wanted)
         return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
 
 

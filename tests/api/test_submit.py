@@ -1,0 +1,293 @@
+"""POST /rest/v1/jobs: all or none, every fault with its job and field."""
+
+import pytest
+
+from jobs.models import Job
+from tests.api.calls import JOB, POSTS, SUBMIT, person, problem, send
+from tests.builders import (
+    create_cloud,
+    create_file,
+    create_site,
+    create_storage,
+    create_vo,
+    install,
+)
+
+pytestmark = pytest.mark.django_db
+ADDRESS = POSTS[2]
+OUTPUT = JOB["output_files"][0]
+
+
+@pytest.fixture(autouse=True)
+def atlas(db):
+    return create_vo("atlas")
+
+
+def submit(*jobs, who=None, **headers):
+    return send(who or person(), ADDRESS, {"jobs": list(jobs)}, **headers)
+
+
+def job(n=1, **fields):
+    """A good job with an output of its own."""
+    output = OUTPUT | {"lfn": f"HIST.{n}"}
+    return JOB | {"job_name": f"job{n}", "output_files": [output]} | fields
+
+
+# -- answers -----------------------------------------------------------------------------------
+
+
+def test_submitted_jobs_are_answered_in_their_order():
+    answer = submit(*(job(n) for n in range(3)))
+
+    assert answer.status_code == 201
+    body = answer.json()
+    names = dict(Job.objects.values_list("pk", "job_name"))
+    assert [names[one["panda_id"]] for one in body["jobs"]] == ["job0", "job1", "job2"]
+    assert {one["state"] for one in body["jobs"]} == {"defined"}
+    assert body["replayed"] is False
+
+
+def test_what_a_job_does_not_say_has_a_default():
+    submit(job())
+
+    made = Job.objects.get()
+    assert (made.assigned_priority, made.max_attempt, made.core_count) == (100, 3, 1)
+    assert (made.min_ram_count, made.max_cpu_count, made.cloud, made.task) == (1500, 0, None, None)
+    assert made.owner.username == "alice"
+
+
+def test_a_thousand_jobs_go_in_one_call():
+    answer = submit(*(job(n) for n in range(1000)))
+
+    assert (answer.status_code, Job.objects.count()) == (201, 1000)
+
+
+def test_a_repeated_key_is_answered_with_the_first_jobs():
+    alice = person()
+    first = submit(job(), who=alice, HTTP_IDEMPOTENCY_KEY="k")
+    second = submit(job(), who=alice, HTTP_IDEMPOTENCY_KEY="k")
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json() == first.json() | {"replayed": True}
+    assert Job.objects.count() == 1
+
+
+def test_a_key_is_good_for_one_body():
+    alice = person()
+    submit(job(), who=alice, HTTP_IDEMPOTENCY_KEY="k")
+
+    problem(submit(job(2), who=alice, HTTP_IDEMPOTENCY_KEY="k"), 422, "key_reused")
+
+
+@pytest.mark.parametrize("key", ["x" * 65, "a b", "ä"])
+def test_a_bad_key_is_refused(key):
+    problem(submit(job(), HTTP_IDEMPOTENCY_KEY=key), 400, "bad_key")
+
+
+# -- all or none -------------------------------------------------------------------------------
+
+
+def test_no_jobs_are_too_few():
+    problem(submit(), 400, "too_few")
+
+
+def test_more_than_a_thousand_jobs_are_too_many():
+    refused = problem(submit(*([{}] * 1001)), 413, "too_many")
+
+    assert refused["fields"][0]["limit"]["max"] == 1000
+
+
+def test_one_bad_job_keeps_all_out_and_each_fault_is_named():
+    refused = problem(
+        submit(job(1), job(2, min_ram_count=-1), job(3), {"vo": "atlas"}), 400, "out_of_range"
+    )
+
+    assert {one["field"] for one in refused["fields"]} == {
+        "jobs[1].min_ram_count", "jobs[3].job_name", "jobs[3].prod_source_label",
+        "jobs[3].transformation",
+    }  # fmt: skip
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("job_name", "", "job_name_required"),
+        ("job_name", "a\nb", "control_character"),
+        ("job_definition_id", 0, "out_of_range"),
+        ("prod_source_label", "mannaged", "unknown_label"),
+        ("assigned_priority", 1_000_001, "out_of_range"),
+        ("max_attempt", 0, "out_of_range"),
+        ("max_attempt", 101, "out_of_range"),
+        ("core_count", 0, "out_of_range"),
+        ("max_cpu_count", 2**31, "out_of_range"),
+        ("input_files", "x", "not_a_list"),
+        ("state", "running", "unknown_field"),
+        ("attempt_nr", 5, "unknown_field"),
+        ("prod_user_id", "root", "unknown_field"),
+    ],
+)
+def test_a_field_out_of_its_range_is_named_with_its_job(name, value, code):
+    refused = problem(submit(job(1), job(2, **{name: value})), 400, code)
+
+    assert refused["fields"][0]["field"] == f"jobs[1].{name}"
+
+
+# -- names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "close"),
+    [
+        ("vo", "attlas", "atlas"),
+        ("cloud", "UK", None),
+        ("site", "AGLT3", "AGLT2"),
+        ("destination_se", "AGLT2_DISC", "AGLT2_DISK"),
+        ("atlas_release", "Atlas-14.5.1", "Atlas-14.5.0"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, wrong, close):
+    install(create_site("AGLT2", cloud=create_cloud("US")), "Atlas-14.5.0", "x86_64-slc5")
+
+    refused = problem(submit(job(**{name: wrong})), 400, "unknown_name")
+
+    (fault,) = refused["fields"]
+    assert fault["field"] == f"jobs[0].{name}"
+    assert fault["limit"]["close"] == ([close] if close else [])
+    assert close is None or close in refused["message"]
+
+
+def test_a_site_belongs_to_its_cloud():
+    create_site("AGLT2", cloud=create_cloud("US"))
+    create_cloud("FR")
+
+    refused = problem(submit(job(site="AGLT2", cloud="FR")), 400, "wrong_cloud")
+    assert refused["fields"][0]["field"] == "jobs[0].site"
+
+
+def test_names_that_are_right_are_taken():
+    site = create_site("AGLT2", cloud=create_cloud("US"))
+    install(site, "Atlas-14.5.0", "x86_64-slc5")
+
+    answer = submit(
+        job(
+            site="AGLT2", cloud="US", destination_se="AGLT2_DISK", atlas_release="Atlas-14.5.0",
+            task="hist-1",
+        )
+    )  # fmt: skip
+
+    assert answer.status_code == 201
+    made = Job.objects.get()
+    assert (made.computing_site, made.task.name) == (site, "hist-1")
+
+
+@pytest.mark.parametrize("name", ["cloud", "site", "destination_se", "job_definition_id"])
+def test_null_leaves_the_choice_to_the_server(name):
+    assert submit(job(**{name: None})).status_code == 201
+
+
+# -- files -------------------------------------------------------------------------------------
+
+BAD_LFNS = [
+    "../x", "..", ".", ".x", "-rf", "a/b", "/etc/passwd", "a\\b", "a..b", "a b", "a\nb", "a\0b",
+    "%2e%2e", "ä", "x" * 251, "", "\u2024\u2024",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lfn", BAD_LFNS)
+def test_a_bad_file_name_is_refused(lfn):
+    answer = submit(job(output_files=[OUTPUT | {"lfn": lfn}]))
+
+    assert answer.status_code == 400
+    assert answer.json()["fields"][0]["field"] == "jobs[0].output_files[0].lfn"
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("scope", "../x", "bad_scope"),
+        ("scope", "a b", "bad_scope"),
+        ("scope", "x" * 65, "too_long"),
+        ("dataset", "../x", "bad_dataset"),
+        ("dataset", "a b", "bad_dataset"),
+        ("dataset", "x" * 241, "too_long"),
+    ],
+)
+def test_a_bad_scope_or_dataset_is_refused(name, value, code):
+    problem(submit(job(output_files=[OUTPUT | {name: value}])), 400, code)
+
+
+def test_a_file_is_named_once_per_job_whatever_its_scope():
+    other = OUTPUT | {"scope": "mc09"}
+
+    refused = problem(submit(job(output_files=[OUTPUT, other])), 400, "duplicate_lfn")
+    assert refused["fields"][0]["field"] == "jobs[0].output_files[1].lfn"
+
+
+def test_a_file_is_not_input_and_output():
+    problem(submit(job(input_files=[OUTPUT], output_files=[OUTPUT])), 400, "duplicate_lfn")
+
+
+def test_two_jobs_do_not_make_the_same_file():
+    refused = problem(submit(job(1), job(1)), 400, "duplicate_lfn")
+
+    assert refused["fields"][0]["field"] == "jobs[1].output_files[0].lfn"
+
+
+def test_two_jobs_may_read_the_same_file():
+    source = {"lfn": "EVNT.1", "scope": "mc09"}
+    create_file("EVNT.1", at=[create_storage()])
+
+    assert submit(job(1, input_files=[source]), job(2, input_files=[source])).status_code == 201
+
+
+def test_a_job_has_a_thousand_files_at_most():
+    files = [OUTPUT | {"lfn": f"HIST.{n}"} for n in range(1001)]
+
+    problem(submit(job(input_files=files)), 400, "too_many")
+
+
+def test_an_output_that_exists_is_refused():
+    create_file("HIST.1", scope="user.alice")
+
+    refused = problem(submit(job(2), job(1)), 422, "lfn_exists")
+    assert refused["fields"][0]["field"] == "jobs[1].output_files[0].lfn"
+
+
+# -- rights ------------------------------------------------------------------------------------
+
+
+def test_a_user_stays_below_the_cap():
+    assert submit(job(1, assigned_priority=1000)).status_code == 201
+    refused = problem(submit(job(2), job(3, assigned_priority=1001)), 403, "priority_cap")
+
+    assert refused["fields"] == [
+        {
+            "field": "jobs[1].assigned_priority", "code": "priority_cap",
+            "message": refused["message"], "limit": {"max": 1000},
+        }
+    ]  # fmt: skip
+
+
+def test_a_user_submits_no_production():
+    problem(submit(job(prod_source_label="managed")), 403, "label_not_allowed")
+
+
+def test_a_production_manager_submits_production_at_any_priority():
+    who = person("prod", production=True)
+
+    answer = submit(job(prod_source_label="managed", assigned_priority=5000), who=who)
+
+    assert answer.status_code == 201
+
+
+def test_parameters_have_a_limit_of_their_own():
+    assert submit(job(1, job_parameters="x" * 65536)).status_code == 201
+    refused = problem(submit(job(2, job_parameters="x" * 65537)), 413, "too_large")
+
+    assert refused["fields"][0]["field"] == "jobs[0].job_parameters"
+
+
+def test_the_good_body_of_these_tests_is_good():
+    assert send(person(), ADDRESS, SUBMIT).status_code == 201
