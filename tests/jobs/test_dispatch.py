@@ -89,7 +89,7 @@ def test_every_job_is_handed_out_once(site, pilots):
     assert claimed[3] is None
 
 
-@pytest.mark.parametrize("state", set(JobState) - {JobState.ACTIVATED})
+@pytest.mark.parametrize("state", [s for s in JobState if s != JobState.ACTIVATED])
 def test_only_activated_jobs_are_handed_out(site, pilots, state):
     create_job(state, site=site)
 
