@@ -165,7 +165,9 @@ def rows_of(facts: Facts) -> dict[tuple[int, int], Row]:
             rows[site.cloud_id, site.pk].pilots = seen.pilots
     for count in facts.counts:
         key = (count.cloud_id, count.site_id)
-        rows.setdefault(key, Row(name=names.get(count.site_id, NO_SITE))).count(count)
+        if key not in rows:
+            rows[key] = Row(name=names.get(count.site_id, NO_SITE))
+        rows[key].count(count)
     for stale in facts.stale:
         key = (stale.cloud_id, stale.site_id)
         if key in rows and stale.state == "transferring":
@@ -201,11 +203,8 @@ def _site_line(row: Row, site: Site | None, cloud: Cloud, facts: Facts) -> Line:
 
 
 def _links(facts: Facts, *, cloud: str = "", site: str = "", pilots: str = "") -> Links:
-    return Links(
-        filters={"cloud": cloud, "site": site, "kind": facts.kind},
-        window=f"{facts.hours}h",
-        pilots=pilots,
-    )
+    window = f"{facts.hours}h"
+    return Links.of(window=window, pilots=pilots, cloud=cloud, site=site, kind=facts.kind)
 
 
 def stale_counts(facts: Facts) -> list[StaleCount]:

@@ -92,7 +92,7 @@ def read_site(name: str, *, now: dt.datetime) -> SitePage:
     if site is None:
         raise NotThere(f"there is no site {name[:80]}")
     row = _site_row(site, now=now)
-    links = Links(filters={"site": site.name}, window=f"{DEFAULT_HOURS}h", pilots="#pilots")
+    links = Links.of(window=f"{DEFAULT_HOURS}h", pilots="#pilots", site=site.name)
     since = now - dt.timedelta(hours=PILOT_HOURS)
     seen = Pilot.objects.filter(site=site, last_contact__gte=since).order_by("-last_contact")
     storages = SiteStorage.objects.filter(site=site).select_related("site", "storage")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -98,7 +98,9 @@ class Row:
 
 
 def _later(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
-    return max((time for time in (one, other) if time), default=None)
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
 
 
 def _percent(part: int, whole: int) -> int | None:
@@ -106,9 +108,8 @@ def _percent(part: int, whole: int) -> int | None:
     return (200 * part + whole) // (2 * whole) if whole else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """A cell: its text, where it leads, and its look (`zero`, `bad`, the column's key)."""
+class Cell(NamedTuple):
+    """A cell: its text, where it leads, and its look (`zero`, `bad`, `failed` or nothing)."""
 
     key: str
     text: str
@@ -120,20 +121,26 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """Where the numbers of one row lead: the filters that all its job lists share."""
+    """Where the numbers of a row lead. A page has thousands: their start is made once a row."""
 
-    filters: Mapping[str, str]  # cloud, site, kind
+    start: str
     window: str  # such as 12h
     pilots: str = ""  # where nodes and pilots lead
 
-    def jobs(self, **more: str) -> str:
-        """The job list of this row and further filters."""
-        return jobs_url(**self.filters, **more)
+    @classmethod
+    def of(cls, *, window: str, pilots: str = "", **filters: str) -> Self:
+        """`filters` are those that all job lists of the row share: cloud, site, kind."""
+        url = jobs_url(**filters)
+        return cls(start=url + ("&" if "?" in url else "?"), window=window, pilots=pilots)
+
+    def jobs(self, query: str) -> str:
+        """The job list of this row and further filters, which need no quoting."""
+        return self.start + query
 
     def state(self, state: str) -> str:
         """The list behind a state's number; ended jobs are those of the window."""
-        window = {"ended": self.window} if state in FINAL else {}
-        return self.jobs(state=state, **window)
+        ended = f"&ended={self.window}" if state in FINAL else ""
+        return f"{self.start}state={state}{ended}"
 
 
 def jobs_url(**filters: str) -> str:
@@ -151,9 +158,9 @@ def _cell(key: str, row: Row, links: Links) -> Cell:
     if key in ("nodes", "pilots"):
         return _number(key, getattr(row, key), links.pilots)
     if key == "jobs":
-        return _number(key, row.jobs, links.jobs(window=links.window))
+        return _number(key, row.jobs, links.jobs(f"window={links.window}"))
     if key == "latest":
-        return Cell(key=key, text=f"{row.latest:%m-%d %H:%M}" if row.latest else "")
+        return Cell(key, f"{row.latest:%m-%d %H:%M}" if row.latest else "")
     if key in ("tot", "trf", "other"):
         return _share(key, row, links)
     if key == MOVING:
@@ -163,29 +170,23 @@ def _cell(key: str, row: Row, links: Links) -> Cell:
 
 def _number(key: str, n: int, url: str) -> Cell:
     """A zero leads nowhere: there is nothing to list."""
-    return Cell(key=key, text=str(n), url=url if n else "", look="" if n else "zero")
+    if not n:
+        return Cell(key, "0", look="zero")
+    return Cell(key, str(n), url, look="failed" if key == JobState.FAILED else "")
 
 
 def _transferring(row: Row, links: Links) -> Cell:
-    n, stale = row.states[MOVING], row.stale_transferring
-    stale_url = links.jobs(state=MOVING, idle=f"{STALE_HOURS[MOVING]}h") if stale else ""
-    return Cell(
-        key=MOVING,
-        text=str(n),
-        url=links.state(MOVING) if n else "",
-        look="stale" if stale else "" if n else "zero",
-        after=str(stale),
-        after_url=stale_url,
-    )
+    first, stale = _number(MOVING, row.states[MOVING], links.state(MOVING)), row.stale_transferring
+    idle = f"state={MOVING}&idle={STALE_HOURS[MOVING]}h"
+    return first._replace(after=str(stale), after_url=links.jobs(idle) if stale else "")
 
 
 def _share(key: str, row: Row, links: Links) -> Cell:
     percent = getattr(row, key)
     if percent is None:
-        return Cell(key=key, text="")
+        return Cell(key, "")
     failed = row.states[JobState.FAILED]
     there = {"tot": failed, "trf": row.payload_failed, "other": failed - row.payload_failed}[key]
-    cause = {} if key == "tot" else {"cause": key}
-    url = links.jobs(state=JobState.FAILED, ended=links.window, **cause) if there else ""
+    cause = "" if key == "tot" else f"&cause={key}"
     look = "bad" if key == "tot" and row.fails_a_lot else "" if percent else "zero"
-    return Cell(key=key, text=str(percent), url=url, look=look)
+    return Cell(key, str(percent), links.state("failed") + cause if there else "", look)

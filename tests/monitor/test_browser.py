@@ -9,6 +9,7 @@ from django.conf import settings
 
 from brokerage.services import set_site_status
 from jobs.models import Job, JobOutput
+from monitor.words import COLUMNS
 from pandasite.base.clock import database_now
 from pandasite.base.models import SweepRun
 from tests.builders import (
@@ -22,6 +23,8 @@ from tests.builders import (
 )
 from tests.monitor.browsing import Visit
 
+# The number of running jobs in the row of all clouds.
+RUNNING = f"tfoot td:nth-child({[key for key, _, _ in COLUMNS].index('running') + 2})"
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -61,7 +64,7 @@ def test_a_shifter_goes_from_the_dashboard_to_the_cause_of_a_failure(
     assert page.evaluate("document.documentElement.dataset.bsTheme") == visit.scheme
     # when: follow the number of failed jobs at the site
     row = page.get_by_role("table", name="US").get_by_role("row", name="AGLT2")
-    number = row.locator("td.c-failed a")
+    number = row.locator("td.failed a")
     assert number.inner_text() == str(Job.objects.filter(state="failed").count())
     number.click()
     # then: the list has them, with the meaning of the error
@@ -119,13 +122,13 @@ def test_the_dashboard_renews_itself_and_keeps_the_place(visit: Visit, grid: Job
     page = visit.page
     # given
     visit.see("/")
-    running = page.get_by_role("table", name="Clouds").locator("tfoot td.c-running")
+    running = page.get_by_role("table", name="Clouds").locator(RUNNING)
     assert running.inner_text() == "1"
     page.get_by_role("table", name="Clouds").get_by_role("link", name="FR").focus()
     # when
     create_job("running", site=grid.computing_site, at=database_now())
     page.evaluate("htmx.ajax('GET', location.pathname, {target: '#board', swap: 'outerHTML'})")
-    page.wait_for_function("document.querySelector('tfoot td.c-running').innerText === '2'")
+    page.wait_for_function(f"document.querySelector('{RUNNING}').innerText === '2'")
     # then
     assert page.evaluate("document.activeElement.textContent") == "FR"
 

@@ -12,7 +12,7 @@ from jobs.counts import Count
 from monitor.rows import Links, Row, cells
 from monitor.words import ago, plural, span
 
-LINKS = Links(filters={"cloud": "US", "site": "AGLT2", "kind": ""}, window="12h")
+LINKS = Links.of(window="12h", cloud="US", site="AGLT2", kind="")
 
 
 def row(payload_failed: int = 0, **states: int) -> Row:
