@@ -14,7 +14,7 @@ def bring_down(home: Home, *, say: Callable[[str], None], patience: float = PATI
     """Ends a living launcher in order, or the leftovers of a killed one; False: nothing ran.
 
     Processes are named by number and start time, never by their name. A launcher that does not
-    end within `patience` seconds is killed. Raises LaunchError when one is just starting.
+    end within `patience` seconds is killed; children that it left behind are ended. Raises LaunchError when one is just starting.
     """
     if not home.run.is_dir():
         return False
@@ -37,4 +37,4 @@ def _end_launcher(record: Record, *, seconds: float) -> None:
     send(record.launcher.pid, signal.SIGTERM)
     if not await_end(record.launcher, seconds=seconds):
         send(record.launcher.pid, signal.SIGKILL)
-        end_processes(record.children, seconds=10.0)
+    end_processes(record.children, seconds=10.0)

@@ -28,9 +28,14 @@ HOLD_IT = (
 
 @contextmanager
 def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds a folder; it is killed at the end."""
+    """Another process that holds a folder; it is killed at the end.
+
+    In a session of its own: when a process group loses its last tie, the kernel wakes its members.
+    """
     command = [sys.executable, "-c", HOLD_IT, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "held\n"
@@ -142,6 +147,19 @@ def test_down_kills_a_launcher_that_does_not_end_and_its_children(tmp_path):
         assert bring_down(home, say=lambda line: None, patience=0.2) is True
 
     assert (launcher.returncode, child.returncode) == (-signal.SIGKILL, -signal.SIGTERM)
+
+
+def test_down_ends_the_children_of_a_launcher_that_forgot_them(tmp_path):
+    home = home_in(tmp_path)
+    home.make()
+    with holder(home.run) as launcher, subprocess.Popen(["sleep", "1000"]) as child:
+        children = {"web": Identity.of(child.pid)}
+        record = Record(launcher=Identity.of(launcher.pid), children=children)
+        record.write(Hold(home.run).record_path)
+
+        assert bring_down(home, say=lambda line: None) is True
+
+    assert (launcher.returncode, child.returncode) == (-signal.SIGTERM, -signal.SIGTERM)
 
 
 def test_down_touches_nothing_where_nothing_ever_ran(tmp_path):
