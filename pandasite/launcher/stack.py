@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.management import call_command
@@ -64,7 +64,7 @@ class Stack(Supervisor):
         self._listener: socket.socket | None = None
         self._extra = dict(environment or {})
         self._hold = Hold(self.home.run)
-        self._handlers: dict[int, object] = {}
+        self._handlers: dict[int, Any] = {}
         super().__init__(logs=self.home.logs, say=say, changed=self._remember)
 
     def __enter__(self) -> Self:
@@ -78,11 +78,6 @@ class Stack(Supervisor):
             raise
         return self
 
-    def run(self, until: Callable[[], bool] = lambda: False) -> bool:  # type: ignore[override]
-        """Ticks until `until()` is true (then True) or a signal asks to stop (then False)."""
-        super().run(lambda: self.stopping or until())
-        return not self.stopping
-
     def stop(self) -> None:
         """Ends everything and gives the data folder free."""
         connections.close_all()
@@ -92,7 +87,7 @@ class Stack(Supervisor):
         self._hold.record_path.unlink(missing_ok=True)
         self._hold.release()
         for number, handler in self._handlers.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
         self._handlers.clear()
 
     def child_environment(self) -> dict[str, str]:

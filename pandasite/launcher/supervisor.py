@@ -157,11 +157,14 @@ class Supervisor:
             self._patrol_at = self.now() + LOG_PATROL
             self._cut_logs()
 
-    def run(self, until: Callable[[], bool]) -> None:
-        """Ticks until `until()` is true."""
-        while not until():
+    def run(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Ticks until `until()` is true (then True) or `stopping` is set (then False)."""
+        while not self.stopping:
+            if until():
+                return True
             self.tick()
             time.sleep(POLL_SECONDS)
+        return False
 
     def wait_for(self, names: Iterable[str], ready: Callable[[], bool], *, seconds: float) -> None:
         """Ticks until `ready()`.
