@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from pandasite.embedded.home import Home, temporary_home
 from pandasite.embedded.keys import Keys
@@ -24,6 +26,12 @@ from pandasite.launcher.supervisor import Layer, Supervisor
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 ... ; empty in the controller
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OURS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL")
+
+# How fast a shared machine is says nothing about us.
+hypothesis_settings.register_profile(
+    "shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("shared-machine")
 
 if settings.configured and not WORKER:
     pytest.exit("Unset DJANGO_SETTINGS_MODULE: the tests start servers of their own.", 4)

@@ -33,6 +33,12 @@ def run(name: str, *, seconds_ago: float, ok: bool = True) -> SweepRun:
     return SweepRun.objects.create(name=name, ended_at=ended, last_ok_at=ended, ok=ok)
 
 
+@pytest.fixture(autouse=True)
+def no_sweeps(settings: Settings) -> None:
+    """Nothing sweeps here: a test names those that it expects."""
+    settings.EXPECTED_SWEEPS = {}
+
+
 @pytest.fixture
 def long_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process has run for an hour: no grace is left."""

@@ -73,7 +73,7 @@ def chosen(needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules]) -> 
 
 
 @given(NEEDS, OFFERS, CLOUDS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_chosen_site_is_an_accepted_one_and_none_is_chosen_only_if_all_refuse(
     needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules]
 ) -> None:
@@ -85,7 +85,7 @@ def test_the_chosen_site_is_an_accepted_one_and_none_is_chosen_only_if_all_refus
 
 
 @given(NEEDS, OFFERS, CLOUDS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_verdict_has_a_reason_and_a_weight_or_a_rule(
     needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules]
 ) -> None:
@@ -100,7 +100,7 @@ def test_every_verdict_has_a_reason_and_a_weight_or_a_rule(
 
 
 @given(NEEDS, OFFERS, CLOUDS, st.randoms(use_true_random=False))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_order_of_the_offers_changes_nothing(
     needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules], chance: random.Random
 ) -> None:
@@ -110,7 +110,7 @@ def test_the_order_of_the_offers_changes_nothing(
 
 
 @given(NEEDS, OFFERS, CLOUDS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_site_that_refuses_has_no_say_in_the_choice(
     needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules]
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_site_that_refuses_has_no_say_in_the_choice(
 
 
 @given(NEEDS, OFFERS, CLOUDS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_stored_choice_explains_itself_as_the_fresh_one(
     needs: Needs, offers: list[Offer], clouds: dict[str, CloudRules]
 ) -> None:

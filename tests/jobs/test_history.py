@@ -18,7 +18,6 @@ def live(**more):
         settings=settings(
             stateful_step_count=50,
             report_multiple_bugs=False,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             **more,
         ),
