@@ -94,6 +94,13 @@ class Installation:
             raise psutil.NoSuchProcess(0, name)
         return psutil.Process(record.children[name].pid)
 
+    def runs_anew(self, name: str, before: psutil.Process) -> bool:
+        """Whether a child was started again since that process."""
+        try:
+            return self.process(name) != before
+        except psutil.NoSuchProcess:
+            return False
+
     def answers(self) -> bool:
         """Whether the web server does."""
         record = self.record()
@@ -128,10 +135,14 @@ def data_folder() -> Iterator[Path]:
 
 
 def eventually(
-    is_so: Callable[[], bool], *, seconds: float = 60.0, what: Callable[[], str] = lambda: ""
+    is_so: Callable[[], bool],
+    *,
+    seconds: float = 60.0,
+    pause: float = 0.2,
+    what: Callable[[], str] = lambda: "",
 ) -> None:
-    """Wait until it is so; AssertionError with `what` if it does not come to that."""
+    """Ask until it is so; AssertionError with `what` if it does not come to that."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"not within {seconds} s {what()}"
-        time.sleep(0.05)
+        time.sleep(pause)

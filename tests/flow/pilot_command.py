@@ -10,4 +10,4 @@ def pilot_command(folder: DemoFolder, place: Place, *, slot: int, server: str) -
     """A pilot that is quick to ask again. Without a sandbox, in which nothing can be journalled."""
     token = folder.site(place) / "token"
     argv = pilots.command(folder, place, slot=slot, server=server, token_file=token)
-    return [*argv, "--poll", "0.5", "--isolation", "none"]
+    return [*argv, "--poll", "1", "--isolation", "none"]

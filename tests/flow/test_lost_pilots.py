@@ -105,7 +105,7 @@ class Loss:
 
     def kill_a_pilot(self) -> None:
         """One that the launcher looks after, with a payload."""
-        eventually(lambda: bool(self.living_payloads()))
+        eventually(lambda: bool(self.living_payloads()), pause=0.05)
         payload, run = self.living_payloads()[0]
         guard = payload.parent()
         pilot = guard.parent() if guard else None
