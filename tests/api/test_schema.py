@@ -1,0 +1,78 @@
+"""The OpenAPI document: whatever it allows, and what it does not, is answered as it says."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+
+from jobs import identity
+from pandasite.wsgi import application
+from tests.api.calls import the_site
+from tests.builders import create_job, create_user, create_vo
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = 40  # per address, method and mode
+OPERATIONS = (
+    ("GET", "/rest/v1/jobs"),
+    ("POST", "/rest/v1/jobs"),
+    ("GET", "/rest/v1/jobs/{panda_id}"),
+    ("POST", "/rest/v1/jobs/kill"),
+    ("POST", "/rest/v1/pilot/claim"),
+    ("POST", "/rest/v1/pilot/report"),
+)
+load_all_checks()
+CHECKED = CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+    ]
+)
+
+
+@pytest.fixture
+def schema(db: None) -> Iterator[schemathesis.BaseSchema]:
+    """The live document. The requests of the test share its transaction, so it stays open."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/rest/v1/schema?format=json", application)
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+def test_the_document_describes_the_addresses_that_there_are(schema):
+    described = {(o.ok().method.upper(), o.ok().path) for o in schema.get_all_operations()}
+
+    assert described == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_every_request_is_answered_as_the_document_says(schema, method, path, mode):
+    site = the_site()
+    create_vo("atlas")
+    for state in ("activated", "activated", "running", "failed"):
+        create_job(state, site=site)
+    token = identity.new_pilot_token(site)
+    if "pilot" not in path:
+        token = identity.new_token(create_user(), days=1)
+    operation = schema[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=EXAMPLES,
+        phases=[Phase.generate],
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case):
+        answer = case.call(headers={"Authorization": f"Token {token}"})
+        case.validate_response(answer, checks=CHECKED)
+
+    ask()
