@@ -14,7 +14,8 @@ def bring_down(home: Home, *, say: Callable[[str], None], patience: float = PATI
     """Ends a living launcher in order, or the leftovers of a killed one; False: nothing ran.
 
     Processes are named by number and start time, never by their name. A launcher that does not
-    end within `patience` seconds is killed; children that it left behind are ended. Raises LaunchError when one is just starting.
+    end within `patience` seconds is killed; children that it left behind are ended.
+    Raises LaunchError when one is just starting.
     """
     if not home.run.is_dir():
         return False

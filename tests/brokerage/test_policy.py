@@ -182,8 +182,10 @@ REFUSED: list[tuple[str, Facts, Facts, Facts, str]] = [
             "running": 901,
         },
         {},
-        "500 GB free less 0.25 GB for each of 1201 jobs is 199.8 GB, "
-        "the Tier-2 threshold is 200 GB",
+        (
+            "500 GB free less 0.25 GB for each of 1201 jobs is 199.8 GB, "
+            "the Tier-2 threshold is 200 GB"
+        ),
     ),
     (
         "space",

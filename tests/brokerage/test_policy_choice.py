@@ -187,8 +187,10 @@ class TestWeight:
         choice = make_choice(make_needs(input_files=5), make_offer(TIER1, activated=10))
 
         assert choice.verdicts[0].details == (
-            "(0 assigned + 10 activated) / 10 pilots / 1 running per node"
-            " / 2 (Tier-1, 5 input files a job) = 0.5",
+            (
+                "(0 assigned + 10 activated) / 10 pilots / 1 running per node"
+                " / 2 (Tier-1, 5 input files a job) = 0.5"
+            ),
         )
 
     def test_a_bunch_given_to_a_site_counts_at_once_for_the_next_bunch(self) -> None:
@@ -266,11 +268,15 @@ def test_the_explanation_names_every_site_with_its_weight_or_refusal() -> None:
     assert explain_lines(choice) == [
         "goes to AGLT2: smallest weight, 1, of 2 sites that can take it",
         "  + AGLT2              1  smallest weight, 1, of 2 sites that can take it",
-        "                          (0 assigned + 10 activated) / 10 pilots"
-        " / 1 running per node = 1",
+        (
+            "                          (0 assigned + 10 activated) / 10 pilots"
+            " / 1 running per node = 1"
+        ),
         "  + MWT2_UC          1.5  weight 1.5 is larger than the 1 of AGLT2",
-        "                          (0 assigned + 15 activated) / 10 pilots"
-        " / 1 running per node = 1.5",
+        (
+            "                          (0 assigned + 15 activated) / 10 pilots"
+            " / 1 running per node = 1.5"
+        ),
         "  - BNL_ATLAS_1           status is offline",
         "                          needs 2000 MB per slot, site offers 1000 MB",
     ]
