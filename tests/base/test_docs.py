@@ -1,22 +1,59 @@
-"""What the documentation says of the settings is what the code has."""
+"""What the documentation says is what the code has."""
 
 import re
 from pathlib import Path
 
+import pytest
+
+from jobs.api.bodies import ClaimBody, FileBody, JobBody, ReportBody, ReportedFileBody
+from jobs.api.urls import urlpatterns as rest_addresses
+from jobs.states import MOVES
 from pandasite.limits import LIMITS, SWEEP_EMBEDDED, SWEEP_PRODUCTION
 
-PRODUCTION = Path(__file__).parents[2] / "docs" / "production.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+TEXTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 
 
-def documented() -> dict[str, int]:
-    rows = re.findall(r"\| `PANDASITE_(\w+)` \| (\d+)", PRODUCTION.read_text(encoding="utf-8"))
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def documented_limits() -> dict[str, int]:
+    rows = re.findall(r"\| `PANDASITE_(\w+)` \| (\d+)", text_of("production.md"))
     return {name: int(default) for name, default in rows}
 
 
 def test_every_limit_is_documented_with_its_default() -> None:
     expected = {name: limit.default for name, limit in LIMITS.items()}
-    assert documented() == expected | {"SWEEP_SECONDS": SWEEP_PRODUCTION.default}
+    assert documented_limits() == expected | {"SWEEP_SECONDS": SWEEP_PRODUCTION.default}
 
 
 def test_the_embedded_rhythm_of_the_sweeps_is_documented() -> None:
-    assert f"(embedded: {SWEEP_EMBEDDED.default})" in PRODUCTION.read_text(encoding="utf-8")
+    assert f"(embedded: {SWEEP_EMBEDDED.default})" in text_of("production.md")
+
+
+def test_the_documented_moves_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \|([^|]*)\|$", text_of("states.md"), re.MULTILINE)
+    documented = {state: set(re.findall(r"`(\w+)`", ends)) for state, ends in rows}
+    assert documented == {state.value: {to.value for to in ends} for state, ends in MOVES.items()}
+
+
+def test_every_address_is_documented() -> None:
+    documented = set(re.findall(r"^\| `\w+ /rest/v1/([^`]+)`", text_of("rest.md"), re.MULTILINE))
+    known = {str(entry.pattern).replace("<int:panda_id>", "<PandaID>") for entry in rest_addresses}
+    assert documented == known
+
+
+@pytest.mark.parametrize("body", [JobBody, ClaimBody, ReportBody, FileBody, ReportedFileBody])
+def test_every_field_of_a_request_is_documented(body: type) -> None:
+    fields = body().fields  # type: ignore[attr-defined]
+    words = set(re.findall(r"`([a-z_0-9]+)`", text_of("rest.md")))
+    diagnostics = {name for name in fields if name.endswith("_diag")}
+    assert set(fields) - words - diagnostics == set()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
+def test_no_link_leads_nowhere(text: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", text.read_text(encoding="utf-8"))
+    assert [link for link in links if not (text.parent / link).exists()] == []
