@@ -1,15 +1,27 @@
-"""Wake a sweep by name, best effort: a lost nudge costs one sweep interval, never a row."""
+"""Wake a sweep by name, best effort: a lost nudge costs one sweep interval, never a row.
+
+Ten thousand reports a minute want one run of a sweep, not ten thousand: a nudge leaves a mark with
+the broker, and while it is there further ones are dropped. The sweep takes the mark away when it
+starts, before it looks: what a dropped nudge stood for is committed by then.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
+MARK_SECONDS = 10  # how long a lost message can hold up the next nudge
+AWAY_SECONDS = 5  # how long a process leaves a broker alone that did not answer
+_away_until = 0.0
 
 
 def nudge(task: str, *args: Any, queue: str | None = None) -> None:
@@ -17,9 +29,37 @@ def nudge(task: str, *args: Any, queue: str | None = None) -> None:
     transaction.on_commit(lambda: _send(task, args, queue))
 
 
+def heard(task: str) -> None:
+    """The sweep starts and is going to look: whatever happens from now on is news again."""
+    with _producer(task) as producer:
+        producer.channel.client.delete(_mark(task))
+
+
 def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:
-    try:
+    if time.monotonic() < _away_until:
+        return
+    with _producer(task) as producer:
+        marks = producer.channel.client
+        # A task with arguments is about one thing of its own.
+        if not args and not marks.set(_mark(task), 1, nx=True, ex=MARK_SECONDS):
+            return
         # No retry: the caller may be a web request. Expires: a hint is worthless once late.
-        current_app.send_task(task, args=args, queue=queue, retry=False, expires=60)
-    except OperationalError as error:
+        current_app.send_task(
+            task, args=args, queue=queue, retry=False, expires=60, producer=producer
+        )
+
+
+def _mark(task: str) -> str:
+    return f"nudged.{task}"
+
+
+@contextmanager
+def _producer(task: str) -> Iterator[Any]:
+    """A connection to the broker; when that is away, this is logged and the block is left."""
+    global _away_until
+    try:
+        with current_app.producer_pool.acquire(block=True) as producer:
+            yield producer
+    except (OperationalError, RedisError) as error:
+        _away_until = time.monotonic() + AWAY_SECONDS
         log.warning("nudge_lost", extra={"task": task, "error": str(error)})

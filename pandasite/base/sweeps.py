@@ -14,6 +14,7 @@ from django.db.models import F
 
 from pandasite.base.clock import database_now
 from pandasite.base.models import SweepRun
+from pandasite.base.nudge import heard
 
 
 def run_sweep(name: str, work: Callable[[dt.datetime], int]) -> int:
@@ -21,6 +22,7 @@ def run_sweep(name: str, work: Callable[[dt.datetime], int]) -> int:
 
     An error of the work is booked with its text and raised on, so that the worker logs it.
     """
+    heard(name)
     now = database_now()
     start = {"started_at": now, "host": socket.gethostname()}
     SweepRun.objects.update_or_create(name=name, defaults=start)
