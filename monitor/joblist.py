@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import QueryDict
 
-from jobs.api.listing import JobFilter, parse_filter, summary
+from jobs.api.listing import JobFilter, filter_of, summary
 from jobs.errors import meaning
-from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, Job
 from jobs.states import FINAL, JobState
 from monitor.keyset import DEFAULT_SORT, Sort
-from monitor.params import Params, Period, refuse
+from monitor.params import Params, Period
 from monitor.words import KINDS, NONE, full_hour
 from pandasite.base.errors import NotThere
+from pandasite.base.params import refuse
 
 # In the order in which the page shows them. The first ones are the REST list's.
 FILTERS = (
@@ -31,7 +31,6 @@ FILTERS = (
     "ended", "created", "window", "idle",
 )  # fmt: skip
 KNOWN = (*FILTERS, "sort", "before", "limit", "format")
-REST_FILTERS = ("state", "cloud", "site", "task", "label", "limit")
 FORMATS = ("html", "json", "csv")
 # As jobs.counts has it: a failure that carries an error of the payload.
 PAYLOAD = ~Q(exe_error_code=0) | ~Q(trans_error_code=0)
@@ -87,7 +86,7 @@ def parse(given: QueryDict, *, now: dt.datetime) -> Wanted:
     params = Params(given, known=KNOWN)
     return Wanted(
         filters={name: params.values[name] for name in FILTERS if name in params.values},
-        rest=parse_filter(_for_rest(params)),
+        rest=_rest(params),
         further=_further(params, now),
         sort=Sort.parse(params.text("sort") or DEFAULT_SORT),
         before=params.text("before"),
@@ -95,18 +94,16 @@ def parse(given: QueryDict, *, now: dt.datetime) -> Wanted:
     )
 
 
-def _for_rest(params: Params) -> dict[str, str]:
+def _rest(params: Params) -> JobFilter:
     """What the REST list understands: not our `-`, and not a task's number."""
-    params.choice("state", list(JobState))
-    params.choice("label", LABELS)
-    params.number("limit", low=1, high=1000)
-    rest = {name: params.text(name) for name in REST_FILTERS if params.text(name)}
+    rest = filter_of(params)
+    texts = dict(rest.texts or {})
     for name in ("cloud", "site"):
-        if rest.get(name) == NONE:
-            del rest[name]
-    if rest.get("task", "").isdigit():
-        del rest["task"]
-    return rest
+        if texts.get(name) == NONE:
+            del texts[name]
+    if texts.get("task", "").isdigit():
+        del texts["task"]
+    return replace(rest, texts=texts)
 
 
 def _further(params: Params, now: dt.datetime) -> Q:

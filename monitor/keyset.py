@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.db.models.expressions import OrderBy
 
 from jobs.models import Job
-from monitor.params import refuse
+from pandasite.base.params import refuse
 
 BIGGEST = 2**63 - 1
 

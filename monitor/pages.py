@@ -6,14 +6,12 @@ import functools
 import hashlib
 import http
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
@@ -21,14 +19,12 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from monitor.params import shown_value
-from pandasite.base.errors import DomainError, NotAllowed, Unprocessable
+from pandasite.base.errors import DomainError, NotAllowed
 from pandasite.base.problems import Problem, ProblemResponse, problem_of
+from pandasite.base.snapshot import one_snapshot
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-
-STATEMENT_MS = 5000
-QUERY_CANCELED = "57014"  # PostgreSQL's code of a statement that took too long
 
 
 def page(view: View[P]) -> View[P]:
@@ -70,28 +66,6 @@ def _refused(request: HttpRequest) -> HttpResponseBase | None:
         words = "log in first; programs use a token at /rest/v1/"
         return problem_page(request, Problem(status=401, code="not_authenticated", message=words))
     return redirect_to_login(request.get_full_path())
-
-
-@contextmanager
-def one_snapshot() -> Iterator[None]:
-    """All queries of a page see one moment, change nothing, and end within STATEMENT_MS.
-
-    Inside of a transaction that is open already (in tests) there is nothing to set.
-    """
-    if connection.in_atomic_block:
-        yield
-        return
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                cursor.execute("SET LOCAL statement_timeout = %s", [STATEMENT_MS])
-            yield
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:
-            raise
-        words = f"this took longer than {STATEMENT_MS // 1000} seconds: narrow your search"
-        raise Unprocessable(words, code="too_slow") from error
 
 
 def respond(

@@ -1,19 +1,16 @@
-"""The query string of a page. Each value is checked; a refusal names the value and the range."""
+"""The query string of a page: the common rules, and the times that only pages ask for."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from django.http import QueryDict
 
 from monitor.words import window_start
-from pandasite.base.errors import BadInput, field_error
+from pandasite.base import params
+from pandasite.base.params import refuse
 
-LONGEST = 255
 SPAN = re.compile(r"([1-9][0-9]{0,3})([hd])")
 LONGEST_HOURS = 365 * 24
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -28,55 +25,8 @@ class Period:
     until: dt.datetime | None = None
 
 
-def refuse(name: str, value: str, words: str, *, code: str = "bad_value", **limit: Any) -> BadInput:
-    """The error that says what `name` must be and what it was."""
-    message = f"{name[:64]} must be {words}, not '{value[:80]}'"
-    return BadInput(
-        message, code=code, fields=[field_error(name[:64], message, code=code, **limit)]
-    )
-
-
-class Params:
-    """The parameters that were given: known ones only, each once; empty ones do not count."""
-
-    def __init__(self, given: QueryDict, *, known: Iterable[str]) -> None:
-        names = [*known]
-        for name, values in given.lists():
-            if name not in names:
-                raise _unknown(name, names)
-            if len(values) > 1:
-                raise refuse(name, " and ".join(values), "given once", code="repeated")
-        found = {name: str(values[0]) for name, values in given.lists() if values}
-        self.values = {name: value for name, value in found.items() if value.strip()}
-
-    def text(self, name: str, *, longest: int = LONGEST) -> str:
-        """A name; '' when it was not given."""
-        value = self.values.get(name, "")
-        if len(value) > longest:
-            words = f"at most {longest} characters"
-            raise refuse(name, value, words, code="too_long", max=longest)
-        return value
-
-    def choice(self, name: str, among: Iterable[str], *, default: str = "") -> str:
-        """One of the words."""
-        value, words = self.values.get(name, default), [*among]
-        if value != default and value not in words:
-            one_of = f"one of {', '.join(words)}"
-            raise refuse(name, value, one_of, code="unknown_value", values=words)
-        return value
-
-    def number(self, name: str, *, low: int, high: int) -> int | None:
-        """A whole number within the range; None when it was not given."""
-        value = self.values.get(name)
-        if value is None:
-            return None
-        # isascii: other scripts have digits, too
-        if not (value.isascii() and value.isdigit() and len(value) < 20):
-            raise refuse(name, value, f"a number from {low} to {high}", min=low, max=high)
-        if not low <= int(value) <= high:
-            words = f"between {low} and {high}"
-            raise refuse(name, value, words, code="out_of_range", min=low, max=high)
-        return int(value)
+class Params(params.Params):
+    """The parameters of a page."""
 
     def hours(self, name: str) -> int | None:
         """A span such as `12h` or `7d`, in hours."""
@@ -98,12 +48,6 @@ class Params:
         if not dots:
             return Period(since=window_start(now, self.hours(name) or 0))
         return Period(since=_time(name, value, since), until=_time(name, value, until))
-
-
-def _unknown(name: str, known: list[str]) -> BadInput:
-    message = f"{name[:64]} is not a known filter (known: {', '.join(known)})"
-    error = field_error(name[:64], message, code="unknown_filter", values=known)
-    return BadInput(message, code="unknown_filter", fields=[error])
 
 
 def _time(name: str, value: str, text: str) -> dt.datetime | None:

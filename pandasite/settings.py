@@ -166,7 +166,8 @@ CONTENT_SECURITY_POLICY = {
 
 # REST
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["jobs.api.auth.TokenAuthentication"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pandasite.base.negotiation.Negotiation",
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["pandasite.base.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -180,7 +181,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A pilot-based workload manager.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Everybody may read the document: no token is asked for, and none is looked at.
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {

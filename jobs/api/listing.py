@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q
+from django.http import QueryDict
 
+from jobs.labels import LABELS
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
-from pandasite.base.errors import BadInput, field_error
+from pandasite.base.params import Params
 
 LIMIT_MAX = 1000
 TEXT_FILTERS = {
@@ -20,6 +22,8 @@ TEXT_FILTERS = {
     "task": "task__name",
     "label": "prod_source_label",
 }
+# `format` is read by the negotiation of the answer.
+KNOWN = (*TEXT_FILTERS, "state", "before", "limit", "format")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,44 +47,19 @@ class JobFilter:
         return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
 
 
-def parse_filter(params: Mapping[str, str]) -> JobFilter:
+def parse_filter(given: QueryDict) -> JobFilter:
     """The filter of a query string; BadInput names the parameter, the value and the range."""
-    unknown = sorted(params.keys() - TEXT_FILTERS.keys() - {"state", "before", "limit", "format"})
-    if unknown:
-        known = ", ".join([*TEXT_FILTERS, "state", "before", "limit"])
-        raise _bad(unknown[0], f"is not a known filter (known: {known})", "unknown_filter")
-    state = params.get("state", "")
-    if state and state not in JobState.__members__.values():
-        names = ", ".join(JobState)
-        raise _bad("state", f"must be one of {names}", "unknown_state", values=list(JobState))
-    return JobFilter(
-        state=state,
-        texts={name: _text(params, name) for name in TEXT_FILTERS if params.get(name)},
-        before=_number(params, "before", 1, 2**63 - 1) if "before" in params else None,
-        limit=_number(params, "limit", 1, LIMIT_MAX) if "limit" in params else 100,
-    )
+    params = Params(given, known=KNOWN, keep_empty=True)
+    return replace(filter_of(params), before=params.number("before", low=1, high=2**63 - 1))
 
 
-def _text(params: Mapping[str, str], name: str) -> str:
-    text = params[name]
-    if len(text) > 255 or "\0" in text:
-        raise _bad(name, "must be a name of at most 255 characters", "bad_name", max=255)
-    return text
-
-
-def _number(params: Mapping[str, str], name: str, low: int, high: int) -> int:
-    text = params[name]
-    # isascii: other scripts have digits, too
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
-        raise _bad(name, f"must be between {low} and {high}", "out_of_range", min=low, max=high)
-    return int(text)
-
-
-def _bad(field: str, words: str, code: str, **limit: Any) -> BadInput:
-    message = f"{field} {words}"[:500]
-    return BadInput(
-        message, code=code, fields=[field_error(field[:64], message, code=code, **limit)]
-    )
+def filter_of(params: Params) -> JobFilter:
+    """What the REST list and the monitor's list both filter by."""
+    state = params.choice("state", list(JobState), code="unknown_state")
+    params.choice("label", LABELS, code="unknown_label")
+    texts = {name: params.text(name) for name in TEXT_FILTERS if params.text(name)}
+    limit = params.number("limit", low=1, high=LIMIT_MAX)
+    return JobFilter(state=state, texts=texts, limit=limit or JobFilter.limit)
 
 
 def listed(wanted: JobFilter) -> dict[str, Any]:

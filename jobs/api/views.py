@@ -28,6 +28,7 @@ from jobs.submit import submit
 from pandasite.base.clock import database_now
 from pandasite.base.errors import DomainError, NotAllowed, NotThere, TooMuch, field_error
 from pandasite.base.problems import problem_of
+from pandasite.base.snapshot import one_snapshot
 from pandasite.base.views import JSONView
 
 SCRIPT_MAX = 65_536
@@ -72,18 +73,20 @@ class JobsView(PersonView):
     @documented(
         operation_id="jobs_list",
         answers={200: JobsAnswer},
-        problems=(400,),
+        problems=(400, 422),
         parameters=list(LIST_FILTERS),
     )
     def get(self, request: Request) -> Response:
         """Jobs, newest first: filters state, site, cloud, task, label, limit, before (PandaID)."""
-        return Response(listed(parse_filter(request.query_params)))
+        wanted = parse_filter(request.query_params)
+        with one_snapshot():
+            return Response(listed(wanted))
 
 
 class JobView(PersonView):
     """One job with its files and history."""
 
-    @documented(answers={200: JobAnswer}, problems=(404,))
+    @documented(answers={200: JobAnswer}, problems=(400, 404))
     def get(self, request: Request, panda_id: int) -> Response:
         """The job; 404 when there is none."""
         return Response(job_json(_job(panda_id)))

@@ -1,9 +1,14 @@
 """GET /rest/v1/jobs and /rest/v1/jobs/<PandaID>."""
 
 import pytest
+from django.db import connection
 
 from jobs import services
+from jobs.api.listing import KNOWN
+from jobs.labels import LABELS
 from jobs.models import Task
+from jobs.states import JobState
+from pandasite.base import snapshot
 from tests.api.calls import client, person, pilot, problem
 from tests.builders import (
     NOW,
@@ -82,7 +87,11 @@ def test_errors_are_listed_with_their_component():
         ("?before=0", "out_of_range"),
         ("?before=9223372036854775808", "out_of_range"),
         (f"?before={'9' * 5000}", "out_of_range"),
-        (f"?site={'x' * 256}", "bad_name"),
+        (f"?site={'x' * 256}", "too_long"),
+        ("?label=mannaged", "unknown_label"),
+        ("?site=a&site=b", "repeated"),
+        ("?limit=10&limit=20", "repeated"),
+        ("?format=xml", "unknown_value"),
         ("?site=a%00b", "null_character"),
     ],
 )
@@ -90,6 +99,49 @@ def test_a_bad_filter_is_refused(query, code):
     refused = problem(person().get(LIST + query), 400, code)
 
     assert code == "null_character" or refused["fields"][0]["field"] in query
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "limit"),
+    [
+        ("limit=1001", "1001", {"min": 1, "max": 1000}),
+        ("limit=ten", "ten", {"min": 1, "max": 1000}),
+        ("before=0", "0", {"min": 1, "max": 2**63 - 1}),
+        ("label=mannaged", "mannaged", {"values": list(LABELS)}),
+        ("state=merging", "merging", {"values": list(JobState)}),
+        ("format=xml", "xml", {"values": ["json"]}),
+        (f"{'x' * 10_000}=1", "xxx", {"values": list(KNOWN)}),
+    ],
+)
+def test_a_refused_filter_is_told_the_value_and_what_it_may_be(query, value, limit):
+    refused = person().get(f"{LIST}?{query}").json()
+
+    assert value in refused["message"]
+    assert refused["fields"][0]["limit"] == limit
+    assert len(refused["message"]) < 600
+
+
+def test_a_form_that_there_is_may_be_asked_for():
+    create_job(panda_id=1)
+
+    assert person().get(f"{LIST}?format=json").status_code == 200
+    assert person().get(f"{LIST}/1?format=json").status_code == 200
+    problem(person().get(f"{LIST}/1?format=xml"), 400, "unknown_value")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_that_takes_too_long_asks_for_a_narrower_search(monkeypatch):
+    monkeypatch.setattr(snapshot, "STATEMENT_MS", 50)
+
+    def slow(_wanted):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(2)")
+
+    monkeypatch.setattr("jobs.api.views.listed", slow)
+
+    refused = problem(person().get(LIST), 422, "too_slow")
+
+    assert "narrow your search" in refused["message"]
 
 
 @pytest.mark.parametrize("text", ["%", "' OR 1=1 --", "_", "*", "\U0001f600"])

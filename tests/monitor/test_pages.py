@@ -11,7 +11,7 @@ from django.db import InternalError, connection
 from django.test import Client
 
 from jobs.models import Task
-from monitor import pages
+from pandasite.base import snapshot
 from tests.builders import (
     NOW,
     create_cloud,
@@ -191,7 +191,7 @@ def test_the_head_of_a_page_is_answered_without_a_body(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_page_cannot_write(client: Client) -> None:
-    with pytest.raises(InternalError, match="read-only"), pages.one_snapshot():
+    with pytest.raises(InternalError, match="read-only"), snapshot.one_snapshot():
         create_cloud("XX")
 
 
@@ -200,7 +200,7 @@ def test_a_page_that_takes_too_long_asks_for_a_narrower_search(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr(pages, "STATEMENT_MS", 50)
+    monkeypatch.setattr(snapshot, "STATEMENT_MS", 50)
 
     def slow(*_args: Any, **_more: Any) -> None:
         with connection.cursor() as cursor:
@@ -219,7 +219,7 @@ def test_the_limit_on_time_ends_with_the_page(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr(pages, "STATEMENT_MS", 50)
+    monkeypatch.setattr(snapshot, "STATEMENT_MS", 50)
     # when
     client.get("/")
     # then
