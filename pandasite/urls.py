@@ -2,13 +2,14 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from jobs.api.schema import DocsView, SchemaView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("rest/v1/", include("jobs.api.urls")),
-    path("rest/v1/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("rest/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("rest/v1/schema", SchemaView.as_view(), name="schema"),
+    path("rest/v1/docs", DocsView.as_view(url_name="schema"), name="docs"),
     path("", include("pandasite.base.health")),
     path("", include("monitor.urls")),
 ]

@@ -13,6 +13,15 @@ from tests.api.calls import CLAIM, POSTS, client, person, pilot, problem, send, 
 from tests.builders import create_site, create_user
 
 pytestmark = pytest.mark.django_db
+BAD_TOKENS = [
+    "Token " + "0" * 64,
+    "Token",
+    "Token ",
+    "Token a b",
+    "Token \xff",
+    "Token \xff\xfe",
+    "Token " + "x" * 5000,
+]
 CLAIMS = POSTS[0]
 
 
@@ -44,17 +53,7 @@ def test_an_expired_token_is_a_bad_one():
     problem(with_header(f"Token {secret}"), 401, "invalid_token")
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "Token " + "0" * 64,
-        "Token",
-        "Token ",
-        "Token a b",
-        "Token \xff\xfe",
-        "Token " + "x" * 5000,
-    ],
-)
+@pytest.mark.parametrize("value", BAD_TOKENS)
 def test_a_bad_token_is_refused(value):
     token()
 
