@@ -18,6 +18,8 @@ from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from pandasite.base.json import BadNumber
+
 # Words that DRF puts on every field; the rest of the messages are made where the limit is known.
 PREDICATES: dict[str, Any] = {"required": "is required", "null": "must not be null"}
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -74,6 +76,12 @@ class StrictListField(serializers.ListField):
         return list(super().to_internal_value(data))
 
 
+def _refuse_bad_number(data: Any, low: float, high: float) -> None:
+    """What the decoder could not take is told the range of the field, not that of the decoder."""
+    if isinstance(data, BadNumber):
+        refuse(data.code, f"must be a number from {low} to {high}", min=low, max=high)
+
+
 class StrictIntegerField(serializers.IntegerField):
     """An integer between `min_value` and `max_value` (both needed); no bool, float or text."""
 
@@ -86,6 +94,7 @@ class StrictIntegerField(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         """The number itself."""
         low, high = self.bounds
+        _refuse_bad_number(data, low, high)
         if type(data) is not int:
             refuse("not_an_integer", f"must be an integer from {low} to {high}", min=low, max=high)
         if not low <= data <= high:
@@ -105,6 +114,7 @@ class StrictFloatField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         """The number as float."""
         low, high = self.bounds
+        _refuse_bad_number(data, low, high)
         if type(data) not in (int, float) or not math.isfinite(data):
             refuse("not_a_number", f"must be a number from {low} to {high}", min=low, max=high)
         if not low <= data <= high:

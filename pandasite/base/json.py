@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Final
@@ -27,6 +28,7 @@ MAX_VALUES: Final = 1_000_000
 MAX_NUMBER_CHARS: Final = 64
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+FLOAT_MAX: Final = sys.float_info.max
 CHUNK: Final = 64 * 1024
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -64,17 +66,32 @@ class _Flaw:
     limit: dict[str, Any] = field(default_factory=dict)
 
 
-def loads_strict(raw: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+class BadNumber(_Flaw):
+    """A number that cannot be kept: NaN, or beyond 64 bits.
+
+    The fields of `fields.py` refuse it with their own range. It is neither a number nor a text
+    nor JSON, so whatever else it is given to refuses it as well.
+    """
+
+
+def loads_strict(
+    raw: bytes,
+    *,
+    max_bytes: int,
+    max_depth: int = MAX_DEPTH,
+    keep_bad_numbers: bool = False,
+) -> dict[str, Any]:
     """Decode one JSON object (UTF-8) of at most `max_bytes` bytes and `max_depth` levels.
 
     Raises BodyTooLarge (`too_large`, `too_many_values`) or BadBody with the code `empty_body`,
     `not_utf8`, `bad_json`, `too_deep`, `duplicate_key`, `out_of_range`, `not_a_number`,
     `null_character`, `bad_character` or `not_an_object`; faults inside the document name their
-    place in `fields`, as in `jobs[3].input_files[0].lfn`.
+    place in `fields`, as in `jobs[3].input_files[0].lfn`. With `keep_bad_numbers` a number that
+    cannot be kept is left in its place as a BadNumber, for who knows the range that it should have.
     """
     text = _text(raw, max_bytes=max_bytes)
     value = _decode(text, max_depth=max_depth)
-    _inspect(value, place=None, depth=1, max_depth=max_depth)
+    _inspect(value, None, depth=1, max_depth=max_depth, kept=BadNumber if keep_bad_numbers else ())
     if not isinstance(value, dict):
         raise BadBody("the body must be a JSON object", code="not_an_object")
     return value
@@ -133,7 +150,8 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The decoded object; raises what `loads_strict` raises, and UnsupportedBody."""
+        """The decoded object with its BadNumbers; raises what `loads_strict` raises, and
+        UnsupportedBody."""
         context = parser_context or {}
         meta = context["request"].META if "request" in context else {}
         max_bytes = getattr(context.get("view"), "max_body_bytes", DEFAULT_MAX_BYTES)
@@ -143,7 +161,7 @@ class StrictJSONParser(BaseParser):
             raw = read_capped(stream, max_bytes=max_bytes)
         except UnreadablePostError as error:
             raise BadBody("the body was cut off", code="incomplete_body") from error
-        return loads_strict(raw, max_bytes=max_bytes)
+        return loads_strict(raw, max_bytes=max_bytes, keep_bad_numbers=True)
 
 
 def _refuse_encodings(content_encoding: str, media_type: str) -> None:
@@ -190,19 +208,22 @@ def _decode(text: str, *, max_depth: int) -> Any:
         raise _too_deep(max_depth) from None
 
 
-def _inspect(value: Any, *, place: _Place, depth: int, max_depth: int) -> None:
+def _inspect(
+    value: Any, place: _Place, *, depth: int, max_depth: int, kept: type[_Flaw] | tuple[()]
+) -> None:
     """Walk the document and refuse the first fault. Recursion ends at `max_depth`."""
     if isinstance(value, str):
         _check_text(value, place)
     elif isinstance(value, _Flaw):
-        raise _refusal(value, place)
+        if not isinstance(value, kept):
+            raise _refusal(value, place)
     elif isinstance(value, dict | list):
         if depth > max_depth:
             raise _too_deep(max_depth, place)
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, str):
                 _check_text(key, (place, key))
-            _inspect(item, place=(place, key), depth=depth + 1, max_depth=max_depth)
+            _inspect(item, (place, key), depth=depth + 1, max_depth=max_depth, kept=kept)
 
 
 def _check_text(text: str, place: _Place) -> None:
@@ -213,17 +234,17 @@ def _check_text(text: str, place: _Place) -> None:
 
 
 def _too_deep(max_depth: int, place: _Place = None) -> BadBody:
-    flaw = _Flaw("too_deep", f"must not be nested more than {max_depth} levels deep")
-    return _refusal(flaw, place, max=max_depth)
+    message = f"must not be nested more than {max_depth} levels deep"
+    return _refusal(_Flaw("too_deep", message, limit={"max": max_depth}), place)
 
 
-def _refusal(flaw: _Flaw, place: _Place, **limit: Any) -> BadBody:
+def _refusal(flaw: _Flaw, place: _Place) -> BadBody:
     if flaw.key is not None:
         place = (place, flaw.key)
     name = path_text(_steps(place))
     message = f"{name or 'the body'} {flaw.message}"
-    error = field_error(name, message, code=flaw.code, **flaw.limit, **limit)
-    return BadBody(message, code=flaw.code, fields=[error] if name else [])
+    error = field_error(name or "body", message, code=flaw.code, **flaw.limit)
+    return BadBody(message, code=flaw.code, fields=[error])
 
 
 def _steps(place: _Place) -> list[str | int]:
@@ -247,19 +268,23 @@ def _integer(digits: str) -> int | _Flaw:
     if len(digits) <= MAX_NUMBER_CHARS and INT64_MIN <= (value := int(digits)) <= INT64_MAX:
         return value
     message = f"must be between {INT64_MIN} and {INT64_MAX}"
-    return _Flaw("out_of_range", message, limit={"min": INT64_MIN, "max": INT64_MAX})
+    return BadNumber("out_of_range", message, limit={"min": INT64_MIN, "max": INT64_MAX})
 
 
 def _float(digits: str) -> float | _Flaw:
     if len(digits) > MAX_NUMBER_CHARS:
         message = f"must be written with at most {MAX_NUMBER_CHARS} characters"
-        return _Flaw("out_of_range", message, limit={"max_characters": MAX_NUMBER_CHARS})
+        return BadNumber("out_of_range", message, limit={"max_characters": MAX_NUMBER_CHARS})
     value = float(digits)
-    return value if math.isfinite(value) else _Flaw("out_of_range", "is too large for a number")
+    if math.isfinite(value):
+        return value
+    message = f"must be between {-FLOAT_MAX} and {FLOAT_MAX}"
+    return BadNumber("out_of_range", message, limit={"min": -FLOAT_MAX, "max": FLOAT_MAX})
 
 
 def _constant(name: str) -> _Flaw:
-    return _Flaw("not_a_number", f"must be a number, not {name}")
+    message = f"must be a number from {-FLOAT_MAX} to {FLOAT_MAX}, not {name}"
+    return BadNumber("not_a_number", message, limit={"min": -FLOAT_MAX, "max": FLOAT_MAX})
 
 
 _DECODER = json.JSONDecoder(

@@ -31,6 +31,7 @@ from pandasite.base.fields import (
     check_list,
     refuse,
 )
+from pandasite.base.json import BadNumber
 from pandasite.base.name_fields import (
     Adler32Field,
     DatasetNameField,
@@ -112,7 +113,10 @@ class StrictSerializer(serializers.Serializer[Any]):
     def _unknown_keys(self, data: Mapping[str, Any]) -> dict[str, Any]:
         known = [str(field.field_name) for field in self._writable_fields]
         unknown = [key for key in data if key not in known]
-        return {key: [_unknown_field(key, known)] for key in unknown[:UNKNOWN_NAMED]}
+        return {
+            key: [_bad_number(data[key]) or _unknown_field(key, known)]
+            for key in unknown[:UNKNOWN_NAMED]
+        }
 
 
 @contextmanager
@@ -122,6 +126,13 @@ def _of_no_field() -> Iterator[None]:
         yield
     except serializers.ValidationError as error:
         raise serializers.ValidationError(as_serializer_error(error)) from error
+
+
+def _bad_number(value: Any) -> ErrorDetail | None:
+    """What would be wrong with the value of any field."""
+    if not isinstance(value, BadNumber):
+        return None
+    return ErrorDetail(value.message, code=Code(value.code, **value.limit))
 
 
 def _unknown_field(key: str, known: Iterable[str]) -> ErrorDetail:

@@ -67,13 +67,15 @@ def test_a_bad_number_is_refused_with_its_place(address, value, code):
     assert refused["fields"][0]["field"] == path_of(address.integer)
 
 
-@pytest.mark.parametrize("value", ["-1", "1.5"])
+@pytest.mark.parametrize("value", [value for value, _ in INTEGERS.values()], ids=INTEGERS)
 def test_a_refused_number_is_told_its_range(address, value):
     answer = send(caller(address), address, with_raw(address.body, address.integer, value))
 
-    limit = answer.json()["fields"][0]["limit"]
-    assert limit["min"] in (0, 1)
-    assert limit["max"] >= 2**31 - 1
+    (fault,) = answer.json()["fields"]
+    highest = 2**31 - 1 if address.name in ("claim", "submit") else 2**63 - 1
+    assert fault["limit"] == {"min": int(address.name in ("report", "kill")), "max": highest}
+    assert f"{fault['limit']['min']} " in fault["message"]
+    assert str(highest) in fault["message"]
 
 
 def test_a_text_that_is_too_long_is_told_how_long_it_may_be(address):

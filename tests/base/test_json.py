@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from pandasite.base.errors import DomainError
 from pandasite.base.json import (
+    FLOAT_MAX,
     INT64_MAX,
     INT64_MIN,
     BadBody,
+    BadNumber,
     BodyTooLarge,
     loads_strict,
     path_text,
@@ -86,11 +88,28 @@ def test_a_fault_inside_is_refused_with_its_place(raw: bytes, code: str, place: 
 def test_the_limits_are_named() -> None:
     integer = refusal(b'{"a": 9223372036854775808}').fields[0]["limit"]
     depth = refusal(nested(21)).fields[0]["limit"]
+    beyond_all = refusal(b"[" * 100_000).fields[0]
     size = refusal(b'{"a": "0123456789"}', max_bytes=10)
     assert integer == {"min": INT64_MIN, "max": INT64_MAX}
     assert depth == {"max": 20}
+    assert (beyond_all["field"], beyond_all["limit"]) == ("body", {"max": 20})
     assert isinstance(size, BodyTooLarge)
     assert (size.code, size.extra["limit"]) == ("too_large", {"max_bytes": 10})
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "-1e400"])
+def test_what_is_no_number_is_told_the_range_of_numbers(text: str) -> None:
+    limit = refusal(b'{"a": ' + text.encode() + b"}").fields[0]["limit"]
+    assert limit == {"min": -FLOAT_MAX, "max": FLOAT_MAX}
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e400", "9" * 5000, "0." + "1" * 100])
+def test_a_bad_number_is_kept_for_who_knows_its_range(text: str) -> None:
+    raw = b'{"a": [' + text.encode() + b"]}"
+    kept = loads_strict(raw, max_bytes=MEGABYTE, keep_bad_numbers=True)["a"][0]
+    assert isinstance(kept, BadNumber)
+    with pytest.raises(TypeError):
+        json.dumps(kept)
 
 
 def test_what_lies_on_the_limit_is_taken() -> None:
