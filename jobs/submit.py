@@ -72,13 +72,31 @@ def submit(
         if key:
             old = _reserve(owner, key, body_sha256, now)
             if old is not None:
-                return Submitted(panda_ids=old.panda_ids, replayed=True)
+                return _replay(old, body_sha256)
         panda_ids = _create(owner, specs, now)
         if key:
             SubmitKey.objects.filter(owner=owner, key=key).update(panda_ids=panda_ids)
     nudge("jobs.wake")
     nudge("jobs.assign")
     return Submitted(panda_ids=panda_ids)
+
+
+def submitted_before(*, owner: User, key: str, body_sha256: str) -> Submitted | None:
+    """The answer that this key had, None when it had none; another body is refused.
+
+    Asked before anything of the body is looked up: a name, a release or a right that has gone
+    since then does not undo a submission.
+    """
+    row = SubmitKey.objects.filter(owner=owner, key=key).first() if key else None
+    return None if row is None else _replay(row, body_sha256)
+
+
+def _replay(row: SubmitKey, body_sha256: str) -> Submitted:
+    if row.body_sha256 != body_sha256:
+        raise Unprocessable(
+            f"the idempotency key {row.key} was used for another submission", code="key_reused"
+        )
+    return Submitted(panda_ids=row.panda_ids, replayed=True)
 
 
 def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> SubmitKey | None:
@@ -89,13 +107,7 @@ def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> Submi
     row, made = SubmitKey.objects.get_or_create(
         owner=owner, key=key, defaults={"body_sha256": body_sha256, "created_at": now}
     )
-    if made:
-        return None
-    if row.body_sha256 != body_sha256:
-        raise Unprocessable(
-            f"the idempotency key {key} was used for another submission", code="key_reused"
-        )
-    return row
+    return None if made else row
 
 
 def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> list[int]:

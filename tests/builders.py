@@ -26,7 +26,7 @@ from datasets.models import (
 )
 from jobs import lease
 from jobs.history import record_birth
-from jobs.models import Job, JobFile, Pilot, PilotAccount
+from jobs.models import Job, JobFile, Pilot, PilotAccount, Transformation
 from jobs.states import FINAL, LEASED, JobState
 
 NOW = dt.datetime(2009, 9, 17, 12, 0, tzinfo=dt.UTC)
@@ -144,6 +144,10 @@ def create_pilot(site: Site, *, node: str = "wn01", **fields: Any) -> Pilot:
 
 def create_pilot_account(site: Site) -> PilotAccount:
     return PilotAccount.objects.create(user=create_user(f"pilot@{site.name}"), site=site)
+
+
+def create_transformation(name: str = "evgen.py", **fields: Any) -> Transformation:
+    return Transformation.objects.create(name=name, **fields)
 
 
 def create_job(

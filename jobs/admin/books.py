@@ -1,4 +1,4 @@
-"""Error meanings, of which the administrator decides on retries, and brokerage's decisions."""
+"""Error meanings, of which the administrator decides on retries; transformations; decisions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from jobs.models import BrokerageDecision, ErrorCode
+from jobs.models import BrokerageDecision, ErrorCode, Transformation
 from pandasite.base.admin_kit import BigTableAdmin, OurAdmin
 
 
@@ -29,6 +29,14 @@ class ErrorCodeAdmin(OurAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Meanings may be synchronised with the catalogue at this moment."""
         obj.save(update_fields=["do_not_retry"])
+
+
+@admin.register(Transformation)
+class TransformationAdmin(OurAdmin):
+    """Which programs jobs may name. Jobs that have been submitted are not touched by a change."""
+
+    list_display = ["name", "description"]
+    search_fields = ["name", "description"]
 
 
 @admin.register(BrokerageDecision)

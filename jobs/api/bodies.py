@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jobs.labels import LABELS
 from jobs.states import REPORTED
 from pandasite.base import serializers as strict
@@ -12,6 +14,7 @@ NODE_MAX = 128
 TAIL_MAX = 65_536
 SAYABLE = tuple(REPORTED)  # the states that a pilot may report
 DATASET_MAX = 240
+FILES_MAX = 1000  # of a job, inputs and outputs
 
 
 class ReleaseBody(strict.StrictSerializer):
@@ -135,8 +138,16 @@ class JobBody(strict.StrictSerializer):
     max_cpu_count = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
     min_cpu_speed = strict.StrictIntegerField(min_value=0, max_value=1_000_000, default=0)
     core_count = strict.StrictIntegerField(min_value=1, max_value=100_000, default=1)
-    input_files = FileBody(many=True, max_length=1000, required=False, allow_empty=True)
-    output_files = FileBody(many=True, max_length=1000, required=False, allow_empty=True)
+    input_files = FileBody(many=True, max_length=FILES_MAX, required=False, allow_empty=True)
+    output_files = FileBody(many=True, max_length=FILES_MAX, required=False, allow_empty=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Inputs and outputs are counted together."""
+        files = len(attrs.get("input_files", ())) + len(attrs.get("output_files", ()))
+        if files > FILES_MAX:
+            message = f"must have at most {FILES_MAX} files in all, not {files}"
+            strict.refuse("too_many", message, max=FILES_MAX)
+        return attrs
 
 
 class SubmitBody(strict.StrictSerializer):

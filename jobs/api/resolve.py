@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.db import models
 
-from brokerage.models import VO, Cloud, Release, Site
-from datasets.models import StorageElement
-from jobs.labels import is_analysis
+from jobs.api.names import Names
+from jobs.labels import LABELS, is_analysis
 from jobs.submit import FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
-NAMED: dict[str, type[models.Model]] = {
-    "vo": VO,
-    "cloud": Cloud,
-    "site": Site,
-    "destination_se": StorageElement,
-}
+MAX_FAULTS = 1000
 COLUMNS = (
     "job_name", "job_definition_id", "prod_source_label", "processing_type", "transformation",
     "job_parameters", "atlas_release", "homepackage", "cmt_config", "working_group",
@@ -31,71 +23,69 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Names:
-    """What the names of one submission stand for, looked up once."""
-
-    rows: dict[str, dict[str, Any]]  # field -> name -> row
-    releases: frozenset[str]
-
-
 def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec]:
     """Checked job specifications; BadInput lists every fault with job index and field."""
     _check_rights(jobs, user)
-    names = Names(
-        rows={field: _rows(jobs, field, model) for field, model in NAMED.items()},
-        releases=_releases(jobs),
-    )
-    faults = [fault for i, job in enumerate(jobs) for fault in _faults(i, job, names)]
-    faults += _shared_outputs(jobs)
+    names = Names.of(jobs)
+    faults = list(islice(_all_faults(jobs, names), MAX_FAULTS))
     if faults:
-        raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults[:1000])
+        raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     return [_spec(job, names) for job in jobs]
 
 
+def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[str, Any]]:
+    for i, job in enumerate(jobs):
+        yield from _faults(i, job, names)
+    yield from _shared_outputs(jobs)
+
+
 def _check_rights(jobs: Sequence[dict[str, Any]], user: AbstractUser) -> None:
+    """Who has the production role may do all of this; NotAllowed names what others may not."""
     if user.has_perm("jobs.submit_production"):
         return
-    cap = settings.PANDASITE["USER_PRIORITY_CAP"]
+    groups = sorted(user.groups.values_list("name", flat=True))
     for i, job in enumerate(jobs):
-        if not is_analysis(job["prod_source_label"]):
-            message = (
-                f"jobs[{i}]: submitting {job['prod_source_label']} jobs needs a production role"
-            )
-            raise NotAllowed(message, code="label_not_allowed")
-        if job["assigned_priority"] > cap:
-            field = f"jobs[{i}].assigned_priority"
-            message = f"{field} may be at most {cap} without a production role"
-            error = field_error(field, message, code="priority_cap", max=cap)
-            raise NotAllowed(message, code="priority_cap", fields=[error])
+        _check_label(f"jobs[{i}].prod_source_label", job["prod_source_label"])
+        _check_priority(f"jobs[{i}].assigned_priority", job["assigned_priority"])
+        _check_group(f"jobs[{i}].working_group", job["working_group"], groups)
 
 
-def _rows(jobs: Sequence[dict[str, Any]], field: str, model: type[models.Model]) -> dict[str, Any]:
-    wanted = {job[field] for job in jobs if job.get(field)}
-    rows = model._default_manager.filter(name__in=wanted)
-    if model is Site:
-        rows = rows.select_related("cloud")
-    return {row.name: row for row in rows}  # type: ignore[attr-defined]
+def _check_label(field: str, label: str) -> None:
+    if not is_analysis(label):
+        values = [label for label in LABELS if is_analysis(label)]
+        message = f"{field} {label} needs a production role"
+        raise _forbidden(field, message, "label_not_allowed", values=values)
 
 
-def _releases(jobs: Sequence[dict[str, Any]]) -> frozenset[str]:
-    """Those of the named releases that the catalogue of releases knows."""
-    wanted = {job["atlas_release"] for job in jobs if job["atlas_release"]}
-    if not wanted:
-        return frozenset()
-    return frozenset(release.atlas_release for release in Release.objects.all()) & wanted
+def _check_priority(field: str, priority: int) -> None:
+    cap = settings.PANDASITE["USER_PRIORITY_CAP"]
+    if priority > cap:
+        message = f"{field} may be at most {cap} without a production role"
+        raise _forbidden(field, message, "priority_cap", max=cap)
+
+
+def _check_group(field: str, group: str, groups: Sequence[str]) -> None:
+    """Members of a job's working group are told of it, so a stranger cannot choose them."""
+    if group and group not in groups:
+        message = f"{field} {group} is none of your groups ({', '.join(groups) or 'you have none'})"
+        raise _forbidden(field, message, "group_not_allowed", values=list(groups))
+
+
+def _forbidden(field: str, message: str, code: str, **limit: Any) -> NotAllowed:
+    error = field_error(field, message, code=code, **limit)
+    return NotAllowed(message, code=code, fields=[error])
 
 
 def _faults(index: int, job: dict[str, Any], names: Names) -> Iterable[dict[str, Any]]:
     place = f"jobs[{index}]"
-    for field, model in NAMED.items():
-        if job.get(field) and job[field] not in names.rows[field]:
-            names_known = model._default_manager.values_list("name", flat=True)
-            yield _unknown(f"{place}.{field}", job[field], names_known)
-    release = job["atlas_release"]
-    if release and release not in names.releases:
-        known = (r.atlas_release for r in Release.objects.all())
-        yield _unknown(f"{place}.atlas_release", release, known)
+    known: dict[str, Container[str]] = {
+        **names.rows,
+        "atlas_release": names.releases,
+        "transformation": names.transformations,
+    }
+    for column, its_names in known.items():
+        if job.get(column) and job[column] not in its_names:
+            yield _unknown(place, column, job[column], names)
     site, cloud = names.rows["site"].get(job.get("site") or ""), job.get("cloud")
     if site is not None and cloud and site.cloud.name != cloud:
         message = f"{place}.site is in cloud {site.cloud.name}, not in {cloud}"
@@ -103,12 +93,11 @@ def _faults(index: int, job: dict[str, Any], names: Names) -> Iterable[dict[str,
     yield from _file_faults(place, job)
 
 
-def _unknown(field: str, name: str, known: Iterable[str]) -> dict[str, Any]:
-    close = difflib.get_close_matches(name, list(known), n=3)
+def _unknown(place: str, column: str, name: str, names: Names) -> dict[str, Any]:
+    close = names.nearest.to(column, name)
     hint = f"; nearest: {', '.join(close)}" if close else ""
-    return field_error(
-        field, f"{field} {name} is not known{hint}", code="unknown_name", close=close
-    )
+    message = f"{place}.{column} {name} is not known{hint}"
+    return field_error(f"{place}.{column}", message, code="unknown_name", close=close)
 
 
 def _file_faults(place: str, job: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -24,14 +24,14 @@ from jobs.api.keys import fingerprint, idempotency_key
 from jobs.api.listing import job_json, listed, parse_filter
 from jobs.api.resolve import specs
 from jobs.models import Job
-from jobs.submit import submit
+from jobs.submit import Submitted, submit, submitted_before
 from pandasite.base.clock import database_now
 from pandasite.base.errors import DomainError, NotAllowed, NotThere, TooMuch, field_error
 from pandasite.base.problems import problem_of
 from pandasite.base.snapshot import one_snapshot
 from pandasite.base.views import JSONView
 
-SCRIPT_MAX = 65_536
+SCRIPT_MAX = 65_536  # bytes of UTF-8
 
 
 class PersonView(JSONView):
@@ -58,13 +58,7 @@ class JobsView(PersonView):
         _refuse_long_scripts(request.data)
         body = SubmitBody(data=request.data)
         body.is_valid(raise_exception=True)
-        submitted = submit(
-            owner=_person(request),
-            specs=specs(body.validated_data["jobs"], user=_person(request)),
-            key=key,
-            body_sha256=fingerprint(body.validated_data),
-            now=database_now(),
-        )
+        submitted = _submitted(_person(request), body.validated_data, key)
         states = dict(Job.objects.filter(pk__in=submitted.panda_ids).values_list("pk", "state"))
         jobs = [{"panda_id": pk, "state": states.get(pk)} for pk in submitted.panda_ids]
         answer = {"jobs": jobs, "replayed": submitted.replayed}
@@ -118,6 +112,20 @@ def _person(request: Request) -> User:
     return cast(User, request.user)
 
 
+def _submitted(owner: User, said: dict[str, Any], key: str) -> Submitted:
+    body_sha256 = fingerprint(said)
+    before = submitted_before(owner=owner, key=key, body_sha256=body_sha256)
+    if before is not None:
+        return before
+    return submit(
+        owner=owner,
+        specs=specs(said["jobs"], user=owner),
+        key=key,
+        body_sha256=body_sha256,
+        now=database_now(),
+    )
+
+
 def _job(panda_id: int) -> Job:
     job = Job.objects.filter(pk=panda_id).first() if panda_id < 2**63 else None
     if job is None:
@@ -157,8 +165,9 @@ def _refuse_long_scripts(data: Any) -> None:
     jobs = data.get("jobs") if isinstance(data, dict) else None
     for i, job in enumerate(jobs if isinstance(jobs, list) else []):
         script = job.get("job_parameters") if isinstance(job, dict) else None
-        if isinstance(script, str) and len(script) > SCRIPT_MAX:
+        size = len(script.encode()) if isinstance(script, str) else 0
+        if size > SCRIPT_MAX:
             field = f"jobs[{i}].job_parameters"
-            message = f"{field} must have at most {SCRIPT_MAX} characters, not {len(script)}"
+            message = f"{field} must have at most {SCRIPT_MAX} bytes of UTF-8, not {size}"
             error = field_error(field, message, code="too_large", max=SCRIPT_MAX)
             raise TooMuch(message, code="too_large", fields=[error])

@@ -7,6 +7,7 @@ from jobs.models.books import (
     ErrorCode,
     JobCount,
     SubmitKey,
+    Transformation,
 )
 from jobs.models.job import ERROR_COMPONENTS, Job, JobEvent, JobFile, JobOutput
 from jobs.models.pilot import Pilot, PilotAccount
@@ -27,4 +28,5 @@ __all__ = [
     "PilotAccount",
     "SubmitKey",
     "Task",
+    "Transformation",
 ]

@@ -1,8 +1,9 @@
-"""Bookkeeping around jobs: idempotency keys, decisions, error meanings, counts."""
+"""Bookkeeping around jobs: idempotency keys, decisions, error meanings, transformations, counts."""
 
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 
 
@@ -73,6 +74,34 @@ class ErrorCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.component} {self.code}: {self.meaning}"
+
+
+class Transformation(models.Model):
+    """A program that jobs may name at submission. An empty table leaves the name unchecked."""
+
+    name = models.CharField(
+        max_length=255,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[^*\s]+\*?\Z", "A name without blanks; a * may stand at its end, for any rest."
+            )
+        ],
+        help_text="As jobs name it, such as evgen.py; share/* stands for all that begin so.",
+    )
+    description = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            # only a * at the end is understood
+            models.CheckConstraint(
+                condition=models.Q(name__regex=r"^[^*\s]+\*?$"), name="transformation_pattern"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class _Counted(models.Model):

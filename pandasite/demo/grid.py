@@ -19,6 +19,15 @@ VOS = {
     "charmm": "CHARMM: molecular dynamics of proteins",
 }
 
+# The programs of pilot_client/transformations, which the demo's jobs may name.
+TRANSFORMATIONS = {
+    "evgen.py": "events of PYTHIA 6.428: pp at 14 TeV",
+    "analysis.py": "multiplicity and transverse momentum of charged particles",
+    "merge.py": "histograms into one result and one plot",
+    "charmm.py": "molecular dynamics of ALA3 with the CHARMM36 force field",
+    "crash.py": "ends by a segmentation fault, on purpose",
+    "forgetful.py": "forgets its output, on purpose",
+}
 
 # What pilots of a site ask for, by the site's type.
 PRODUCTION_LABELS = ("managed", "test")

@@ -8,7 +8,17 @@ from django.db import transaction
 from brokerage.models import VO, Cloud, InstalledRelease, Release, Site
 from datasets import services
 from datasets.models import GB, SiteStorage, StorageElement
-from pandasite.demo.grid import CLOUDS, CMT_CONFIG, SITES, VOS, DemoFolder, Place, Region
+from jobs.models import Transformation
+from pandasite.demo.grid import (
+    CLOUDS,
+    CMT_CONFIG,
+    SITES,
+    TRANSFORMATIONS,
+    VOS,
+    DemoFolder,
+    Place,
+    Region,
+)
 
 
 @transaction.atomic
@@ -33,6 +43,12 @@ def load_grid(
         tier1 = Site.objects.get(name=region.tier1)
         Cloud.objects.filter(name=region.name, tier1=None).update(tier1=tier1)
     services.measure_storage(now=now)
+
+
+def load_transformations() -> None:
+    """The demo's programs: another name is refused at submission, with those that are near."""
+    for name, words in TRANSFORMATIONS.items():
+        Transformation.objects.get_or_create(name=name, defaults={"description": words})
 
 
 def load_cloud(region: Region) -> Cloud:

@@ -49,6 +49,7 @@ NEVER_DELETED = [*BIG, Task, SweepRun, Pilot, PilotAccount, ErrorCode, SiteStatu
 
 def rows() -> None:
     """A row in every table of ours, with all that a page can show."""
+    make.create_transformation("share/*", description="what everybody may run")
     site = make.create_site("AGLT2", releases=[("Atlas-14.5.0", "x86_64")], vos=[make.create_vo()])
     SiteStatusChange.objects.create(
         site=site, at=NOW, author="alice", from_status="online", to_status="test", reason="new"

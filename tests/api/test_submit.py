@@ -1,14 +1,21 @@
 """POST /rest/v1/jobs: all or none, every fault with its job and field."""
 
 import pytest
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
-from jobs.models import Job
+from brokerage.models import Cloud
+from jobs.api.names import HINTS
+from jobs.models import Job, Transformation
 from tests.api.calls import JOB, POSTS, SUBMIT, person, problem, send
 from tests.builders import (
     create_cloud,
     create_file,
     create_site,
     create_storage,
+    create_transformation,
+    create_user,
     create_vo,
     install,
 )
@@ -77,6 +84,26 @@ def test_a_key_is_good_for_one_body():
     submit(job(), who=alice, HTTP_IDEMPOTENCY_KEY="k")
 
     problem(submit(job(2), who=alice, HTTP_IDEMPOTENCY_KEY="k"), 422, "key_reused")
+
+
+def test_a_repeated_key_is_answered_whatever_has_gone_since():
+    create_transformation("evgen.py")
+    boss = person("boss", production=True)
+    named = {"prod_source_label": "managed", "cloud": create_cloud("FR").name}
+    first = submit(job(**named), who=boss, HTTP_IDEMPOTENCY_KEY="k")
+    Transformation.objects.update(name="other.py")
+    Job.objects.update(cloud=None)
+    Cloud.objects.all().delete()
+    create_user("boss").user_permissions.clear()
+
+    again = submit(job(**named), who=boss, HTTP_IDEMPOTENCY_KEY="k")
+    other = submit(job(2, **named), who=boss, HTTP_IDEMPOTENCY_KEY="k")
+    fresh = submit(job(**named), who=boss)
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json() | {"replayed": True}
+    problem(other, 422, "key_reused")
+    problem(fresh, 403, "label_not_allowed")
 
 
 @pytest.mark.parametrize("key", ["x" * 65, "a b", "ä"])
@@ -155,6 +182,62 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, wrong, close):
     assert fault["field"] == f"jobs[0].{name}"
     assert fault["limit"]["close"] == ([close] if close else [])
     assert close is None or close in refused["message"]
+
+
+def test_an_unknown_transformation_is_answered_with_the_nearest():
+    for name in ("evgen.py", "merge.py", "share/*"):
+        create_transformation(name)
+
+    assert submit(job(1), job(2, transformation="share/tools/plot")).status_code == 201
+    refused = problem(submit(job(3), job(4, transformation="evgem.py")), 400, "unknown_name")
+
+    (fault,) = refused["fields"]
+    assert fault["field"] == "jobs[1].transformation"
+    assert fault["limit"]["close"][0] == "evgen.py"
+    assert "evgen.py" in fault["message"]
+
+
+def test_without_a_catalogue_any_transformation_is_taken():
+    assert submit(job(transformation="anything.py")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["share", "sharex/a", "*", "share/*/x", "EVGEN.PY", "evgen.py.bak"]
+)
+def test_a_pattern_ends_in_a_star_and_a_name_is_whole(name):
+    create_transformation("evgen.py")
+    create_transformation("share/*")
+
+    answer = submit(job(transformation=name))
+
+    assert answer.status_code == (201 if name.startswith("share/") else 400)
+
+
+@pytest.mark.parametrize("name", ["*", "*.py", "a*b", "a**", "", "a b", "a\n"])
+def test_a_pattern_has_its_star_at_the_end(name):
+    with pytest.raises(ValidationError):
+        Transformation(name=name).full_clean()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        create_transformation(name)
+
+
+def test_a_thousand_wrong_names_are_answered_soon_and_the_first_with_a_hint(
+    django_assert_max_num_queries,
+):
+    for n in range(500):
+        create_transformation(f"production/evgen_{n:04d}.py")
+    wrong = [
+        job(n, transformation=f"production/evgem_{n:04d}.py", vo="atlass") for n in range(1000)
+    ]
+    alice = person()
+
+    with django_assert_max_num_queries(20):
+        refused = problem(submit(*wrong, who=alice), 400, "unknown_name")
+
+    assert len(refused["fields"]) == 1000
+    with_hint = [one for one in refused["fields"] if one["limit"]["close"]]
+    # the VO is one wrong name, however often it is given
+    assert len({one["message"].split()[1] for one in with_hint}) == HINTS
 
 
 def test_a_site_belongs_to_its_cloud():
@@ -248,6 +331,17 @@ def test_a_job_has_a_thousand_files_at_most():
     problem(submit(job(input_files=files)), 400, "too_many")
 
 
+def test_inputs_and_outputs_are_a_thousand_files_together():
+    inputs = [{"lfn": f"EVNT.{n}", "scope": "mc09"} for n in range(1000)]
+
+    assert submit(job(1, input_files=inputs[:999])).status_code == 201
+    refused = problem(submit(job(2), job(3, input_files=inputs)), 400, "too_many")
+
+    (fault,) = refused["fields"]
+    assert (fault["field"], fault["limit"]) == ("jobs[1]", {"max": 1000})
+    assert "1001" in fault["message"]
+
+
 def test_an_output_that_exists_is_refused():
     create_file("HIST.1", scope="user.alice")
 
@@ -271,7 +365,29 @@ def test_a_user_stays_below_the_cap():
 
 
 def test_a_user_submits_no_production():
-    problem(submit(job(prod_source_label="managed")), 403, "label_not_allowed")
+    refused = problem(submit(job(1), job(2, prod_source_label="managed")), 403, "label_not_allowed")
+
+    (fault,) = refused["fields"]
+    assert fault["field"] == "jobs[1].prod_source_label"
+    assert fault["limit"] == {"values": ["user", "panda"]}
+
+
+def test_a_user_submits_for_no_group_but_their_own():
+    create_user().groups.add(Group.objects.create(name="higgs"))
+
+    assert submit(job(1, working_group="higgs")).status_code == 201
+    refused = problem(submit(job(2), job(3, working_group="susy")), 403, "group_not_allowed")
+
+    (fault,) = refused["fields"]
+    assert fault["field"] == "jobs[1].working_group"
+    assert fault["limit"] == {"values": ["higgs"]}
+    assert "higgs" in fault["message"]
+
+
+def test_a_production_manager_submits_for_any_group():
+    who = person("prod", production=True)
+
+    assert submit(job(working_group="susy"), who=who).status_code == 201
 
 
 def test_a_production_manager_submits_production_at_any_priority():
@@ -287,6 +403,14 @@ def test_parameters_have_a_limit_of_their_own():
     refused = problem(submit(job(2, job_parameters="x" * 65537)), 413, "too_large")
 
     assert refused["fields"][0]["field"] == "jobs[0].job_parameters"
+    assert refused["fields"][0]["limit"] == {"max": 65536}
+
+
+def test_parameters_are_counted_in_bytes():
+    assert submit(job(1, job_parameters="\u20ac" * 21845)).status_code == 201
+    refused = problem(submit(job(2, job_parameters="\u20ac" * 21846)), 413, "too_large")
+
+    assert "65536 bytes" in refused["message"]
 
 
 def test_the_good_body_of_these_tests_is_good():

@@ -12,10 +12,11 @@ from brokerage import services as brokerage
 from brokerage.models import Cloud, InstalledRelease, Site
 from datasets.models import Dataset, Replica, StorageElement
 from datasets.storage import checksum, path_of
-from jobs.models import PilotAccount
+from jobs.models import PilotAccount, Transformation
 from pandasite.demo import accounts, archive
 from pandasite.demo.grid import CLOUDS, SITES, DemoFolder, site_named
-from pandasite.demo.load import load_grid
+from pandasite.demo.load import load_grid, load_transformations
+from pandasite.demo.productions import productions
 from pandasite.demo.wave import Wave, archive_dataset, sound_file, tampered_file
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -125,3 +126,20 @@ def test_the_archive_has_a_sound_and_a_tampered_file(folder: DemoFolder) -> None
     assert sums[tampered_file(wave)].adler32 != registered
     assert sums[tampered_file(wave)].size == len(content)
     assert Replica.objects.count() == 2
+
+
+def test_the_catalogue_knows_the_programs_of_the_demo_and_what_was_changed_stays() -> None:
+    # given
+    load_transformations()
+    Transformation.objects.filter(name="evgen.py").update(description="ours")
+    # when
+    load_transformations()
+    # then
+    names = set(Transformation.objects.values_list("name", flat=True))
+    used = {
+        job.submission["transformation"]
+        for production in productions(Wave(number=1))
+        for job in production.jobs
+    }
+    assert names == used
+    assert Transformation.objects.get(name="evgen.py").description == "ours"
