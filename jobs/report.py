@@ -16,12 +16,12 @@ from django.db import transaction
 
 from jobs import lease, services
 from jobs.models import Job, JobFile, JobOutput, Pilot, PilotAccount
+from jobs.skew import noted_skew
 from jobs.states import FINAL, LEASED, REPORTED, JobState
 from pandasite.base.errors import Conflict, NotThere, Unprocessable
 from pandasite.base.nudge import nudge
 
 TOBEKILLED = "tobekilled"
-SKEW_NOTED = 300  # s; a clock that is further off than this is noted in the final word's event
 FINAL_WORDS = ("finished", "failed")
 
 
@@ -206,8 +206,7 @@ def _clock(report: Report, now: dt.datetime) -> dict[str, Any]:
     """What the pilot's clock says: kept as a claim, and decides nothing."""
     claims = {"start_time": report.start_time, "end_time": report.end_time}
     said: dict[str, Any] = {name: at.isoformat() for name, at in claims.items() if at}
-    skew = round((report.sent_at - now).total_seconds()) if report.sent_at else 0
-    return said | ({"clock_skew_s": skew} if abs(skew) > SKEW_NOTED else {})
+    return said | noted_skew(report.sent_at, now)
 
 
 def _errors(report: Report) -> dict[str, Any]:

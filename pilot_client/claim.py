@@ -11,6 +11,7 @@ from typing import Any
 
 from pilot_client.control import Stop
 from pilot_client.errors import PilotEnds
+from pilot_client.report import timestamp
 from pilot_client.server import EXIT_REFUSED, Answer, Server, seconds, until_answered
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,15 @@ class NoJob:
 def claim(*, server: Server, facts: Mapping[str, Any], stop: Stop) -> Mapping[str, Any] | NoJob:
     """The job answer, or why there is none.
 
-    The same key and the same body go out until an answer arrives, so that a job whose answer was
-    lost is handed to us again instead of being stranded. Raises Stopping when asked to end, and
-    PilotEnds when the server does not want this question at all.
+    The same key and the same facts go out until an answer arrives, with the time of each try, so
+    that a job whose answer was lost is handed to us again instead of being stranded. Raises
+    Stopping when asked to end, and PilotEnds when the server does not want this question at all.
     """
     key = uuid.uuid4().hex
     answer = until_answered(
-        lambda: server.post(PATH, facts, headers={"Idempotency-Key": key}),
+        lambda: server.post(
+            PATH, {**facts, "sent_at": timestamp()}, headers={"Idempotency-Key": key}
+        ),
         lost=still_open,
         pause=stop.pause,
         what=f"claim {key}",

@@ -12,6 +12,7 @@ INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 NODE_MAX = 128
 TAIL_MAX = 65_536
+BODY_MAX = 2**20
 SAYABLE = tuple(REPORTED)  # the states that a pilot may report
 DATASET_MAX = 240
 FILES_MAX = 1000  # of a job, inputs and outputs
@@ -41,6 +42,8 @@ class ClaimBody(strict.StrictSerializer):
         min_length=1,
         max_length=len(LABELS),
     )
+    # The moment of this try: told anew with each repeat, so no part of what the key stands for.
+    sent_at = strict.AwareDateTimeField(required=False)
 
 
 class ReportedFileBody(strict.StrictSerializer):
@@ -68,18 +71,19 @@ class ReportBody(strict.StrictSerializer):
     end_time = strict.AwareDateTimeField(required=False)
     cpu_consumption_time = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
     max_rss_mb = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
-    # longer texts are cut, see `cut`: an error message is worth more than its length
     stdout_tail = strict.StrictCharField(
         max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
     )
     exit_code = strict.StrictIntegerField(min_value=-1000, max_value=65_535, required=False)
     pilot_error_code = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    # Kept cut to what the table holds, and read at any length: an error message is worth more than
+    # its length, and the body has a bound.
     pilot_error_diag = strict.StrictCharField(
-        max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
+        max_length=BODY_MAX, multiline=True, allow_blank=True, required=False
     )
     exe_error_code = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
     exe_error_diag = strict.StrictCharField(
-        max_length=TAIL_MAX, multiline=True, allow_blank=True, required=False
+        max_length=BODY_MAX, multiline=True, allow_blank=True, required=False
     )
     output_files = ReportedFileBody(many=True, max_length=1000, required=False)
     log_file = ReportedFileBody(required=False)

@@ -54,12 +54,13 @@ class ClaimView(PilotView):
         body = ClaimBody(data=request.data)
         body.is_valid(raise_exception=True)
         said = dict(body.validated_data)
-        account = _account_at(request, said.pop("site"))
+        account = _account_at(request, said["site"])
+        asked = {name: value for name, value in said.items() if name != "sent_at"}
         claimed = dispatch.claim(
             account=account,
             facts=_facts(said),
             key=key,
-            body_sha256=fingerprint(body.validated_data),
+            body_sha256=fingerprint(asked),
             now=database_now(),
         )
         return Response(_claim_answer(claimed, account))
@@ -79,9 +80,9 @@ def _account_at(request: Request, site: str) -> PilotAccount:
 
 
 def _facts(said: dict[str, Any]) -> dispatch.Facts:
-    releases = tuple((r["release"], r["cmt_config"]) for r in said.pop("releases"))
-    labels = tuple(said.pop("labels"))
-    return dispatch.Facts(**said, releases=releases, labels=labels)
+    plain = {k: v for k, v in said.items() if k not in ("site", "releases", "labels")}
+    releases = tuple((r["release"], r["cmt_config"]) for r in said["releases"])
+    return dispatch.Facts(**plain, releases=releases, labels=tuple(said["labels"]))
 
 
 def _claim_answer(claimed: dispatch.Claimed, account: PilotAccount) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """POST /rest/v1/pilot/claim: its own rows of bad input, and its answer."""
 
+from contextlib import closing
+
 import pytest
+from django.db import connection
 
 from brokerage.models import Site
-from jobs.models import Job
+from jobs.models import ClaimKey, Job, Pilot, PilotAccount
+from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, SITE, changed, pilot, problem, send, the_site
 from tests.builders import (
     ADLER32,
@@ -181,6 +185,80 @@ def test_the_same_key_with_another_body_is_refused():
     ask(CLAIM)
 
     problem(ask(changed(CLAIM, ("memory_mb",), 1999)), 422, "key_reused")
+
+
+def test_a_repeat_tells_its_own_time_and_gets_the_same_job():
+    create_job("activated", site=the_site())
+    first = ask(CLAIM | {"sent_at": "2009-01-31T12:00:00Z"}).json()
+
+    assert ask(CLAIM | {"sent_at": "2009-01-31T12:01:00+00:00"}).json() == first
+    assert ask(CLAIM).json() == first
+
+
+def test_a_clock_that_is_far_off_is_noted_and_decides_nothing():
+    job = create_job("activated", site=the_site())
+
+    assert ask(CLAIM | {"sent_at": "2009-01-31T12:00:00Z"}).json()["job"]["panda_id"] == job.pk
+
+    reason = job.events.get(to_state="sent").reason
+    assert reason["clock_skew_s"] < -300
+    assert reason["node"] == CLAIM["node"]
+
+
+def test_a_clock_that_goes_well_is_not_noted():
+    job = create_job("activated", site=the_site())
+
+    ask(CLAIM | {"sent_at": database_now().isoformat()})
+
+    assert "clock_skew_s" not in job.events.get(to_state="sent").reason
+
+
+@pytest.mark.parametrize(
+    ("time", "code"),
+    [
+        ("2009-01-31T12:00:00", "timezone_required"),
+        ("2009-02-31T12:00:00Z", "invalid_time"),
+        ("0001-01-01T00:00:00Z", "out_of_range"),
+        (1233403200, "invalid_time"),
+    ],
+)
+def test_a_time_that_is_none_is_refused(time, code):
+    refused = problem(ask(CLAIM | {"sent_at": time}), 400, code)
+
+    assert refused["fields"][0]["field"] == "sent_at"
+
+
+def test_pilots_that_get_nothing_leave_no_key():
+    who = pilot()
+    for n in range(20):
+        assert ask(key=f"k{n}", who=who).json()["job"] is None
+
+    assert not ClaimKey.objects.exists()
+    assert Pilot.objects.get().claims == 20
+
+
+def test_a_key_is_bound_once_it_has_got_a_job():
+    who, other = pilot(), CLAIM | {"memory_mb": 1999}
+    assert ask(CLAIM, who=who).json()["job"] is None
+    assert ask(other, who=who).json()["job"] is None
+    job = create_job("activated", site=the_site())
+
+    assert ask(other, who=who).json()["job"]["panda_id"] == job.pk
+    problem(ask(CLAIM, who=who), 422, "key_reused")
+
+
+def test_a_key_that_is_being_answered_asks_to_come_again():
+    who = pilot()
+    account = PilotAccount.objects.get()
+    with closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended('k1', %s))", [account.pk])
+
+        answer = ask(key="k1", who=who)
+
+    refused = problem(answer, 409, "in_flight")
+    assert answer.headers["Retry-After"] == "1"
+    assert refused["retry_after"] == 1
+    assert ask(key="k1", who=who).status_code == 200
 
 
 def test_a_storage_of_another_site_is_not_told():

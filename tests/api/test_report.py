@@ -98,6 +98,17 @@ def test_a_diagnosis_that_is_too_long_is_cut_and_said_to_be():
     assert len(row(job)["pilot_error_diag"]) == 500
 
 
+@pytest.mark.parametrize("name", ["pilot_error_diag", "exe_error_diag"])
+@pytest.mark.parametrize("length", [501, 65_537, 1_000_000])
+def test_a_diagnosis_is_read_at_any_length(name, length):
+    job = held_job()
+
+    answer = say(report_of(job, state="failed", pilot_error_code=1201, **{name: "x" * length}))
+
+    assert (answer.status_code, answer.json()["truncated"]) == (200, True)
+    assert row(job)[name] == "x" * 500
+
+
 # -- who and what ------------------------------------------------------------------------------
 
 

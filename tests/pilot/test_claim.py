@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 
 import pytest
@@ -46,7 +47,8 @@ def test_a_lost_answer_keeps_the_key_and_gives_the_same_job(server: FakeServer, 
     assert len(set(server.keys)) == 1
     assert server.final()["panda_id"] == 1
     assert len(server.jobs) == 1
-    assert len({str(body) for body in server.claims}) == 1
+    assert len({str(body | {"sent_at": ""}) for body in server.claims}) == 1
+    assert len({body["sent_at"] for body in server.claims}) > 1
 
 
 def test_no_job_is_asked_again_with_a_new_key_and_logs_the_reason(
@@ -86,6 +88,7 @@ def test_the_claim_tells_the_facts_of_the_node(server: FakeServer, site: Site) -
     assert facts["labels"] == ["managed", "test"]
     assert facts["releases"] == [{"release": "Atlas-14.5.0", "cmt_config": "x86_64-linux-py3"}]
     assert len(facts["pilot_id"]) <= 64
+    assert dt.datetime.fromisoformat(facts["sent_at"]).tzinfo is not None
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, 3), (403, 3), (400, 4), (404, 4), (422, 4)])
