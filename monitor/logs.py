@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import reverse
 from fsspec.spec import AbstractBufferedFile
 
@@ -15,8 +16,23 @@ from datasets.models import Replica
 from datasets.storage import CHUNK, StorageError, open_storage, path_of
 from jobs.models import JobFile
 from pandasite.base.errors import NotThere
+from pandasite.base.ranges import RangeNotSatisfiable, Span, span_of
 
 ATTEMPT = re.compile(r"\._([0-9]{1,9})\.job\.log\.tgz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Which bytes: from `offset` on, and of those what a Range header asks for ('' = all)."""
+
+    offset: int = 0
+    range: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest, offset: int) -> Self:
+        """If-Range asks whether the file is still the same, which nothing here can say: all."""
+        wanted = request.method == "GET" and "If-Range" not in request.headers
+        return cls(offset=offset, range=request.headers.get("Range", "") if wanted else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +72,11 @@ def log_of(panda_id: int, attempt: int | None) -> JobFile:
     return found
 
 
-def download(log: JobFile) -> StreamingHttpResponse:
-    """The bytes of a log as an attachment; NotThere when no storage element gives them."""
+def download(log: JobFile, part: Part) -> StreamingHttpResponse:
+    """The bytes of a log as an attachment; NotThere when no storage element gives them.
+
+    Raises RangeNotSatisfiable when the part lies behind the end.
+    """
     good = Replica.objects.filter(file=log.file_id, state=Replica.State.AVAILABLE)
     for replica in good.select_related("storage").order_by("pk"):
         try:
@@ -66,20 +85,44 @@ def download(log: JobFile) -> StreamingHttpResponse:
             size, handle = filesystem.size(path), filesystem.open(path, "rb")
         except (OSError, StorageError):
             continue  # another element may have it
-        return _answer(log.lfn, size, handle)
+        return _answer(log.lfn, size, handle, part)
     raise NotThere(f"no storage element has {log.lfn} at hand")
 
 
-def _answer(name: str, size: int, handle: AbstractBufferedFile) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_chunks(handle), content_type="application/gzip")
-    response.headers["Content-Length"] = str(size)
+def _answer(
+    name: str, size: int, handle: AbstractBufferedFile, part: Part
+) -> StreamingHttpResponse:
+    with ExitStack() as undo:
+        undo.callback(handle.close)
+        left = size - part.offset
+        if left < 0:
+            words = f"offset {part.offset} is behind the end: {name} has {size} bytes"
+            raise RangeNotSatisfiable(words, size=size)
+        asked = span_of(part.range, size=left)
+        span = asked or Span(0, left)
+        handle.seek(part.offset + span.start)
+        undo.pop_all()  # the answer closes it
+    response = StreamingHttpResponse(
+        _chunks(handle, span.length), content_type="application/gzip", status=206 if asked else 200
+    )
+    if asked:
+        response.headers["Content-Range"] = asked.content_range(left)
+    return _with_headers(response, name, span.length)
+
+
+def _with_headers(response: StreamingHttpResponse, name: str, length: int) -> StreamingHttpResponse:
+    """What makes it an attachment, and harmless where it is opened all the same."""
+    response.headers["Content-Length"] = str(length)
+    response.headers["Accept-Ranges"] = "bytes"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
-def _chunks(handle: AbstractBufferedFile) -> Iterator[bytes]:
+def _chunks(handle: AbstractBufferedFile, length: int) -> Iterator[bytes]:
     with handle:
-        while chunk := handle.read(CHUNK):
+        while length and (chunk := handle.read(min(CHUNK, length))):
+            length -= len(chunk)
             yield chunk

@@ -64,9 +64,11 @@ def job(request: HttpRequest, panda_id: int) -> HttpResponseBase:
 
 @readable
 def job_log(request: HttpRequest, panda_id: int) -> HttpResponseBase:
-    """The log tarball of the last attempt that left one, or of `?attempt=`."""
-    attempt = Params(request.GET, known=("attempt",)).number("attempt", low=1, high=10_000)
-    return logs.download(logs.log_of(panda_id, attempt))
+    """The log tarball of the last attempt that left one, or of `?attempt=`; from `?offset=` on."""
+    params = Params(request.GET, known=("attempt", "offset"))
+    attempt = params.number("attempt", low=1, high=10_000)
+    offset = params.number("offset", low=0, high=2**63 - 1) or 0
+    return logs.download(logs.log_of(panda_id, attempt), logs.Part.of(request, offset))
 
 
 @page

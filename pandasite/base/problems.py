@@ -12,7 +12,7 @@ import logging
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from itertools import islice
 from typing import Any, Final
@@ -31,6 +31,7 @@ from rest_framework.views import set_rollback
 
 from pandasite.base import errors
 from pandasite.base.json import UnsupportedBody, path_text
+from pandasite.base.ranges import RangeNotSatisfiable
 from pandasite.base.views import LengthRequired
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     LengthRequired: 411,
     errors.TooMuch: 413,
     UnsupportedBody: 415,
+    RangeNotSatisfiable: 416,
     errors.Unprocessable: 422,
 }
 JSON_PATHS: Final = ("/rest/", "/api/", "/server/", "/healthz/")
@@ -127,6 +129,11 @@ def _domain(error: errors.DomainError) -> Problem:
         extra=error.extra,
         headers={} if wait is None else {"Retry-After": str(math.ceil(wait))},
     )
+
+
+@problem_of.register
+def _range(error: RangeNotSatisfiable) -> Problem:
+    return replace(_domain(error), headers={"Content-Range": f"bytes */{error.size}"})
 
 
 @problem_of.register

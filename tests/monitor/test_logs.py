@@ -131,6 +131,106 @@ def test_no_other_file_of_the_job_is_handed_out(
     assert client.get(f"/jobs/{job.pk}/log").status_code == 404
 
 
+SMALL = bytes(range(100))
+
+
+@pytest.fixture
+def address(storage: StorageElement, tmp_path: Path) -> str:
+    """Where a log of a hundred bytes is."""
+    job = create_job("finished", site=create_site())
+    store(tmp_path, create_log(job, 1, storage), SMALL)
+    return f"/jobs/{job.pk}/log"
+
+
+@pytest.mark.parametrize("offset", [0, 1, 99, 100])
+def test_a_log_may_be_had_from_an_offset_on(client: Client, address: str, offset: int) -> None:
+    answer = client.get(f"{address}?offset={offset}")
+
+    assert (answer.status_code, body(answer)) == (200, SMALL[offset:])
+    assert answer.headers["Content-Length"] == str(100 - offset)
+
+
+@pytest.mark.parametrize("offset", ["-1", "ten", "1.5", "1e1", "9223372036854775808", "9" * 5000])
+def test_an_offset_is_a_number(client: Client, address: str, offset: str) -> None:
+    answer = client.get(f"{address}?offset={offset}")
+
+    assert answer.status_code == 400
+    text = answer.content.decode()
+    assert "offset" in text and "9223372036854775807" in text
+
+
+@pytest.mark.parametrize("offset", [101, 2**63 - 1])
+def test_an_offset_behind_the_end_cannot_be_had(client: Client, address: str, offset: int) -> None:
+    answer = client.get(f"{address}?offset={offset}")
+
+    assert answer.status_code == 416
+    assert answer.headers["Content-Range"] == "bytes */100"
+
+
+@pytest.mark.parametrize(
+    ("value", "part", "said"),
+    [
+        ("bytes=0-0", SMALL[:1], "bytes 0-0/100"),
+        ("bytes=10-19", SMALL[10:20], "bytes 10-19/100"),
+        ("bytes=90-", SMALL[90:], "bytes 90-99/100"),
+        ("bytes=-5", SMALL[-5:], "bytes 95-99/100"),
+        ("bytes=0-999999", SMALL, "bytes 0-99/100"),
+    ],
+)
+def test_a_range_is_answered_with_its_part(
+    client: Client, address: str, value: str, part: bytes, said: str
+) -> None:
+    answer = client.get(address, headers={"Range": value})
+
+    assert (answer.status_code, body(answer)) == (206, part)
+    assert answer.headers["Content-Range"] == said
+    assert answer.headers["Content-Length"] == str(len(part))
+
+
+@pytest.mark.parametrize("value", ["bytes=100-", "bytes=5-1", "bytes=-0", "bytes=x-", "bytes=-"])
+def test_a_bad_range_cannot_be_had(client: Client, address: str, value: str) -> None:
+    answer = client.get(address, headers={"Range": value})
+
+    assert answer.status_code == 416
+    assert answer.headers["Content-Range"] == "bytes */100"
+
+
+def test_a_range_may_be_asked_of_what_is_behind_an_offset(client: Client, address: str) -> None:
+    answer = client.get(f"{address}?offset=90", headers={"Range": "bytes=2-4"})
+
+    assert (answer.status_code, body(answer)) == (206, SMALL[92:95])
+    assert answer.headers["Content-Range"] == "bytes 2-4/10"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Range": "lines=1-2"},
+        {"Range": "bytes=0-1,5-6"},
+        {"Range": "bytes=0-1", "If-Range": '"x"'},
+    ],
+)
+def test_what_is_no_range_for_us_is_answered_with_the_whole(
+    client: Client, address: str, headers: dict[str, str]
+) -> None:
+    answer = client.get(address, headers=headers)
+
+    assert (answer.status_code, body(answer)) == (200, SMALL)
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+def test_the_head_of_a_log_knows_no_range(client: Client, address: str) -> None:
+    answer = client.head(address, headers={"Range": "bytes=0-1"})
+
+    assert (answer.status_code, answer.headers["Content-Length"]) == (200, "100")
+
+
+def test_a_log_can_do_nothing_where_it_is_opened(client: Client, address: str) -> None:
+    policy = client.get(address).headers["Content-Security-Policy"]
+
+    assert policy == "sandbox; default-src 'none'"
+
+
 @pytest.mark.parametrize(
     "query", ["path=../../etc/passwd", "attempt=0", "attempt=../1", "lfn=x", "attempt=99999"]
 )
