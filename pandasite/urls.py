@@ -1,4 +1,4 @@
-"""The doors of the site: monitor, REST, admin, health."""
+"""The doors of the site: monitor, REST, admin. Health is answered by its middleware."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -10,7 +10,6 @@ urlpatterns = [
     path("rest/v1/", include("jobs.api.urls")),
     path("rest/v1/schema", SchemaView.as_view(), name="schema"),
     path("rest/v1/docs", DocsView.as_view(url_name="schema"), name="docs"),
-    path("", include("pandasite.base.health")),
     path("", include("monitor.urls")),
 ]
 

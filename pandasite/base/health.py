@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
@@ -122,7 +121,21 @@ def _not_ready(request: HttpRequest, failed: list[str], checks: Mapping[str, Any
     return answer(request, problem)
 
 
-urlpatterns = [
-    path("healthz/live", live, name="live"),
-    path("healthz/ready", ready, name="ready"),
-]
+PROBES: Final[Mapping[str, Callable[[HttpRequest], HttpResponseBase]]] = {
+    "/healthz/live": live,
+    "/healthz/ready": ready,
+}
+
+
+class HealthMiddleware:
+    """Answers the probes before anything asks for the host, the session or the database.
+
+    A probe calls by an address of the machine, which is none of the names of the site.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = PROBES.get(request.path_info, self.get_response)
+        return probe(request)

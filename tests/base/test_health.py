@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from django.db import OperationalError, connection
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from pytest_django import DjangoDbBlocker, Settings
 
 from pandasite.base import health
@@ -63,6 +63,48 @@ def test_alive_asks_nobody(django_db_blocker: DjangoDbBlocker) -> None:
         response = health.live(RequestFactory().get("/healthz/live"))
     assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
     assert "no-store" in response.headers["Cache-Control"]
+
+
+STRANGE_HOSTS = ["127.0.0.1:8000", "10.1.2.3", "evil.example.org", "a b", ""]
+
+
+@pytest.fixture
+def production(settings: Settings) -> Client:
+    """Somebody at the door of a site that has a name, and wants TLS."""
+    settings.ALLOWED_HOSTS = ["pandasite.example.org"]
+    settings.SECURE_SSL_REDIRECT = True
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("host", STRANGE_HOSTS)
+def test_alive_answers_by_any_host_and_without_a_database(
+    production: Client, django_db_blocker: DjangoDbBlocker, host: str
+) -> None:
+    with django_db_blocker.block():
+        response = production.get("/healthz/live", headers={"Host": host})
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert response.headers["X-Request-ID"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", STRANGE_HOSTS)
+def test_ready_answers_by_any_host(production: Client, host: str) -> None:
+    assert production.get("/healthz/ready", headers={"Host": host}).status_code == 200
+    with database_gone():
+        response = production.get("/healthz/ready", headers={"Host": host})
+    refused(response, status=503, code="not_ready")
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz/other", "/healthz/live/", "/rest/v1/jobs"])
+def test_other_addresses_still_look_at_the_host(production: Client, path: str) -> None:
+    response = production.get(path, headers={"Host": "evil.example.org"}, secure=True)
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/healthz/live", "/healthz/ready"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_probes_only_read(production: Client, path: str, method: str) -> None:
+    assert getattr(production, method)(path).status_code == 405
 
 
 def test_health_is_only_read() -> None:
