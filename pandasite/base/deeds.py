@@ -125,9 +125,9 @@ def ask(
         return None
     form = deed.form(request.POST if ASKED in request.POST else None)
     if not form.is_valid():
-        return TemplateResponse(
-            request, "admin/reason.html", _page(deed, model_admin, request, rows, form)
-        )
+        page = _page(deed, model_admin, request, rows, form)
+        status = 400 if form.is_bound else 200
+        return TemplateResponse(request, "admin/reason.html", page, status=status)
     values = form.cleaned_data
     order = Order(user=request.user, reason=values["reason"], now=database_now(), values=values)
     _report(model_admin, request, carry_out(deed, rows, order))

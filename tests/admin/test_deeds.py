@@ -51,6 +51,7 @@ def test_to_kill_asks_for_a_reason_and_kills_nothing_without(operator: Client) -
     refused = act(operator, "kill", job, reason="")
     job.refresh_from_db()
     assert f"job {job.pk}" in text(asked)
+    assert (asked.status_code, refused.status_code) == (200, 400)
     assert refused.context["form"].errors.keys() == {"reason"}
     assert job.state == "defined" and not AuditLine.objects.exists()
 
