@@ -35,6 +35,23 @@ FORM = {
 }
 
 
+def test_fewer_slots_than_running_jobs_are_allowed_and_end_none_of_them() -> None:
+    # given
+    site = make.create_site("AGLT2", slots=7)
+    jobs = [make.create_job("running", site=site) for _ in range(3)]
+    root = logged_in(get_user_model().objects.create_superuser("root"))
+    form = FORM | {"cloud": str(site.cloud_id), "slots": "1"}
+    # when
+    answer = root.post(address(site, "change", site.pk), form)
+    # then
+    assert answer.status_code == 302, text(answer)
+    site.refresh_from_db()
+    assert site.slots == 1
+    for job in jobs:
+        job.refresh_from_db()
+        assert (job.state, job.command) == ("running", "")
+
+
 @pytest.fixture
 def site() -> Site:
     """A site that brokerage would choose for the job of `a_job`."""

@@ -7,20 +7,17 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import InternalError, connection
 from django.test import Client
 
-from jobs.models import Task
-from pandasite.base import snapshot
 from tests.builders import (
     NOW,
-    create_cloud,
     create_dataset,
     create_job,
     create_pilot_account,
     create_site,
     create_user,
 )
+from tests.monitor.addresses import one_of_each_page
 
 pytestmark = pytest.mark.django_db
 
@@ -31,20 +28,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def addresses() -> list[str]:
-    """One of each page."""
-    site = create_site("AGLT2", cloud=create_cloud("US"))
-    task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
-    job = create_job("running", site=site, task=task)
-    dataset = create_dataset("mc09.evgen")
-    return [
-        "/",
-        "/jobs/",
-        f"/jobs/{job.pk}/",
-        f"/sites/{site.name}/",
-        f"/tasks/{task.pk}/",
-        f"/datasets/{dataset.name}/",
-    ]
+def addresses(db: None) -> list[str]:
+    return one_of_each_page()
 
 
 def test_every_page_is_there_as_html_and_as_json(client: Client, addresses: list[str]) -> None:
@@ -183,48 +168,55 @@ def test_a_query_of_ten_thousand_characters_is_refused_shortly(client: Client) -
     assert len(answer.content) < 4000
 
 
+def test_an_unknown_filter_is_refused_with_the_known_ones_on_every_page(
+    client: Client, addresses: list[str]
+) -> None:
+    for address in addresses:
+        refused = client.get(address, {"colour": "red", "format": "json"})
+        page = client.get(address, {"colour": "red"})
+
+        assert (refused.status_code, page.status_code) == (400, 400), address
+        assert refused.json()["code"] == "unknown_filter"
+        (fault,) = refused.json()["fields"]
+        assert (fault["field"], fault["value"]) == ("colour", "red")
+        assert "format" in fault["limit"]["values"]
+
+
+@pytest.mark.parametrize("form", ["xml", "JSON", "x" * 10_000])
+def test_a_form_that_there_is_not_is_refused_on_every_page(
+    client: Client, addresses: list[str], form: str
+) -> None:
+    for address in addresses:
+        answer = client.get(address, {"format": form})
+
+        assert answer.status_code == 400, address
+        text = answer.content.decode()
+        assert "one of html, json" in text and form[:80] in text
+
+
+@pytest.mark.parametrize("after", ["0", "-1", "ten", "1.5", str(2**63), "9" * 5000])
+def test_the_files_of_a_dataset_start_behind_a_number(client: Client, after: str) -> None:
+    create_dataset("mc09.evgen")
+
+    answer = client.get("/datasets/mc09.evgen/", {"after": after})
+
+    assert answer.status_code == 400
+    assert "from 1 to 9223372036854775807" in (text := answer.content.decode()) or (
+        "between 1 and 9223372036854775807" in text
+    )
+
+
+def test_behind_the_last_file_of_a_dataset_there_is_nothing(client: Client) -> None:
+    create_dataset("mc09.evgen")
+
+    for after in (1, 2**63 - 1):
+        assert client.get("/datasets/mc09.evgen/", {"after": after}).status_code == 404
+
+
 def test_the_head_of_a_page_is_answered_without_a_body(
     client: Client, addresses: list[str]
 ) -> None:
     assert client.head("/").status_code == 200
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_page_cannot_write(client: Client) -> None:
-    with pytest.raises(InternalError, match="read-only"), snapshot.one_snapshot():
-        create_cloud("XX")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_page_that_takes_too_long_asks_for_a_narrower_search(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
-    monkeypatch.setattr(snapshot, "STATEMENT_MS", 50)
-
-    def slow(*_args: Any, **_more: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(2)")
-
-    monkeypatch.setattr("monitor.joblist.read", slow)
-    # when
-    answer = client.get("/jobs/")
-    # then
-    assert answer.status_code == 422
-    assert "narrow your search" in answer.content.decode()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_limit_on_time_ends_with_the_page(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
-    monkeypatch.setattr(snapshot, "STATEMENT_MS", 50)
-    # when
-    client.get("/")
-    # then
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.1)")
 
 
 def test_a_long_list_is_asked_with_few_queries(
