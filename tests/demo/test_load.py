@@ -18,6 +18,7 @@ from pandasite.demo.grid import CLOUDS, SITES, DemoFolder, site_named
 from pandasite.demo.load import load_grid, load_transformations
 from pandasite.demo.productions import productions
 from pandasite.demo.wave import Wave, archive_dataset, sound_file, tampered_file
+from tests.api.calls import client
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,14 @@ def test_the_catalogue_knows_the_programs_of_the_demo_and_what_was_changed_stays
     }
     assert names == used
     assert Transformation.objects.get(name="evgen.py").description == "ours"
+
+
+def test_the_manager_may_submit_all_that_the_demo_submits(folder: DemoFolder) -> None:
+    # given
+    load_transformations()
+    manager = client(accounts.manager_token())
+    for production in productions(Wave(number=1)):
+        # when
+        answer = manager.post("/rest/v1/jobs", production.body())
+        # then
+        assert answer.status_code == 201, answer.content
