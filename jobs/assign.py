@@ -1,46 +1,55 @@
 """Applying the choice: gather the facts once, ask the policy bunch by bunch, write in bulk.
 
 A round:
-1. takes defined jobs, highest priority first, and links the files they read;
-2. cuts them into bunches of like jobs (at most 20 jobs or 20 files);
+1. takes defined jobs page by page, those first that were looked at least lately, then by priority:
+   jobs that no site can take never stand in the way of those behind them;
+2. cuts a page into bunches of like jobs (at most 20 jobs or 20 files);
 3. asks `brokerage.policy` for each bunch, with the facts of the round;
 4. chosen: files that the site lacks go into one `_dis` dataset, subscribed to the site's storage
    (jobs that lack nothing are activated at once); not chosen: the jobs stay defined with the
    reasons; no site anywhere has the release: the jobs fail with brokerage 100.
-`explain` does 1 to 3 for one job and writes nothing.
+Each bunch is a transaction: one that the database refuses for a passing reason is logged, and the
+others go on. `explain` does 3 for one job and writes nothing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import uuid
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db import OperationalError, transaction
+from django.db.models import F, Q
 
 from brokerage.models import Site
 from brokerage.policy import Choice, Needs, bunches, choose
-from datasets import services as data
-from datasets.models import Dataset, File, Replica, StorageElement
-from datasets.states import DatasetState
+from datasets.models import StorageElement
 from jobs import errors, services
+from jobs.blocks import dispatch_block, missing_inputs
 from jobs.facts import Facts, gather
-from jobs.labels import is_analysis
 from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.states import JobState
+from pandasite.base.setbacks import is_passing
 
-ROUND = 2000  # jobs per round
+log = logging.getLogger(__name__)
+
+PAGE = 2000  # jobs read at once
+SECONDS = 20.0  # of a round; what is left then comes first in the next one. A task has 60 s
 
 
-def run(now: dt.datetime) -> int:
-    """One round; returns how many jobs it moved."""
-    jobs = _defined_jobs()
-    if not jobs:
-        return 0
-    facts = gather(now)
-    return sum(_place(bunch, facts, now) for bunch in _bunches(jobs, facts.limits.bunch_size))
+def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
+    """One round, which begins no other bunch after `seconds`; returns how many jobs it moved."""
+    end = time.monotonic() + seconds
+    moved, facts = 0, None
+    for page in _pages(now):
+        facts = facts or gather(now)
+        for bunch in _bunches(page, facts.limits.bunch_size):
+            moved += _place_or_skip(bunch, facts, now)
+            if time.monotonic() >= end:
+                return moved
+    return moved
 
 
 def explain(needs: Needs, *, files: Sequence[int] = (), now: dt.datetime) -> Choice:
@@ -59,11 +68,27 @@ def explain_job(job: Job, *, now: dt.datetime) -> Choice:
     return explain(needs_of([job]), files=sorted(_input_keys(job)), now=now)
 
 
-def _defined_jobs() -> list[Job]:
-    defined = Job.objects.filter(state=JobState.DEFINED).select_related(
-        "vo", "cloud", "computing_site", "decision"
-    )
-    return list(defined.prefetch_related("files").order_by("-current_priority", "panda_id")[:ROUND])
+def _pages(now: dt.datetime) -> Iterator[list[Job]]:
+    """Defined jobs that this round has not looked at, until a page is not full."""
+    seen: set[int] = set()  # a job that somebody else holds is not marked, and would come again
+    while True:
+        page = _page(now)
+        fresh = [job for job in page if job.pk not in seen]
+        if not fresh:
+            return
+        yield fresh
+        if len(page) < PAGE:
+            return
+        seen.update(job.pk for job in fresh)
+
+
+def _page(now: dt.datetime) -> list[Job]:
+    due = Job.objects.filter(
+        Q(considered_at=None) | Q(considered_at__lt=now), state=JobState.DEFINED
+    ).select_related("vo", "cloud", "computing_site", "decision")
+    longest_ago = F("considered_at").asc(nulls_first=True)
+    in_turn = due.order_by(longest_ago, "-current_priority", "panda_id")
+    return list(in_turn.prefetch_related("files")[:PAGE])
 
 
 def _bunches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
@@ -124,6 +149,28 @@ def needs_of(bunch: Sequence[Job]) -> Needs:
     )
 
 
+def _place_or_skip(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
+    """`_place`, or nothing and a line in the log when another transaction is in the way."""
+    try:
+        with transaction.atomic():
+            return _place(bunch, facts, now)
+    except OperationalError as error:
+        if not is_passing(error):
+            raise  # the connection is lost, and the round with it
+        ids = [job.pk for job in bunch]
+        log.warning("bunch_skipped", extra={"panda_ids": ids, "error": str(error)})
+        _put_back(ids, now)
+        return 0
+
+
+def _put_back(ids: Sequence[int], now: dt.datetime) -> None:
+    """Let a bunch that failed wait its turn; rows that are held are not waited for again."""
+    with transaction.atomic():
+        free = Job.objects.filter(pk__in=ids, state=JobState.DEFINED).order_by("pk")
+        held = free.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        Job.objects.filter(pk__in=list(held)).update(considered_at=now)
+
+
 def _place(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
     files = sorted(set().union(*(_input_keys(job) for job in bunch)))
     choice = choose(
@@ -140,18 +187,16 @@ def _place(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
 
 
 def _not_placed(bunch: list[Job], choice: Choice, now: dt.datetime) -> int:
-    ids = [job.pk for job in bunch]
+    waiting = Job.objects.filter(pk__in=[job.pk for job in bunch], state=JobState.DEFINED)
+    changes: dict[str, Any] = {"considered_at": now}
     detail = choice.as_json()
     if any(job.decision is None or job.decision.detail != detail for job in bunch):
-        decision = _decide(choice, len(bunch), now)
-        Job.objects.filter(pk__in=ids, state=JobState.DEFINED).update(decision=decision)
+        changes["decision"] = _decide(choice, len(bunch), now)
+    waiting.update(**changes)
     if not choice.release_nowhere:
         return 0
     error = errors.NO_RELEASE.said(f"{bunch[0].atlas_release}: {choice.reason}")
-    hopeless = Job.objects.filter(pk__in=ids)
-    return len(
-        services.fail(hopeless, error, actor="brokerage", now=now, only_from=[JobState.DEFINED])
-    )
+    return len(services.fail(waiting, error, actor="brokerage", now=now))
 
 
 def _decide(choice: Choice, n_jobs: int, now: dt.datetime) -> BrokerageDecision:
@@ -176,7 +221,7 @@ def _placed(
         if not jobs:
             return 0
         decision = _decide(choice, len(jobs), now)
-        missing = _missing(jobs, storage)
+        missing = missing_inputs({key for job in jobs for key in _input_keys(job)}, storage)
         lacking = [job.pk for job in jobs if _input_keys(job) & missing.keys()]
         ready = sorted(free - set(lacking))
         common: dict[str, Any] = {
@@ -187,7 +232,7 @@ def _placed(
         }
         _activate_at_once(services.assign(ready, JobState.ACTIVATED, **common))
         if lacking and storage is not None:
-            block = _dispatch_block(jobs, lacking, missing, storage, now)
+            block = dispatch_block(jobs, lacking, missing, storage, now)
             services.assign(lacking, JobState.ASSIGNED, dispatch_block=block.name, **common)
     return len(jobs)
 
@@ -196,43 +241,3 @@ def _activate_at_once(panda_ids: Sequence[int]) -> None:
     JobFile.objects.filter(job__in=panda_ids, type=JobFile.Type.INPUT).update(
         status=JobFile.Status.READY
     )
-
-
-def _missing(jobs: Sequence[Job], storage: StorageElement | None) -> dict[int, File]:
-    """Input files of the jobs without a good replica at the storage element."""
-    keys = set().union(*(_input_keys(job) for job in jobs))
-    there = Replica.objects.filter(
-        file=OuterRef("pk"), storage=storage, state=Replica.State.AVAILABLE
-    )
-    return {f.pk: f for f in File.objects.filter(pk__in=keys).filter(~Exists(there))}
-
-
-def _dispatch_block(
-    jobs: Sequence[Job],
-    lacking: Sequence[int],
-    missing: dict[int, File],
-    storage: StorageElement,
-    now: dt.datetime,
-) -> Dataset:
-    """The `_dis` dataset of the bunch: frozen at once, and subscribed to the site's storage."""
-    first = next(job for job in jobs if job.pk == lacking[0])
-    name = f"panda.{_datatype(first)}.{first.task_id or 0}.{uuid.uuid4()}_dis{first.pk}"
-    block = data.new_dataset(name, type=Dataset.Type.DISPATCH, now=now, destination=storage)
-    data.add_files(block, missing.values())
-    data.set_dataset_state(block, DatasetState.FROZEN, now=now)
-    JobFile.objects.filter(job__in=lacking, type=JobFile.Type.INPUT, file__in=list(missing)).update(
-        block=block
-    )
-    data.subscribe(block, storage, activity=_activity(first), now=now)
-    return block
-
-
-def _datatype(job: Job) -> str:
-    """The second-last field of the input dataset's name, when it is short enough to be one."""
-    fields = job.prod_d_block.split(".")
-    word = fields[-2] if len(fields) > 1 else ""
-    return word if 0 < len(word) <= 10 else "Unknown"
-
-
-def _activity(job: Job) -> str:
-    return "analysis" if is_analysis(job.prod_source_label) else "production"

@@ -90,6 +90,13 @@ def create_site(
     return site
 
 
+def manned_site(name: str = "", **fields: Any) -> Site:
+    """A site where a pilot was seen at NOW."""
+    site = create_site(name, **fields)
+    create_pilot(site)
+    return site
+
+
 def install(site: Site, atlas_release: str, cmt_config: str, *, validated: bool = True) -> None:
     """Install a release, written as jobs write it, at a site."""
     project, _, version = atlas_release.partition("-")

@@ -104,6 +104,9 @@ class Job(models.Model):
     attempt_nr = models.IntegerField("attemptNr", default=0)
     max_attempt = models.IntegerField("maxAttempt", default=3)
     rebroker_count = models.IntegerField(default=0)
+    considered_at = models.DateTimeField(
+        null=True, blank=True, help_text="when brokerage last looked at it and found no site"
+    )
     min_ram_count = models.IntegerField("minRamCount (MB)", default=0)
     max_disk_count = models.IntegerField("maxDiskCount (MB)", default=0)
     max_cpu_count = models.IntegerField("maxCpuCount (s)", default=0)
@@ -200,6 +203,14 @@ class Job(models.Model):
                 "cmt_config",
                 condition=Q(state="activated"),
                 name="job_claim",
+            ),
+            # brokerage's page: never looked at first, then longest ago, then by priority
+            models.Index(
+                models.F("considered_at").asc(nulls_first=True),
+                models.F("current_priority").desc(),
+                "panda_id",
+                condition=Q(state="defined"),
+                name="job_to_broker",
             ),
             # sweeps and the dashboard's "not updated since": live jobs by state and age
             models.Index(

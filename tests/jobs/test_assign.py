@@ -12,11 +12,11 @@ from tests.builders import (
     create_dataset,
     create_file,
     create_job,
-    create_pilot,
     create_site,
     create_storage,
     install,
     local_storage,
+    manned_site,
 )
 
 pytestmark = pytest.mark.django_db
@@ -24,13 +24,6 @@ pytestmark = pytest.mark.django_db
 
 def fresh(job):
     return Job.objects.get(pk=job.pk)
-
-
-def manned_site(name="", **fields):
-    """A site where a pilot was seen."""
-    site = create_site(name, **fields)
-    create_pilot(site)
-    return site
 
 
 # -- where to ----------------------------------------------------------------------------------
@@ -286,13 +279,3 @@ def test_a_job_killed_while_the_round_decides_is_not_placed(monkeypatch):
 
     assert (fresh(job).state, fresh(other).state) == ("cancelled", "activated")
     assert fresh(other).decision.n_jobs == 1
-
-
-def test_urgent_jobs_are_placed_first_when_a_round_is_short(monkeypatch):
-    monkeypatch.setattr(assign, "ROUND", 1)
-    manned_site()
-    low, high = create_job("defined"), create_job("defined", current_priority=900)
-
-    assign.run(NOW)
-
-    assert (fresh(low).state, fresh(high).state) == ("defined", "activated")

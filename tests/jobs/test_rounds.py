@@ -1,0 +1,175 @@
+"""Whose turn it is in a round of brokerage, and what a bunch that fails does to the others."""
+
+from threading import Thread
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+
+from jobs import assign
+from jobs.models import Job
+from tests.builders import NOW, after, create_job, manned_site
+
+pytestmark = pytest.mark.django_db
+
+
+def fresh(job):
+    return Job.objects.get(pk=job.pk)
+
+
+# -- whose turn it is --------------------------------------------------------------------------
+
+
+def needy_jobs(n):
+    """Urgent jobs that no site can take, each a bunch of its own."""
+    return [create_job(min_ram_count=64_000 + i, current_priority=900) for i in range(n)]
+
+
+def test_urgent_jobs_are_placed_first_when_a_round_is_short():
+    manned_site()
+    low, high = create_job("defined"), create_job("defined", current_priority=900)
+
+    assign.run(NOW, seconds=0)
+
+    assert (fresh(low).state, fresh(high).state) == ("defined", "activated")
+
+
+def test_jobs_that_fit_nowhere_do_not_keep_those_behind_them_from_a_site(monkeypatch):
+    monkeypatch.setattr(assign, "PAGE", 2)
+    manned_site(memory_mb=1000)
+    needy_jobs(5)
+    modest = create_job("defined")
+
+    assert assign.run(NOW) == 1
+
+    assert fresh(modest).state == "activated"
+
+
+def test_a_round_without_time_for_all_goes_on_where_the_last_one_stopped(monkeypatch):
+    monkeypatch.setattr(assign, "PAGE", 2)
+    manned_site(memory_mb=1000)
+    needy = needy_jobs(3)
+    modest = create_job("defined")
+
+    for minutes in range(3):
+        assign.run(after(minutes=minutes), seconds=0)
+    assert fresh(modest).state == "defined"
+    assign.run(after(minutes=3), seconds=0)
+
+    assert fresh(modest).state == "activated"
+    assert [fresh(job).considered_at for job in needy] == [after(minutes=n) for n in range(3)]
+
+
+def test_of_the_jobs_that_were_looked_at_the_longest_ago_comes_first():
+    site = manned_site(memory_mb=1000)
+    recent = create_job(min_ram_count=2000, current_priority=900, considered_at=after(hours=-1))
+    long_ago = create_job(min_ram_count=2000, considered_at=after(hours=-2))
+    type(site).objects.update(memory_mb=0)
+
+    assign.run(NOW, seconds=0)
+
+    assert (fresh(recent).state, fresh(long_ago).state) == ("defined", "activated")
+
+
+def test_a_round_looks_at_each_job_once_though_somebody_holds_some_of_them(monkeypatch):
+    monkeypatch.setattr(assign, "PAGE", 2)
+    monkeypatch.setattr(assign, "_place", lambda bunch, facts, now: looked.append(len(bunch)) or 0)
+    looked = []
+    manned_site()
+    for _ in range(3):
+        create_job("defined")
+
+    assign.run(NOW)
+
+    assert looked == [2]
+
+
+# -- a bunch that fails ------------------------------------------------------------------------
+
+
+def fail_with(pgcode):
+    """An error as Django raises it for the database's own."""
+
+    class Refusal(Exception):
+        pass
+
+    cause = Refusal()
+    cause.pgcode = pgcode
+    error = OperationalError("canceling statement")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.fixture
+def trouble(monkeypatch):
+    """`trouble(job, error)`: whoever is about to place the job meets the error."""
+    place = assign._place
+
+    def arrange(job, error):
+        def placing(bunch, facts, now):
+            moved = place(bunch, facts, now)
+            if job in bunch:
+                raise error
+            return moved
+
+        monkeypatch.setattr(assign, "_place", placing)
+
+    return arrange
+
+
+@pytest.mark.parametrize("pgcode", ["55P03", "40P01", "40001", "57014"])
+def test_a_bunch_that_meets_a_lock_or_a_limit_leaves_the_others_alone(trouble, caplog, pgcode):
+    manned_site()
+    unlucky, lucky = create_job(current_priority=900), create_job("defined")
+    trouble(unlucky, fail_with(pgcode))
+
+    assert assign.run(NOW) == 1
+
+    assert (fresh(unlucky).state, fresh(lucky).state) == ("defined", "activated")
+    (line,) = [r for r in caplog.records if r.getMessage() == "bunch_skipped"]
+    assert line.panda_ids == [unlucky.pk]
+
+
+def test_a_bunch_that_failed_waits_its_turn(trouble):
+    manned_site()
+    unlucky = create_job(current_priority=900)
+    trouble(unlucky, fail_with("57014"))
+    assign.run(NOW)
+    behind = create_job("defined")
+
+    assign.run(after(minutes=1), seconds=0)
+
+    assert fresh(unlucky).considered_at == NOW
+    assert fresh(behind).state == "activated"
+
+
+def test_a_lost_connection_ends_the_round(trouble):
+    manned_site()
+    first, second = create_job(current_priority=900), create_job("defined")
+    trouble(first, fail_with(None))
+
+    with pytest.raises(OperationalError):
+        assign.run(NOW)
+
+    assert fresh(second).state == "defined"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_somebody_holds_does_not_hold_up_the_round():
+    manned_site(memory_mb=1000)
+    held, modest = create_job(min_ram_count=2000, current_priority=900), create_job("defined")
+    answers = []
+
+    def broker():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        answers.append(assign.run(NOW))
+        connections.close_all()
+
+    with transaction.atomic():
+        Job.objects.select_for_update().get(pk=held.pk)
+        thread = Thread(target=broker)
+        thread.start()
+        thread.join(20)
+
+    assert answers == [1]
+    assert fresh(modest).state == "activated"
