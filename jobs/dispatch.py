@@ -20,11 +20,14 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from brokerage.models import BannedNode, Site
+from brokerage.policy import Limits
 from jobs import lease
 from jobs.models import ClaimKey, Job, Pilot, PilotAccount
 from jobs.skew import noted_skew
 from jobs.states import LEASED
 from pandasite.base.errors import Conflict, Unprocessable
+
+_WORDS = Limits()  # which labels and processing types are which, as brokerage has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +161,23 @@ def _contact(site: Site, facts: Facts, now: dt.datetime) -> int:
 # The candidate is materialised: without that the planner may run the inner SELECT once per row
 # and take more than one job. SKIP LOCKED lets pilots pass each other; the state is checked again
 # by the UPDATE, in the same statement that takes it.
+#
+# The release is not asked of the pilot where brokerage does not ask the site for it (the rule
+# `releases` in brokerage/policy/filters.py): jobs that it let through would wait for ever.
 _TAKE = """
-WITH candidate AS MATERIALIZED (
+WITH here AS MATERIALIZED (
+  SELECT NOT c.releases_checked OR NOT EXISTS (
+    SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id) AS unchecked
+  FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id WHERE s.id = %(site)s
+), candidate AS MATERIALIZED (
   SELECT panda_id FROM jobs_job
   WHERE state = 'activated' AND computing_site_id = %(site)s
     AND prod_source_label = ANY(%(labels)s)
     AND min_ram_count <= %(memory_mb)s AND max_disk_count <= %(free_disk_mb)s
     AND min_cpu_speed <= %(cpu_speed_mhz)s AND core_count <= %(core_count)s
-    AND (atlas_release || '|' || cmt_config) = ANY(%(releases)s)
+    AND ((atlas_release || '|' || cmt_config) = ANY(%(releases)s)
+      OR prod_source_label = ANY(%(install)s)
+      OR (processing_type <> ALL(%(reprocessing)s) AND (SELECT unchecked FROM here)))
     AND (%(vos)s::bigint[] IS NULL OR vo_id = ANY(%(vos)s))
     AND command = ''
   ORDER BY current_priority DESC, panda_id
@@ -191,6 +203,8 @@ def _take(site: Site, facts: Facts, *, pilot_pk: int, salt: str, now: dt.datetim
         "site": site.pk,
         "labels": list(facts.labels),
         "releases": release_keys(facts.releases),
+        "install": sorted(_WORDS.install_labels),
+        "reprocessing": sorted(_WORDS.reprocessing_types),
         "vos": vos or None,
         "pilot": pilot_pk,
         "pilot_name": facts.pilot_id,

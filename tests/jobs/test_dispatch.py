@@ -3,16 +3,19 @@
 import pytest
 
 from brokerage.models import BannedNode
-from jobs import fsck, lease
+from jobs import assign, fsck, lease
 from jobs.models import Job, Pilot
 from jobs.states import JobState
 from tests.builders import (
     NOW,
     after,
+    create_cloud,
     create_job,
+    create_pilot,
     create_pilot_account,
     create_site,
     create_vo,
+    install,
 )
 from tests.jobs.asking import claim
 
@@ -130,6 +133,7 @@ NEEDS = [
 
 @pytest.mark.parametrize(("need", "short", "enough"), NEEDS)
 def test_a_pilot_gets_what_it_can_run_and_nothing_else(site, pilots, need, short, enough):
+    install(site, "Atlas-14.5.0", "x86_64-slc5")
     job = activated(site, **need)
 
     assert claim(pilots, **short).reason == "no_job"
@@ -142,6 +146,49 @@ def test_a_job_without_needs_fits_a_pilot_that_knows_nothing_of_itself(site, pil
     claimed = claim(pilots, cpu_speed_mhz=0, memory_mb=0, free_disk_mb=0, core_count=1, releases=())
 
     assert claimed.job == job
+
+
+# Where brokerage does not ask the site for a release, the claim does not ask the pilot.
+
+
+def test_an_install_job_goes_to_a_node_that_lacks_the_release_it_brings(site, pilots):
+    install(site, "Atlas-14.2.0", "x86_64-slc5")
+    job = activated(site, prod_source_label="install", atlas_release="Atlas-14.5.0")
+
+    assert claim(pilots, labels=("install",), releases=()).job == job
+
+
+def test_a_cloud_that_does_not_check_releases_does_not_ask_its_pilots_for_them():
+    site = create_site(cloud=create_cloud("FR", releases_checked=False))
+    install(site, "Atlas-14.2.0", "x86_64-slc5")
+    job = activated(site, atlas_release="Atlas-14.5.0", cmt_config="x86_64-slc5")
+
+    assert claim(create_pilot_account(site), releases=()).job == job
+
+
+def test_a_site_that_declares_no_release_does_not_ask_its_pilots_for_one(site, pilots):
+    job = activated(site, atlas_release="Atlas-14.5.0")
+    install(create_site("MWT2_UC"), "Atlas-14.2.0", "x86_64-slc5")
+
+    assert claim(pilots, releases=()).job == job
+
+
+def test_reprocessing_is_asked_for_its_release_wherever_it_is():
+    site = create_site(cloud=create_cloud("FR", releases_checked=False))
+    pilots = create_pilot_account(site)
+    job = activated(site, processing_type="reprocessing", atlas_release="Atlas-14.5.0")
+
+    assert claim(pilots, releases=()).reason == "no_job"
+    assert claim(pilots).job == job
+
+
+def test_what_brokerage_let_through_without_its_release_is_claimed(site, pilots):
+    create_pilot(site)
+    job = create_job(atlas_release="Atlas-14.5.0")
+
+    assign.run(NOW)
+
+    assert claim(pilots, releases=()).job == job
 
 
 def test_a_site_that_names_its_vos_runs_no_other(pilots, site):
