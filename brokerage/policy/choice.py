@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from .filters import job_type, refusals, releases, vo
+from .filters import job_type, lacks_releases, refusals, vo
 from .needs import CloudRules, Limits, Needs, Offer, Rules
 from .ranking import rank
 from .verdicts import Choice, Verdict
@@ -100,7 +100,8 @@ def _release_nowhere(needs: Needs, grid: Sequence[tuple[Offer, Rules]]) -> bool:
     """Whether no site of the whole grid that serves such jobs has the release.
 
     Asked of every cloud and whatever a site's status: a job fails for good by this, so a release
-    that is anywhere, even at a site that is off today, is reason enough to wait.
+    that is anywhere, even at a site that is off today, is reason enough to wait. So is one that is
+    installed and not validated yet, for reprocessing.
     """
     places = [place for place in grid if not job_type(needs, *place) and not vo(needs, *place)]
-    return bool(places) and all(releases(needs, *place) for place in places)
+    return bool(places) and all(lacks_releases(needs, *place) for place in places)

@@ -81,17 +81,33 @@ def releases(needs: Needs, offer: Offer, rules: Rules) -> str | None:
     Not asked: an install job (it brings the release), a cloud that does not check, a site that
     declares no release at all. Reprocessing is always asked.
     """
-    if not needs.releases or needs.label in rules.limits.install_labels:
+    if not _asked_for_releases(needs, offer, rules):
         return None
     strict = rules.is_reprocessing(needs)
-    if not strict and not (rules.cloud.releases_checked and offer.releases):
-        return None
-    have = offer.validated_releases if strict else offer.releases
-    missing = [name for name in needs.releases if not _has(have, name, needs.cmt_config)]
+    missing = _missing(needs, offer.validated_releases if strict else offer.releases)
     if not missing:
         return None
     platform = f" for {needs.cmt_config}" if needs.cmt_config else ""
     return f"release {', '.join(missing)}{platform} is not {'validated' if strict else 'installed'}"
+
+
+def lacks_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
+    """Whether the site is asked for a release that is not even installed there.
+
+    No filter: a release that waits for its validation is refused by `releases`, but is no reason
+    to give a job up.
+    """
+    return _asked_for_releases(needs, offer, rules) and bool(_missing(needs, offer.releases))
+
+
+def _asked_for_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
+    if not needs.releases or needs.label in rules.limits.install_labels:
+        return False
+    return rules.is_reprocessing(needs) or (rules.cloud.releases_checked and bool(offer.releases))
+
+
+def _missing(needs: Needs, have: frozenset[tuple[str, str]]) -> list[str]:
+    return [name for name in needs.releases if not _has(have, name, needs.cmt_config)]
 
 
 def _has(have: frozenset[tuple[str, str]], release: str, cmt_config: str) -> bool:

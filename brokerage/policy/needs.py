@@ -140,7 +140,7 @@ class Limits:
     bunch_size: int = 20
     analysis_labels: frozenset[str] = frozenset({"user", "panda"})
     tier1_labels: frozenset[str] = frozenset({"managed", "test"})
-    test_labels: frozenset[str] = frozenset({"test"})
+    test_labels: frozenset[str] = frozenset({"test", "prod_test"})
     test_types: frozenset[str] = frozenset({"prod_test"})
     install_labels: frozenset[str] = frozenset({"install"})
     reprocessing_types: frozenset[str] = frozenset({"reprocessing"})

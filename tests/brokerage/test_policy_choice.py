@@ -113,6 +113,24 @@ class TestReleaseNowhere:
         assert choice.site is None
         assert not choice.release_nowhere
 
+    def test_reprocessing_waits_for_a_release_that_is_installed_and_not_validated_yet(self) -> None:
+        needs = make_needs(processing_type="reprocessing")
+        offers = [make_offer(TIER1, tier=1), make_offer("AGLT2", releases=frozenset())]
+
+        choice = make_choice(needs, *offers)
+
+        assert choice.site is None
+        assert places(choice)[-1][1].endswith("is not validated")
+        assert not choice.release_nowhere
+
+    def test_reprocessing_fails_when_its_release_is_installed_nowhere(self) -> None:
+        needs = make_needs(processing_type="reprocessing", release="Atlas-15.0.0")
+        offers = [make_offer(TIER1, tier=1), make_offer("AGLT2", releases=frozenset())]
+
+        choice = make_choice(needs, *offers, clouds=(make_cloud(releases_checked=False),))
+
+        assert choice.release_nowhere
+
     @pytest.mark.parametrize(
         "place",
         [
