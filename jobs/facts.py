@@ -15,7 +15,7 @@ from brokerage.policy import CloudRules, Limits, Offer
 from datasets.models import Replica, SiteStorage, StorageElement
 from jobs import counts
 from jobs.models import Pilot
-from jobs.states import LEASED, JobState
+from jobs.states import JobState
 
 DEFAULT_THRESHOLD_GB = {1: 1024.0}  # by tier; other tiers:
 OTHER_THRESHOLD_GB = 200.0
@@ -116,7 +116,7 @@ def _offer(
         updating_nodes=updating,
         assigned=queue[site.pk, JobState.ASSIGNED],
         activated=queue[site.pk, JobState.ACTIVATED],
-        running=sum(queue[site.pk, state] for state in LEASED),
+        running=queue[site.pk, JobState.RUNNING],
         has_storage=storage is not None,
         free_gb=storage.free_gb if storage else None,
         space_threshold_gb=_threshold(site, storage),
@@ -162,14 +162,14 @@ def _queue(now: dt.datetime) -> Counter[tuple[int, str]]:
 
 
 def _nodes(now: dt.datetime) -> tuple[dict[int, int], dict[int, int]]:
-    """Nodes by site: all whose pilots were seen of late, and those that have had a job."""
-    evidence = dt.timedelta(hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"])
+    """Nodes by site: all whose pilots were seen of late, and those that sent a heartbeat."""
+    lately = now - dt.timedelta(hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"])
     seen = (
-        Pilot.objects.filter(last_contact__gte=now - evidence)
+        Pilot.objects.filter(last_contact__gte=lately)
         .values("site")
         .annotate(
             nodes=Count("node", distinct=True),
-            updating=Count("node", distinct=True, filter=Q(jobs__gt=0)),
+            updating=Count("node", distinct=True, filter=Q(last_report__gte=lately)),
         )
         .order_by()
     )

@@ -150,7 +150,7 @@ def _apply(job: Job, report: Report, now: dt.datetime) -> Answer:
         Job.objects.filter(pk=job.pk).update(**changes, modification_time=now)
         state = job.state
     # The pilot was heard: brokerage and dashboard count it as alive.
-    Pilot.objects.filter(pk=job.pilot_id or 0).update(last_contact=now)
+    Pilot.objects.filter(pk=job.pilot_id or 0).update(last_contact=now, last_report=now)
     return Answer(state=state)
 
 

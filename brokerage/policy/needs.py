@@ -62,7 +62,8 @@ class Offer:
     ``max_core_count``, and "not known" for ``cpu_speed_mhz`` and ``slots``.
     ``vos`` empty serves every VO; ``releases`` empty means that nobody declared any.
     ``pilots_recent`` counts the nodes whose pilots were seen within the evidence time,
-    ``updating_nodes`` those of them that reported on a running job.
+    ``updating_nodes`` those of them that reported on a job within it, ``running`` the jobs in the
+    state running alone: together they say how many jobs a node works on.
     ``free_gb`` None means never measured. ``held_files`` counts the bunch's input files that are
     at the site.
     """

@@ -32,6 +32,9 @@ class Pilot(models.Model):
     free_disk_mb = models.IntegerField("free disk (MB)", default=0)
     first_contact = models.DateTimeField()
     last_contact = models.DateTimeField()
+    last_report = models.DateTimeField(
+        null=True, blank=True, help_text="its last heartbeat, if it ever had a job"
+    )
     claims = models.BigIntegerField(default=0)
     jobs = models.BigIntegerField(default=0)
 

@@ -12,7 +12,7 @@ from tests.builders import (
     create_pilot,
     create_site,
 )
-from tests.jobs.asking import say
+from tests.jobs.asking import claim, say
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +103,17 @@ def test_a_word_is_a_contact_of_the_pilot(site, pilots):
     say(pilots, job.pk, "running", now=after(minutes=30))
 
     assert Pilot.objects.get().last_contact == after(minutes=30)
+
+
+def test_a_heartbeat_is_a_report_of_the_pilot_and_a_claim_is_not(site, pilots):
+    create_job("activated", site=site)
+    claimed = claim(pilots)
+    assert Pilot.objects.get().last_report is None
+
+    now = after(minutes=30)
+    say(pilots, claimed.job.pk, "running", lease_token=claimed.lease_token, now=now)
+
+    assert Pilot.objects.get().last_report == now
 
 
 def test_words_that_come_in_the_wrong_order_are_taken_by_their_number(site, pilots):

@@ -1,0 +1,46 @@
+"""The facts of a round: what the queue and the pilots of a site are counted as."""
+
+import pytest
+
+from jobs import facts
+from jobs.states import LEASED
+from tests.builders import NOW, after, create_job, create_pilot, create_site
+
+pytestmark = pytest.mark.django_db
+
+
+def offer_of(site):
+    return facts.gather(NOW).offers[site.name]
+
+
+def test_a_node_reports_when_its_pilot_sent_a_heartbeat_within_the_evidence_time():
+    site = create_site()
+    create_pilot(site, node="wn01", last_report=after(hours=-3))
+    create_pilot(site, node="wn01", last_report=NOW)
+    create_pilot(site, node="wn02", last_report=after(hours=-4))
+
+    assert (offer_of(site).pilots_recent, offer_of(site).updating_nodes) == (2, 1)
+
+
+def test_a_node_that_once_had_a_job_and_only_asks_for_work_does_not_report():
+    site = create_site()
+    create_pilot(site, jobs=7)
+
+    assert (offer_of(site).pilots_recent, offer_of(site).updating_nodes) == (1, 0)
+
+
+def test_only_jobs_in_the_state_running_count_as_running():
+    site = create_site()
+    for state in LEASED:
+        create_job(state, site=site)
+
+    assert offer_of(site).running == 1
+
+
+def test_assigned_and_activated_jobs_are_the_queue():
+    site = create_site()
+    create_job("assigned", site=site)
+    for _ in range(2):
+        create_job("activated", site=site)
+
+    assert (offer_of(site).assigned, offer_of(site).activated) == (1, 2)
