@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from import_export import fields, resources, widgets
 
 from brokerage.models import VO, Cloud, Site
+from brokerage.services import book_new_site
 from pandasite.base import audit
 from pandasite.base.clock import database_now
 from pandasite.base.sheets import BadSheet
@@ -103,7 +104,8 @@ class SiteResource(resources.ModelResource):
             self.fields[name].widget = Words()
 
     def before_import(self, dataset: tablib.Dataset, **_: Any) -> None:
-        """Refuse unknown columns and sites that come twice."""
+        """Take the time of the import; refuse unknown columns and sites that come twice."""
+        self.now = database_now()
         known = self._meta.fields
         if unknown := [name for name in dataset.headers if name not in known]:
             raise BadSheet(f"unknown columns: {', '.join(unknown)}; known are {', '.join(known)}")
@@ -126,6 +128,15 @@ class SiteResource(resources.ModelResource):
         if errors:
             raise ValidationError(errors)
 
+    def save_instance(
+        self, instance: Site, is_create: bool, row: dict[str, Any], **kwargs: Any
+    ) -> None:
+        """Begin the history of a new site, as its form does."""
+        super().save_instance(instance, is_create, row, **kwargs)
+        if is_create:
+            author = kwargs["user"].get_username()
+            book_new_site(instance, author=author, reason="imported", now=self.now)
+
     def do_instance_save(self, instance: Site, is_create: bool) -> None:
         """Write our columns only: somebody may be setting the status at this moment."""
         if is_create:
@@ -140,7 +151,7 @@ class SiteResource(resources.ModelResource):
             action="import_sites",
             subject=kwargs.get("file_name") or "sites",
             reason=kwargs["reason"],
-            now=database_now(),
+            now=self.now,
             facts={kind: n for kind, n in result.totals.items() if n},
         )
 

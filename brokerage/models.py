@@ -38,6 +38,9 @@ class Cloud(models.Model):
         "Site", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     status = models.CharField(max_length=8, choices=Status, default=Status.ONLINE)
+    status_reason = models.CharField(max_length=255, blank=True)
+    status_by = models.CharField(max_length=150, blank=True)
+    status_at = models.DateTimeField(null=True, blank=True)
     weight = models.FloatField(
         default=2.0,
         validators=[MinValueValidator(0.01)],
@@ -54,6 +57,7 @@ class Cloud(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("set_cloud_status", "Can set a cloud online or offline")]
 
     def __str__(self) -> str:
         return self.name

@@ -115,11 +115,13 @@ def _lateness(sweep: Sweep, facts: Facts) -> str:
 def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:
     for cloud in clouds:
         if cloud.status != Cloud.Status.ONLINE:
+            author = f"{cloud.status_by}: " if cloud.status_by else ""
             yield Item(
                 level="warning",
                 text=f"cloud {cloud.name} is {cloud.status}",
-                reason="its sites get no production jobs while it is",
-                step="set it online in the admin when it may work again",
+                reason=f"{author}{cloud.status_reason or 'no reason given'};"
+                " its sites get no production jobs",
+                step="set it online in the admin, with a reason, when it may work again",
                 url=f"#cloud-{cloud.name}",
                 subject=cloud.name,
             )

@@ -54,6 +54,11 @@ class Block:
     lines: Sequence[Line]
     space: Sequence[SpaceLine] = ()
 
+    @property
+    def note(self) -> str:
+        """Why the cloud takes no production; '' when it is online."""
+        return "" if self.cloud.status == Cloud.Status.ONLINE else status_words(self.cloud)
+
     def as_json(self) -> dict[str, Any]:
         """The totals with the sites and their storage."""
         return self.total.row.as_json() | {
@@ -220,11 +225,11 @@ def stale_counts(facts: Facts) -> list[StaleCount]:
     ]
 
 
-def status_words(site: Site) -> str:
-    """The status of a site with who set it, when, and why."""
-    since = f" since {site.status_at:%m-%d %H:%M} UTC" if site.status_at else ""
-    author = f", set by {site.status_by}" if site.status_by else ""
-    return f"{site.status}{since}{author}: {site.status_reason or 'no reason given'}"
+def status_words(place: Site | Cloud) -> str:
+    """The status of a site or cloud with who set it, when, and why."""
+    since = f" since {place.status_at:%m-%d %H:%M} UTC" if place.status_at else ""
+    author = f", set by {place.status_by}" if place.status_by else ""
+    return f"{place.status}{since}{author}: {place.status_reason or 'no reason given'}"
 
 
 def status_json(site: Site) -> dict[str, Any]:

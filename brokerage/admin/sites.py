@@ -14,8 +14,9 @@ from import_export.forms import ExportForm, ImportForm
 
 from brokerage.exchange import READ, SiteResource
 from brokerage.models import InstalledRelease, Site, SiteStatusChange
-from brokerage.services import set_site_status
+from brokerage.services import book_new_site, set_site_status
 from pandasite.base.admin_kit import BigTableAdmin, OurAdmin
+from pandasite.base.clock import database_now
 from pandasite.base.deeds import Deed, Order, ReasonForm
 from pandasite.base.sheets import MAX_BYTES, BadSheet, SheetCSV, SheetJSON
 
@@ -131,6 +132,8 @@ class SiteAdmin(ImportExportMixin, OurAdmin):
         """Write the form's columns only: somebody may be setting the status at this moment."""
         if not change:
             super().save_model(request, obj, form, change)
+            author = request.user.get_username()
+            book_new_site(obj, author=author, reason="created", now=database_now())
             return
         columns = {column.name for column in obj._meta.concrete_fields}
         obj.save(update_fields=columns & form.cleaned_data.keys())

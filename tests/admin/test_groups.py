@@ -24,7 +24,8 @@ def test_shifters_may_look_at_all_of_ours_only() -> None:
 
 def test_operators_may_set_sites_and_kill_but_not_edit_sites() -> None:
     allowed = staff("o", group=OPERATORS).get_all_permissions()
-    assert {"brokerage.set_site_status", "jobs.kill_any_job", "jobs.view_job"} <= allowed
+    assert {"brokerage.set_site_status", "brokerage.set_cloud_status"} <= allowed
+    assert {"jobs.kill_any_job", "jobs.view_job"} <= allowed
     assert not {"brokerage.change_site", "brokerage.delete_site", "jobs.change_job"} & allowed
 
 

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from brokerage.models import Site
+from brokerage.models import Site, SiteStatusChange
 from jobs.groups import SHIFTERS
 from pandasite.base.models import AuditLine
 from pandasite.base.sheets import MAX_BYTES, safe_cell
@@ -118,7 +118,17 @@ def test_an_import_keeps_the_status_of_a_site_and_a_new_one_is_online(root: Clie
     imported(root, "name,cloud,status,status_reason\nAGLT2,US,online,x\nNEW,US,test,y\n")
     status = dict(Site.objects.values_list("name", "status"))
     assert status == {"AGLT2": "offline", "BNL": "online", "NEW": "online"}
-    assert Site.objects.get(name="NEW").status_reason == ""
+    assert Site.objects.get(name="NEW").status_reason == "imported"
+
+
+def test_an_imported_site_begins_with_who_imported_it_and_when(root: Client) -> None:
+    grid()
+    imported(root, "name,cloud,slots\nAGLT2,US,5\nNEW,US,5\n")
+    site = Site.objects.get(name="NEW")
+    assert (site.status_by, site.status_reason) == ("root", "imported")
+    change = SiteStatusChange.objects.get()  # none for the site that was there already
+    assert (change.site, change.from_status, change.to_status) == (site, "", "online")
+    assert (change.author, change.reason, change.at) == ("root", "imported", site.status_at)
 
 
 def test_columns_that_are_left_out_stay_as_they_are(root: Client) -> None:
@@ -145,6 +155,7 @@ def test_to_check_only_imports_nothing(root: Client) -> None:
     page = imported(root, "name,cloud\nNEW,US\n", only_check="on")
     assert "no fault (1 new)" in text(page) and "Nothing was imported" in text(page)
     assert not Site.objects.exists() and not AuditLine.objects.exists()
+    assert not SiteStatusChange.objects.exists()
 
 
 def test_an_import_without_a_reason_is_an_error_at_the_field(root: Client) -> None:

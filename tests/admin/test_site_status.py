@@ -195,3 +195,13 @@ def test_a_new_site_is_online_whatever_the_form_says() -> None:
     form = FORM | {"name": "NEW", "cloud": str(make.create_cloud().pk), "status": "test"}
     assert root.post(address(Site, "add"), form).status_code == 302
     assert Site.objects.get(name="NEW").status == "online"
+
+
+def test_a_new_site_begins_with_who_made_it_and_when() -> None:
+    root = logged_in(get_user_model().objects.create_superuser("root"))
+    root.post(address(Site, "add"), FORM | {"name": "NEW", "cloud": str(make.create_cloud().pk)})
+    site = Site.objects.get(name="NEW")
+    assert (site.status_by, site.status_reason) == ("root", "created")
+    change = site.status_changes.get()
+    assert (change.from_status, change.to_status, change.reason) == ("", "online", "created")
+    assert (change.author, change.at) == ("root", site.status_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from brokerage.services import set_site_status
+from brokerage.services import set_cloud_status, set_site_status
 from pandasite.base.models import SweepRun
 from tests.builders import (
     NOW,
@@ -97,6 +97,16 @@ def test_the_status_of_a_site_is_shown_at_once_with_author_and_reason(client: Cl
     assert "AGLT2 is offline since 09-17 12:00 UTC, set by alice: disk server burnt" in text
     told = client.get("/?format=json").json()["clouds"][0]["sites"][0]["status"]
     assert (told["status"], told["by"]) == ("offline", "alice")
+
+
+def test_the_status_of_a_cloud_is_shown_with_author_and_reason(client: Client) -> None:
+    # given
+    cloud = create_site(cloud=create_cloud("FR")).cloud
+    # when
+    set_cloud_status(cloud, "offline", author="alice", reason="tape library moves", now=NOW)
+    # then
+    text = " ".join(client.get("/").content.decode().split())
+    assert "FR is offline since 09-17 12:00 UTC, set by alice: tape library moves" in text
 
 
 def test_sweeps_are_shown_with_the_time_that_they_ended(client: Client) -> None:
