@@ -62,6 +62,11 @@ WAIT_TIMEOUT = Error(component="task_buffer", code=104)
 SOURCES = ("server", "pilot", "seed")
 
 
+def precedence(source: str) -> int:
+    """The rank of a source, 0 the first; one that is not ours comes last."""
+    return SOURCES.index(source) if source in SOURCES else len(SOURCES)
+
+
 @cache
 def catalogue() -> tuple[Row, ...]:
     """All reviewed rows, in the order of the file."""
@@ -81,7 +86,7 @@ def catalogue() -> tuple[Row, ...]:
 
 @cache
 def _meanings() -> dict[tuple[str, int], Row]:
-    ranked = sorted(catalogue(), key=lambda row: SOURCES.index(row.source), reverse=True)
+    ranked = sorted(catalogue(), key=lambda row: precedence(row.source), reverse=True)
     return {(row.component, row.code): row for row in ranked}
 
 

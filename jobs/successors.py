@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from django.db.models import F
 
+from jobs.errors import precedence
 from jobs.history import record_birth
 from jobs.models import ERROR_COMPONENTS, ErrorCode, Job, JobEvent, JobFile
 from jobs.states import QUEUED, JobState
@@ -44,8 +45,16 @@ def make_successors(panda_ids: Collection[int], *, now: dt.datetime) -> list[Job
 
 
 def _do_not_retry() -> set[tuple[str, int]]:
-    marked = ErrorCode.objects.filter(do_not_retry=True, component__in=ERROR_COMPONENTS)
-    return set(marked.values_list("component", "code"))
+    """Codes that forbid a retry by the first source that explains them.
+
+    Only that row counts, so that what the administrator says there holds.
+    """
+    rows = ErrorCode.objects.filter(component__in=ERROR_COMPONENTS).values_list(
+        "component", "code", "source", "do_not_retry"
+    )
+    ranked = sorted(rows, key=lambda row: precedence(row[2]), reverse=True)
+    in_force = {(component, code): never for component, code, _source, never in ranked}
+    return {key for key, never in in_force.items() if never}
 
 
 def _failed_in_queue(jobs: Collection[Job]) -> set[int]:

@@ -157,6 +157,28 @@ def test_a_job_that_never_ran_is_not_retried_for_ever():
     assert Job.objects.count() <= 2
 
 
+def test_the_first_source_of_an_error_decides_alone_whether_it_is_worth_a_retry():
+    assert ErrorCode.objects.get(component="ddm", code=100, source="seed").do_not_retry
+    server = ErrorCode.objects.filter(component="ddm", code=100, source="server")
+    hopeless, hopeful = create_job("assigned"), create_job("assigned")
+
+    fail(hopeless, errors.INPUT_FAILED)
+    server.update(do_not_retry=False)
+    fail(hopeful, errors.INPUT_FAILED)
+
+    assert successor_of(hopeless) is None
+    assert successor_of(hopeful) is not None
+
+
+def test_an_error_that_only_another_source_knows_is_judged_by_that():
+    ErrorCode.objects.create(component="sup", code=7, source="site", meaning="", do_not_retry=True)
+    job = create_job("activated")
+
+    fail(job, errors.Error(component="sup", code=7))
+
+    assert successor_of(job) is None
+
+
 def test_a_cancelled_job_has_no_successor():
     job = create_job("activated")
 
