@@ -10,7 +10,7 @@ from knox.models import get_token_model
 
 from brokerage.models import Site
 from jobs.models import PilotAccount
-from pandasite.base.errors import BadInput
+from pandasite.base.errors import BadInput, Conflict
 
 PILOT_TOKEN_DAYS = 4  # as long as the pilot tokens of 2009
 USER_TOKEN_DAYS = 30
@@ -26,10 +26,24 @@ def person(name: str) -> User:
 
 
 def pilot_account(site: Site) -> PilotAccount:
-    """The account of a site's pilots, made when there is none: no password, no admin, one site."""
+    """The account of a site's pilots, made when there is none: no password, no admin, one site.
+
+    Found by its site, since a site may be renamed and its account keeps its name. Conflict when
+    the name for a new one is that of another site's account.
+    """
+    account = PilotAccount.objects.filter(site=site).order_by("pk").first()
+    if account is not None:
+        return account
+    name = f"pilot@{site.name}"
     with transaction.atomic():
-        user = person(f"pilot@{site.name}")
+        user = person(name)
         account, _made = PilotAccount.objects.get_or_create(user=user, defaults={"site": site})
+        if account.site_id != site.pk:
+            raise Conflict(
+                f"the account {name} belongs to the pilots of {account.site.name}: rename that user"
+                f" before pilots of {site.name} are given a token",
+                code="account_taken",
+            )
     return account
 
 

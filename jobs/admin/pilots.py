@@ -23,6 +23,7 @@ from pandasite.base import audit
 from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin
 from pandasite.base.clock import database_now
 from pandasite.base.deeds import Deed, Order, ReasonForm
+from pandasite.base.errors import Conflict
 
 
 def _ban(pilot: Pilot, order: Order) -> str:
@@ -89,7 +90,10 @@ class PilotAccountAdmin(ReadOnlyAdmin):
         form = PilotTokenForm(request.POST or None)
         token = ""
         if form.is_valid():
-            token = _issue(form, request.user)
+            try:
+                token = _issue(form, request.user)
+            except Conflict as conflict:
+                form.add_error("site", conflict.message)
         context = {
             **self.admin_site.each_context(request),
             "title": "Issue a pilot token",

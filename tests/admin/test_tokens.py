@@ -57,6 +57,25 @@ def test_a_pilot_token_is_shown_once_works_and_is_kept_as_a_hash(root: Client) -
     assert answer.status_code == 403  # known, and kept from what people may do
 
 
+def test_a_site_with_the_old_name_of_another_gets_no_token_of_that_one(root: Client) -> None:
+    renamed = make.create_site("AGLT2")
+    identity.pilot_account(renamed)
+    type(renamed).objects.filter(pk=renamed.pk).update(name="AGLT2_OLD")
+    new = make.create_site("AGLT2", with_storage=False)
+    page = issue(root, site=new.pk, days="4", reason="new factory")
+    assert page.context["form"].errors.keys() == {"site"}
+    assert "pilot@AGLT2 belongs to the pilots of AGLT2_OLD" in text(page)
+    assert not AuthToken.objects.exists() and not AuditLine.objects.exists()
+
+
+def test_a_renamed_site_keeps_the_account_of_its_pilots() -> None:
+    site = make.create_site("AGLT2")
+    account = identity.pilot_account(site)
+    site.name = "AGLT2_NEW"
+    site.save()
+    assert identity.pilot_account(site) == account
+
+
 def test_an_issued_token_has_an_audit_line_without_the_token(root: Client) -> None:
     page = issue(root, site=make.create_site("AGLT2").pk, days="4", reason="new factory")
     line = AuditLine.objects.get()

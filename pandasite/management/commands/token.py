@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from brokerage.models import Site
 from jobs import identity
-from pandasite.base.errors import BadInput
+from pandasite.base.errors import DomainError
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *, name: str, pilot: bool, days: float | None, **_: Any) -> None:
         try:
             self.stdout.write(_pilot(name, days) if pilot else _person(name, days))
-        except BadInput as error:
+        except DomainError as error:
             raise CommandError(error.message) from error
 
 
