@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import OperationalError, transaction
@@ -230,14 +230,15 @@ def _placed(
             "decision": decision,
             "now": now,
         }
-        _activate_at_once(services.assign(ready, JobState.ACTIVATED, **common))
+        services.assign(ready, JobState.ACTIVATED, **common)
         if lacking and storage is not None:
             block = dispatch_block(jobs, lacking, missing, storage, now)
             services.assign(lacking, JobState.ASSIGNED, dispatch_block=block.name, **common)
+        _mark_ready(jobs, missing)
     return len(jobs)
 
 
-def _activate_at_once(panda_ids: Sequence[int]) -> None:
-    JobFile.objects.filter(job__in=panda_ids, type=JobFile.Type.INPUT).update(
-        status=JobFile.Status.READY
-    )
+def _mark_ready(jobs: Sequence[Job], missing: Collection[int]) -> None:
+    """Input that the site has is ready at once, also of a job that waits for other files."""
+    there = [f.pk for job in jobs for f in _inputs(job) if f.file_id not in missing]
+    JobFile.objects.filter(pk__in=there).update(status=JobFile.Status.READY)

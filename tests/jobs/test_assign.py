@@ -87,6 +87,17 @@ def test_only_what_is_missing_travels():
     assert fresh(complete).dispatch_d_block == ""
 
 
+def test_input_that_is_at_the_site_is_ready_while_the_rest_is_on_its_way():
+    site, elsewhere = manned_site(), create_storage()
+    here, far = create_file(at=[elsewhere, local_storage(site)]), create_file(at=[elsewhere])
+    job = create_job("defined", inputs=[here, far])
+
+    assign.run(NOW)
+
+    assert fresh(job).state == "assigned"
+    assert {f.file: f.status for f in job.files.all()} == {here: "ready", far: "pending"}
+
+
 def test_the_site_that_holds_the_input_is_preferred():
     manned_site("A"), manned_site("B")
     holder = manned_site("C")
