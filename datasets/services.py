@@ -49,6 +49,13 @@ def ensure_datasets(
     return {dataset.name: dataset for dataset in Dataset.objects.filter(name__in=wanted)}
 
 
+def promote_to_destinations(names: Iterable[str]) -> int:
+    """Input datasets that jobs are going to write into are destinations from now on."""
+    return Dataset.objects.filter(name__in=set(names), type=Dataset.Type.INPUT).update(
+        type=Dataset.Type.DESTINATION
+    )
+
+
 def new_dataset(
     name: str,
     *,

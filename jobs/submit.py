@@ -159,10 +159,11 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
 
 
 def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:
-    """Input datasets are looked up, destination datasets are made."""
+    """By name, made where they are missing; one that jobs write into becomes a destination."""
     outputs = {f.dataset for spec in specs for f in spec.output_files if f.dataset}
     inputs = {f.dataset for spec in specs for f in spec.input_files if f.dataset} - outputs
     made = data.ensure_datasets(outputs, type=Dataset.Type.DESTINATION, now=now)
+    data.promote_to_destinations(outputs)
     # An input dataset may be one that other jobs are still going to fill: made here, empty.
     return made | data.ensure_datasets(inputs, type=Dataset.Type.INPUT, now=now)
 

@@ -127,6 +127,22 @@ def test_destination_datasets_are_made_and_input_datasets_are_made_empty():
     assert not Dataset.objects.get(name="mc09.HIST").files.exists()
 
 
+def test_a_dataset_that_was_named_as_input_first_becomes_a_destination():
+    send(spec(inputs=[("EVNT.1", "mc09.EVNT")]))
+
+    send(spec(outputs=[("EVNT.1", "mc09.EVNT")]))
+
+    assert Dataset.objects.get().type == "destination"
+
+
+def test_a_dataset_that_jobs_only_read_keeps_its_type():
+    create_dataset("mc09.EVNT", type="destination")
+
+    send(spec(inputs=[("EVNT.1", "mc09.EVNT")]))
+
+    assert Dataset.objects.get().type == "destination"
+
+
 def test_a_dataset_that_exists_is_used():
     dataset = create_dataset("mc09.HIST", type="destination")
 
