@@ -13,11 +13,10 @@ from datasets.models import Dataset, File, StorageElement
 from jobs.models.books import BrokerageDecision
 from jobs.models.pilot import Pilot
 from jobs.models.task import Task
-from jobs.states import FINAL, LEASED, LIVE, QUEUED, JobState
+from jobs.states import FINAL, LEASED, JobState
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
 
 # The parts of the system that can name an error; each has a code and a diagnostic text.
 ERROR_COMPONENTS = (
@@ -35,19 +34,9 @@ ERROR_COMPONENTS = (
 class JobQuerySet(models.QuerySet["Job"]):
     """The words in which the services and pages speak of jobs."""
 
-    def live(self) -> JobQuerySet:
-        return self.filter(state__in=LIVE)
-
-    def queued(self) -> JobQuerySet:
-        """Not yet with a pilot."""
-        return self.filter(state__in=QUEUED)
-
     def leased(self) -> JobQuerySet:
         """With a pilot."""
         return self.filter(state__in=LEASED)
-
-    def at(self, site: Site) -> JobQuerySet:
-        return self.filter(computing_site=site)
 
     def silent_since(self, cutoff: dt.datetime) -> JobQuerySet:
         """With a pilot whose lease ran out before `cutoff`."""
@@ -56,10 +45,6 @@ class JobQuerySet(models.QuerySet["Job"]):
     def in_state_since(self, cutoff: dt.datetime, *states: JobState) -> JobQuerySet:
         """In one of the states, unchanged since before `cutoff`."""
         return self.filter(state__in=states, state_change_time__lt=cutoff)
-
-    def visible_to(self, user: object) -> JobQuerySet:
-        """Everybody who may log in reads all jobs; pilots read none."""
-        return self.none() if hasattr(user, "pilot_account") else self
 
 
 class Job(models.Model):
@@ -330,8 +315,3 @@ class JobOutput(models.Model):
     def as_text(self) -> str:
         """The text with how old it is, for the job page."""
         return f"[attempt {self.attempt_nr}, {self.at:%Y-%m-%d %H:%M:%S} UTC]\n{self.tail}"
-
-
-def ids(jobs: Iterable[Job]) -> list[int]:
-    """PandaIDs in ascending order: the order in which rows are locked."""
-    return sorted(job.panda_id for job in jobs)
