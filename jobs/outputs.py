@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 
 from datasets.models import Dataset, File
@@ -15,6 +16,21 @@ from jobs.states import LIVE
 from pandasite.base.errors import Unprocessable, field_error
 
 MAX_FAULTS = 1000
+
+# Names share these locks: each has a place in a table of some thousands that the whole server
+# shares, and one submission may name more outputs than that.
+STRIPES = 2048  # a power of two
+LOCK_SPACE = 20_090_917  # apart from the advisory locks of others
+
+# Sorted, so that two submissions never wait for each other. A thousand jobs take a second or two,
+# and several such submissions may come at once: they wait longer than for an ordinary row.
+_HOLD = """
+SET LOCAL lock_timeout = '10s';
+SELECT pg_advisory_xact_lock(%(space)s, stripe) FROM (
+  SELECT DISTINCT (hashtextextended(name, 0) & %(mask)s)::int AS stripe
+  FROM unnest(%(names)s::text[]) AS name ORDER BY stripe
+) AS sorted
+"""
 
 
 @dataclass(frozen=True)
@@ -32,11 +48,21 @@ def check_outputs(outputs: Sequence[Output]) -> None:
 
     `lfn_exists`: the catalogue has the name, or a live job is making it. `dataset_closed`: the
     dataset takes no more files, or belongs to the system.
+
+    Must be called in the transaction that makes the jobs: until it ends, another that promises
+    one of the names waits here, and then sees the jobs.
     """
+    _hold_names(outputs)
     faults = [*_taken(outputs), *_closed(outputs)]
     if faults:
         first = faults[0]
         raise Unprocessable(first["message"], code=first["code"], fields=faults[:MAX_FAULTS])
+
+
+def _hold_names(outputs: Sequence[Output]) -> None:
+    names = [f"{output.scope}:{output.lfn}" for output in outputs]
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, {"space": LOCK_SPACE, "mask": STRIPES - 1, "names": names})
 
 
 def _taken(outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
