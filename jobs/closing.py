@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription
 from datasets.states import DatasetState
-from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, SubmitKey
+from jobs import counts
+from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
 
 BATCH = 1000
+PILOT_BATCHES = 20  # a round; what is left waits for the next one
 DECISION_DAYS = 3
 
 
@@ -73,12 +76,16 @@ def _set(datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int
 
 
 def housekeep(now: dt.datetime) -> int:
-    """Remove old idempotency keys and decisions that no job shows any more."""
+    """Clear what has served its time; returns the number of rows.
+
+    Idempotency keys; decisions that no job shows any more; pilots long silent; hours of the counts
+    that no page shows.
+    """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     decisions_before = now - dt.timedelta(days=DECISION_DAYS)
     shown = Job.objects.filter(decision=OuterRef("pk"))
     unseen = BrokerageDecision.objects.filter(~Exists(shown), at__lt=decisions_before)
-    return sum(
+    removed = sum(
         rows.delete()[0]
         for rows in (
             ClaimKey.objects.filter(created_at__lt=keys_before),
@@ -86,3 +93,22 @@ def housekeep(now: dt.datetime) -> int:
             unseen,
         )
     )
+    return removed + _forget_pilots(now) + counts.merge_old(now)
+
+
+def _forget_pilots(now: dt.datetime) -> int:
+    """Pilots that have been silent for PILOT_DAYS and whose job, if any, has ended."""
+    silent_since = now - dt.timedelta(days=settings.PANDASITE["PILOT_DAYS"])
+    at_work = Job.objects.filter(pilot=OuterRef("pk"), state__in=LIVE)
+    silent = Pilot.objects.filter(~Exists(at_work), last_contact__lt=silent_since).order_by("pk")
+    forgotten = 0
+    for _ in range(PILOT_BATCHES):
+        with transaction.atomic():
+            # locked, so that one that comes back at this moment is made anew and not lost
+            held = silent.select_for_update(skip_locked=True, of=("self",))
+            batch = list(held.values_list("pk", flat=True)[:BATCH])
+            Pilot.objects.filter(pk__in=batch).delete()
+        forgotten += len(batch)
+        if len(batch) < BATCH:
+            break
+    return forgotten

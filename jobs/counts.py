@@ -16,6 +16,9 @@ from django.db import connection
 
 _KEY = "cloud_id, site_id, label, state, hour, payload_error"
 
+HOURS_KEPT = 31 * 24  # more than any page shows: older hours are merged into one
+_LONG_AGO = "1970-01-02 00:00+00"  # the hour of those; the epoch itself stands for live jobs
+
 COUNT_TRIGGER = (
     """
 CREATE FUNCTION jobs_job_count() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -59,6 +62,21 @@ summed AS (
 INSERT INTO jobs_jobcount ({_KEY}, n, latest) SELECT {_KEY}, n, latest FROM summed
 ON CONFLICT ({_KEY}) DO UPDATE
   SET n = jobs_jobcount.n + excluded.n, latest = greatest(jobs_jobcount.latest, excluded.latest)
+"""
+
+_MERGE = f"""
+WITH old AS (
+  DELETE FROM jobs_jobcount WHERE hour > '{_LONG_AGO}' AND hour < %(before)s RETURNING *
+), summed AS (
+  SELECT cloud_id, site_id, label, state, payload_error, sum(n) AS n, max(latest) AS latest
+  FROM old GROUP BY cloud_id, site_id, label, state, payload_error
+), merged AS (
+  INSERT INTO jobs_jobcount (cloud_id, site_id, label, state, payload_error, n, latest, hour)
+  SELECT *, '{_LONG_AGO}'::timestamptz FROM summed WHERE n <> 0
+  ON CONFLICT ({_KEY}) DO UPDATE
+    SET n = jobs_jobcount.n + excluded.n, latest = greatest(jobs_jobcount.latest, excluded.latest)
+)
+SELECT count(*) FROM old
 """
 
 _READ = f"""
@@ -115,6 +133,17 @@ def fold() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_FOLD)
         return cursor.rowcount
+
+
+def merge_old(now: dt.datetime) -> int:
+    """Merge the hours that no page shows into one; returns how many rows they were.
+
+    They are not deleted, so that `differences` can still be asked of all jobs. A job of such an
+    hour that is deleted later counts -1 there, until the next merge.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MERGE, {"before": now - dt.timedelta(hours=HOURS_KEPT)})
+        return int(cursor.fetchone()[0])
 
 
 def differences() -> list[str]:

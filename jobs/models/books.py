@@ -134,6 +134,8 @@ class JobCount(_Counted):
                 name="job_count_once",
             )
         ]
+        # counts.read: live jobs and the hours of a window; counts.merge_old: the hours before
+        indexes = [models.Index(fields=["hour"], name="job_count_hour")]
 
     def __str__(self) -> str:
         return f"{self.state}: {self.n}"

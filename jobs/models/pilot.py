@@ -44,7 +44,11 @@ class Pilot(models.Model):
             models.UniqueConstraint(fields=["site", "pilot_id"], name="pilot_once_per_site")
         ]
         # brokerage and dashboard: which pilots and nodes were seen at a site of late
-        indexes = [models.Index(fields=["site", "last_contact"], name="pilot_seen")]
+        # housekeeping: pilots of all sites that have been silent for long
+        indexes = [
+            models.Index(fields=["site", "last_contact"], name="pilot_seen"),
+            models.Index(fields=["last_contact"], name="pilot_silent"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pilot_id} ({self.node})"

@@ -5,14 +5,15 @@ import pytest
 from datasets import services as data
 from datasets.models import Dataset, Subscription
 from datasets.states import DatasetState
-from jobs import closing
-from jobs.models import BrokerageDecision, ClaimKey, Job, SubmitKey
+from jobs import closing, counts
+from jobs.models import BrokerageDecision, ClaimKey, Job, Pilot, SubmitKey
 from tests.builders import (
     NOW,
     after,
     create_dataset,
     create_file,
     create_job,
+    create_pilot,
     create_pilot_account,
     create_site,
     create_storage,
@@ -145,6 +146,45 @@ def test_keys_are_kept_for_a_day():
 
     assert closing.housekeep(after(hours=23)) == 0
     assert closing.housekeep(after(hours=25)) == 2
+
+
+def test_pilots_are_forgotten_after_a_month_of_silence():
+    site = create_site()
+    create_pilot(site)
+    heard = create_pilot(site, last_contact=after(days=5))
+
+    assert closing.housekeep(after(days=30)) == 0
+    assert closing.housekeep(after(days=31)) == 1
+
+    assert Pilot.objects.get() == heard
+
+
+@pytest.mark.parametrize(("state", "kept"), [("running", True), ("finished", False)])
+def test_a_silent_pilot_is_kept_while_its_job_lives(state, kept):
+    site = create_site()
+    job = create_job(state, site=site, pilot=create_pilot(site))
+
+    closing.housekeep(after(days=31))
+
+    assert Pilot.objects.exists() == kept
+    assert Job.objects.get().state == job.state
+
+
+def test_all_batches_of_silent_pilots_are_forgotten(monkeypatch):
+    monkeypatch.setattr(closing, "BATCH", 2)
+    site = create_site()
+    for _ in range(5):
+        create_pilot(site)
+
+    assert closing.housekeep(after(days=31)) == 5
+
+
+def test_hours_that_no_page_shows_are_merged():
+    create_job("finished")
+    counts.fold()
+
+    assert closing.housekeep(after(days=30)) == 0
+    assert closing.housekeep(after(days=32)) == 1
 
 
 def test_decisions_are_kept_while_a_job_shows_them():

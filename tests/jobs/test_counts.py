@@ -1,5 +1,6 @@
 """The counts that the dashboard reads equal the rows, whoever changed them."""
 
+import datetime as dt
 import random
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import IntegrityError, transaction
 from jobs import counts, services
 from jobs.models import CountDelta, Job, JobCount
 from jobs.states import LEASED, MOVES, JobState
+from monitor.words import WINDOWS
 from tests.builders import NOW, after, create_cloud, create_job, create_site
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +142,69 @@ def test_counts_equal_the_rows_after_any_moves():
         if minute % 17 == 0:
             counts.fold()
         assert counts.differences() == []
+
+
+# -- hours that no page shows ------------------------------------------------------------------
+
+OLD, LATER = after(days=-32), after(minutes=1)
+
+
+def test_old_hours_are_merged_into_one_and_every_job_is_still_counted():
+    site = create_site()
+    for hours in range(3):
+        create_job("finished", site=site, at=OLD - dt.timedelta(hours=hours))
+        create_job("failed", site=site, at=OLD - dt.timedelta(hours=hours))
+    create_job("running", site=site, at=OLD)
+    counts.fold()
+
+    assert counts.merge_old(NOW) == 6
+
+    assert sorted(JobCount.objects.values_list("state", "n")) == [
+        ("failed", 3),
+        ("finished", 3),
+        ("running", 1),
+    ]
+    assert counts.differences() == []
+
+
+def test_what_the_pages_show_is_not_touched_by_a_merge():
+    assert max(WINDOWS) < counts.HOURS_KEPT
+    longest = dt.timedelta(hours=max(WINDOWS))
+    create_job("finished", at=OLD)
+    create_job("finished", at=NOW - longest)
+    create_job("running", at=OLD)
+    counts.fold()
+    before = read(ended_since=NOW - longest)
+
+    counts.merge_old(NOW)
+
+    assert read(ended_since=NOW - longest) == before == {
+        ("finished", False): 1,
+        ("running", False): 1,
+    }  # fmt: skip
+
+
+def test_merging_twice_is_merging_once():
+    create_job("finished", at=OLD)
+    counts.fold()
+
+    assert (counts.merge_old(NOW), counts.merge_old(LATER)) == (1, 0)
+    assert counts.differences() == []
+
+
+def test_a_job_that_ended_long_ago_and_is_deleted_is_not_counted_any_more():
+    job, kept = (create_job("finished", at=OLD) for _ in range(2))
+    counts.fold()
+    counts.merge_old(NOW)
+
+    Job.objects.filter(pk=job.pk).delete()
+
+    assert counts.differences() == []
+    counts.fold()
+    counts.merge_old(LATER)
+    assert counts.differences() == []
+    assert JobCount.objects.get().n == 1
+    assert Job.objects.get() == kept
 
 
 def test_a_wrong_count_is_found():
