@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from datasets.models import Dataset, File, Replica, Subscription
 from datasets.services import mark_bad, set_dataset_state
 from datasets.states import DATASET_MOVES, DatasetState
-from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline
+from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order, ReasonForm
 from pandasite.base.errors import Conflict
 
@@ -85,6 +85,7 @@ class ReplicaInline(ReadOnlyInline):
 @admin.register(File)
 class FileAdmin(BigTableAdmin):
     list_display = ["lfn", "scope", "size", "adler32", "events", "guid", "created_at"]
+    list_filter = [recent("scope", "scope")]
     search_fields = ["lfn__startswith", "guid__exact"]
     search_help_text = "By the beginning of the LFN, or by GUID."
     inlines = [ReplicaInline]

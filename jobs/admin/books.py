@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from jobs.models import BrokerageDecision, ErrorCode, Transformation
-from pandasite.base.admin_kit import BigTableAdmin, OurAdmin
+from pandasite.base.admin_kit import RECENT, BigTableAdmin, OurAdmin, recent
 
 
 @admin.register(ErrorCode)
@@ -42,7 +42,9 @@ class TransformationAdmin(OurAdmin):
 @admin.register(BrokerageDecision)
 class BrokerageDecisionAdmin(BigTableAdmin):
     list_display = ["at", "site", "n_jobs"]
+    list_filter = [recent("site", "site")]
     search_fields = ["site__exact"]
-    search_help_text = "By the number of the decision, or the site."
+    search_help_text = f"By the number of the decision; by site among the last {RECENT:,}."
+    search_recent = True
     number_field = "pk"
     date_hierarchy = "at"

@@ -15,7 +15,7 @@ from jobs import services
 from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, Job, JobEvent, JobFile, Task
 from jobs.states import LEASED
-from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline
+from pandasite.base.admin_kit import RECENT, BigTableAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order
 from pandasite.base.errors import IllegalMove
 
@@ -192,8 +192,10 @@ class JobAdmin(BigTableAdmin):
 @admin.register(JobEvent)
 class JobEventAdmin(BigTableAdmin):
     list_display = ["at", "job_id", "attempt_nr", "from_state", "to_state", "actor"]
-    search_help_text = "By PandaID."
+    list_filter = [recent("to_state", "to state")]
+    search_help_text = f"By PandaID; by actor, whole, among the last {RECENT:,}."
     search_fields = ["actor__exact"]
+    search_recent = True
     number_field = "job_id"
     # Not the job itself: a link costs a query per row, and the row may be in the archive.
     fields = ["job_id", "seq", "attempt_nr", "from_state", "to_state", "actor", "at", "reason"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin
+from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin, recent
 from pandasite.base.models import AuditLine, SweepRun
 
 admin.site.site_header = admin.site.site_title = "pandasite"
@@ -21,6 +21,7 @@ class SweepRunAdmin(ReadOnlyAdmin):
 @admin.register(AuditLine)
 class AuditLineAdmin(BigTableAdmin):
     list_display = ["at", "actor_name", "action", "subject", "reason"]
+    list_filter = [recent("action", "action")]
     search_fields = ["subject", "actor_name"]
     date_hierarchy = "at"
     ordering = ["-at"]

@@ -15,6 +15,9 @@ from django.utils.functional import cached_property
 
 from pandasite.base.deeds import Deed, ask
 
+RECENT = 100_000  # rows that a filter without an index looks at
+MOST_VALUES = 200  # that such a filter offers
+EMPTY = "-"  # its word for an empty text
 FAR = 10_000  # a list of a big table ends here: nobody pages further, counting on would cost
 
 
@@ -77,7 +80,8 @@ class BoundedPaginator(Paginator):
 class BigTableAdmin(ReadOnlyAdmin):
     """A table of millions of rows: newest first, no second count, no sorting by other columns.
 
-    A search for a number is one for the key `number_field`, where that is named.
+    A search for a number is one for the key `number_field`, where that is named. With
+    `search_recent` any other one looks at the last RECENT rows: its columns have no index.
     """
 
     show_full_result_count = False
@@ -88,6 +92,7 @@ class BigTableAdmin(ReadOnlyAdmin):
     sortable_by = ()
     ordering = ["-pk"]
     number_field: ClassVar[str] = ""
+    search_recent: ClassVar[bool] = False
     search_help_text = f"Lists end after {FAR:,} rows: search or filter to see others."
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
@@ -95,7 +100,40 @@ class BigTableAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if self.number_field and term.isdecimal() and int(term) < 2**63:
             return queryset.filter(**{self.number_field: int(term)}), False
+        if term and self.search_recent:
+            queryset = _recent_rows(queryset)
         return super().get_search_results(request, queryset, search_term)
+
+
+class RecentFilter(admin.SimpleListFilter):
+    """By a column without an index, among the last RECENT rows: to look further would read all.
+
+    Made by `recent`.
+    """
+
+    column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = _recent_rows(model_admin.model._base_manager.all())
+        values = rows.order_by(self.column).values_list(self.column, flat=True).distinct()
+        return [(value or EMPTY, value or "none") for value in values[:MOST_VALUES]]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        if value is None:
+            return queryset
+        return _recent_rows(queryset).filter(**{self.column: "" if value == EMPTY else value})
+
+
+def recent(column: str, title: str) -> type[RecentFilter]:
+    """A filter of a big table by a text column."""
+    named = {"column": column, "title": f"{title} (last {RECENT:,})", "parameter_name": column}
+    return type("RecentFilter", (RecentFilter,), named)
+
+
+def _recent_rows(rows: Any) -> Any:
+    newest = rows.model._base_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return rows.filter(pk__gt=newest - RECENT)
 
 
 class ReadOnlyInline(admin.TabularInline):
