@@ -9,9 +9,10 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
-from jobs.models.job import ERROR_COMPONENTS, Job, JobEvent, JobFile, JobOutput
+from jobs.models.job import ERROR_COMPONENTS, Job, JobFile
 from jobs.models.pilot import Pilot, PilotAccount
 from jobs.models.task import Task
+from jobs.models.trace import JobEvent, JobOutput
 
 __all__ = [
     "ERROR_COMPONENTS",
