@@ -36,7 +36,7 @@ from pandasite.base.setbacks import is_passing
 log = logging.getLogger(__name__)
 
 PAGE = 2000  # jobs read at once
-SECONDS = 20.0  # of a round; what is left then comes first in the next one. A task has 60 s
+SECONDS = 5.0  # of a round; what is left then comes first in the next. Other sweeps wait behind it
 
 
 def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
