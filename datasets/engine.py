@@ -51,6 +51,7 @@ def run(transfer_id: int) -> bool:
             size = _copy(transfer, source)
         except storage.SourceError as error:
             problems.append(f"{source.name}: {error}")
+            _note_missing(transfer, source, error)
         except storage.StorageError as error:
             return _again(transfer, f"{source.name}: {error}", permanent=False)
         else:
@@ -78,6 +79,13 @@ def _copy(transfer: Transfer, source: StorageElement) -> int:
         raise storage.SourceError(wrong)
     storage.publish(target.url, path, tag=tag)
     return copied.size
+
+
+def _note_missing(transfer: Transfer, source: StorageElement, error: storage.SourceError) -> None:
+    """A file that its storage still does not have in the last try is believed to be lost."""
+    last = transfer.attempts >= settings.PANDASITE["TRANSFER_ATTEMPTS"]
+    if last and isinstance(error, storage.FileMissing):
+        services.mark_bad(transfer.file, source, str(error))
 
 
 def _tidy(target: StorageElement, path: str, tag: str) -> None:

@@ -245,6 +245,9 @@ class Transfer(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
+    permanent = models.BooleanField(
+        default=False, help_text="given up for good: no further try could bring the file"
+    )
     bytes_moved = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField()

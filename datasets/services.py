@@ -1,26 +1,29 @@
-"""The verbs of this floor: the only code that writes states of datasets and transfers."""
+"""The verbs of this floor: the only code that writes states of datasets and transfers.
+
+What is wished for is beside it: whole datasets in subscriptions.py, single files in demand.py.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import F
 
+from datasets.demand import pause_after
 from datasets.models import (
     Dataset,
     DatasetFile,
     File,
     Replica,
     StorageElement,
-    Subscription,
     Transfer,
 )
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
+from datasets.subscriptions import close_subscriptions
 from pandasite.base.errors import Conflict, IllegalMove
 from pandasite.base.nudge import nudge
 
@@ -124,46 +127,6 @@ def add_files(dataset: Dataset, files: Iterable[File]) -> None:
     )
 
 
-def subscribe(
-    dataset: Dataset, storage: StorageElement, *, activity: str, now: dt.datetime
-) -> Subscription:
-    """Wish all files of the dataset at the storage element; transfers start for missing ones."""
-    missing = missing_files(dataset, storage)
-    state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    now_is = {"state": state, "done_at": None if missing else now}
-    subscription, made = Subscription.objects.get_or_create(
-        dataset=dataset,
-        storage=storage,
-        defaults={"activity": activity, "created_at": now} | now_is,
-    )
-    if not made and subscription.state != state:  # a block that got one more file is open again
-        Subscription.objects.filter(pk=subscription.pk).update(**now_is)
-        subscription.refresh_from_db()
-    request_transfers(missing, storage, now=now)
-    return subscription
-
-
-def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
-    """Files of the dataset without a good replica at the storage element."""
-    there = Replica.objects.filter(
-        file=OuterRef("pk"), storage=storage, state=Replica.State.AVAILABLE
-    )
-    return list(dataset.files.filter(~Exists(there)).order_by("pk"))
-
-
-def request_transfers(files: Sequence[File], storage: StorageElement, *, now: dt.datetime) -> None:
-    """Queue a transfer for each file that has none active towards the storage element."""
-    Transfer.objects.bulk_create(
-        [
-            Transfer(file=file, destination=storage, created_at=now, next_try_at=now)
-            for file in files
-        ],
-        ignore_conflicts=True,  # one_active_transfer
-    )
-    if files:
-        nudge("datasets.schedule_transfers")
-
-
 def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
     """Hold a queued transfer for one lease; None when it is not queued (any more)."""
     lease = dt.timedelta(seconds=settings.PANDASITE["TRANSFER_LEASE_SECONDS"])
@@ -219,22 +182,30 @@ def finish_transfer(
 def retry_or_fail_transfer(
     transfer: Transfer, error: str, *, permanent: bool, now: dt.datetime
 ) -> None:
-    """Queue the transfer again with a growing pause, or give it up with the reason."""
+    """Queue the transfer again with a growing pause, or give it up with the reason.
+
+    `permanent`: no good source is left, so that asking again (see demand.py) is in vain.
+    """
     tries = settings.PANDASITE["TRANSFER_ATTEMPTS"]
     mine = Transfer.objects.filter(
         pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
     )
     if permanent or transfer.attempts >= tries:
-        mine.update(state=TransferState.FAILED, error=error, ended_at=now, lease_until=None)
+        mine.update(
+            state=TransferState.FAILED,
+            permanent=permanent,
+            error=error,
+            ended_at=now,
+            lease_until=None,
+        )
         nudge("jobs.activate")
         nudge("jobs.complete_transfers")
         return
-    pause = settings.PANDASITE["TRANSFER_RETRY_SECONDS"] * 2 ** (transfer.attempts - 1)
     mine.update(
         state=TransferState.QUEUED,
         error=error,
         lease_until=None,
-        next_try_at=now + dt.timedelta(seconds=min(pause, 3600)),
+        next_try_at=now + pause_after(transfer.attempts),
     )
 
 
@@ -247,6 +218,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
     silent = Transfer.objects.abandoned(now)
     given_up = silent.filter(attempts__gte=tries).update(
         state=TransferState.FAILED,
+        permanent=True,
         error=f"given up: {tries} workers fell silent while they copied it",
         ended_at=now,
         lease_until=None,
@@ -267,31 +239,3 @@ def mark_bad(file: File, storage: StorageElement, reason: str) -> None:
     Replica.objects.filter(file=file, storage=storage).update(
         state=Replica.State.BAD, reason=reason[:255]
     )
-
-
-def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
-    """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    there = Replica.objects.filter(
-        file=OuterRef("file"), storage=storage, state=Replica.State.AVAILABLE
-    )
-    missing = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exists(there))
-    Subscription.objects.filter(
-        ~Exists(missing),
-        dataset__members__file=file,
-        storage=storage,
-        state=Subscription.State.OPEN,
-    ).update(state=Subscription.State.DONE, done_at=now)
-
-
-def measure_storage(*, now: dt.datetime) -> int:
-    """Set free space = declared capacity - registered bytes, with the time; returns rows set."""
-    measured = 0
-    good = Q(replicas__state=Replica.State.AVAILABLE)
-    used_by = StorageElement.objects.annotate(
-        used=Coalesce(Sum("replicas__file__size", filter=good), 0)
-    ).values_list("pk", "capacity_bytes", "used")
-    for pk, capacity, used in used_by:
-        measured += StorageElement.objects.filter(pk=pk).update(
-            free_bytes=max(0, capacity - int(used)), measured_at=now
-        )
-    return measured

@@ -9,7 +9,7 @@ class TransferState(StrEnum):
     QUEUED = "queued"  # waits for a worker, or for next_try_at
     COPYING = "copying"  # a worker holds it until lease_until
     DONE = "done"  # the replica is registered
-    FAILED = "failed"  # given up, with the reason in `error`
+    FAILED = "failed"  # given up, with the reason in `error`; who still wants it asks again
 
 
 class DatasetState(StrEnum):

@@ -25,6 +25,10 @@ class SourceError(StorageError):
     """The source has no good copy: another replica has to serve."""
 
 
+class FileMissing(SourceError):
+    """The source is there and answers, but has no such file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Copied:
     """What arrived: bytes and adler32 (8 hex digits)."""
@@ -81,6 +85,11 @@ def _open_source(url: str, path: str) -> Any:
     try:
         source, root = open_storage(url)
         return source.open(f"{root}/{path}", "rb")
+    except FileNotFoundError as error:
+        # A mount that is away looks empty; one that shows the file's scope is not.
+        away = not source.exists(f"{root}/{path.partition('/')[0]}")
+        kind = SourceError if away else FileMissing
+        raise kind(f"cannot read at {url}: {_words(error)}") from error
     except (OSError, StorageError) as error:
         raise SourceError(f"cannot read at {url}: {_words(error)}") from error
 

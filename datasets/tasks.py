@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import engine, services
+from datasets import engine, space
 from pandasite.base.sweeps import run_sweep
 
 
@@ -20,4 +20,4 @@ def transfer(transfer_id: int) -> bool:
 
 @shared_task(name="datasets.measure_storage")
 def measure_storage() -> int:
-    return run_sweep("datasets.measure_storage", lambda now: services.measure_storage(now=now))
+    return run_sweep("datasets.measure_storage", lambda now: space.measure_storage(now=now))

@@ -1,8 +1,8 @@
 """The activation sweep: it alone says that a job's input has arrived, by looking.
 
-The end of a transfer only nudges it. Jobs whose input cannot come fail with ddm 100 and the
-reason of the transfer; jobs whose transfers vanished (nobody is moving, nothing has failed) get
-them again.
+The end of a transfer only nudges it. Jobs whose input can never come (no good source is left)
+fail with ddm 100 and the reason of the transfer. All other jobs whose files nobody is moving get
+their transfers again, after a pause that grows with each failure; the watchdog has a limit.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import datetime as dt
 
 from django.db.models import Exists, OuterRef
 
-from datasets import services as data
+from datasets import demand
 from datasets.models import Replica, SiteStorage, StorageElement, Transfer
-from datasets.states import ACTIVE_TRANSFERS, TransferState
+from datasets.states import ACTIVE_TRANSFERS
 from jobs import errors, services
 from jobs.models import Job, JobFile
 from jobs.states import JobState
@@ -31,7 +31,7 @@ _MISSING = JobFile.objects.filter(type=JobFile.Type.INPUT).filter(~Exists(_REPLI
 
 
 def run(now: dt.datetime) -> int:
-    """Activate what is complete, fail what is hopeless, ask again for what was forgotten."""
+    """Activate what is complete, fail what is hopeless, ask again for the rest."""
     assigned = Job.objects.filter(state=JobState.ASSIGNED)
     complete = assigned.filter(~Exists(_MISSING.filter(job=OuterRef("pk"))))
     ready = list(complete.order_by("pk").values_list("pk", flat=True)[:BATCH])
@@ -68,18 +68,8 @@ def _fail_or_ask_again(wanted: JobFile, now: dt.datetime) -> bool:
     ).first()
     if file is None or here is None:
         return False  # nothing to ask for: the watchdog's limit, or an administrator, decides
-    given_up = (
-        Transfer.objects.filter(
-            file=file,
-            destination=here,
-            state=TransferState.FAILED,
-            ended_at__gte=job.state_change_time,
-        )
-        .order_by("-ended_at")
-        .first()
-    )
+    given_up = demand.ask_again(file, here, since=job.state_change_time, now=now)
     if given_up is None:
-        data.request_transfers([file], here, now=now)
         return False
     error = errors.INPUT_FAILED.said(f"{wanted.scope}:{wanted.lfn}: {given_up.error}")
     mine = Job.objects.filter(pk=job.pk)

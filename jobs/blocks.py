@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from datasets import services as data
 from datasets.models import Dataset, File, Replica, StorageElement
 from datasets.states import DatasetState
+from datasets.subscriptions import subscribe
 from jobs.labels import is_analysis
 from jobs.models import Job, JobFile
 
@@ -42,7 +43,7 @@ def dispatch_block(
     JobFile.objects.filter(job__in=lacking, type=JobFile.Type.INPUT, file__in=list(missing)).update(
         block=block
     )
-    data.subscribe(block, storage, activity=_activity(first), now=now)
+    subscribe(block, storage, activity=_activity(first), now=now)
     return block
 
 

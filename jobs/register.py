@@ -15,9 +15,11 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from brokerage.models import Site
+from datasets import demand
 from datasets import services as data
 from datasets.models import Dataset, File, Replica, StorageElement, Transfer
-from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
+from datasets.states import ACTIVE_TRANSFERS, DatasetState
+from datasets.subscriptions import subscribe
 from jobs import errors, services
 from jobs.labels import is_analysis
 from jobs.models import Job, JobFile
@@ -115,7 +117,7 @@ def _send_home(
         block = _sub_block(row, here, home, now)
         data.add_files(block, [file])
         JobFile.objects.filter(pk=row.pk).update(block=block, status=JobFile.Status.TRANSFERRING)
-        data.subscribe(block, home, activity="production", now=now)
+        subscribe(block, home, activity="production", now=now)
 
 
 def _sub_block(
@@ -161,7 +163,7 @@ _UNDERWAY = JobFile.objects.filter(
 
 
 def complete(now: dt.datetime) -> int:
-    """Finish transferring jobs whose outputs have all arrived; fail those whose cannot."""
+    """Finish transferring jobs whose outputs have all arrived; fail those whose never can."""
     transferring = Job.objects.filter(state=JobState.TRANSFERRING)
     arrived = transferring.filter(~Exists(_UNDERWAY.filter(job=OuterRef("pk"))))
     panda_ids = list(arrived.order_by("pk").values_list("pk", flat=True)[:BATCH])
@@ -178,7 +180,7 @@ def complete(now: dt.datetime) -> int:
 
 
 def _settle_stuck(now: dt.datetime) -> int:
-    """Outputs that nobody is moving: given up -> the job fails; forgotten -> asked for again."""
+    """Outputs that nobody is moving: no source left -> the job fails; else asked for again."""
     moving = Transfer.objects.filter(
         file=OuterRef("file"),
         destination=OuterRef("block__destination"),
@@ -195,18 +197,9 @@ def _settle_stuck(now: dt.datetime) -> int:
 def _fail_or_ask_again(row: JobFile, now: dt.datetime) -> int:
     if row.block is None or row.block.destination is None or row.file is None:
         return 0
-    given_up = (
-        Transfer.objects.filter(
-            file=row.file,
-            destination=row.block.destination,
-            state=TransferState.FAILED,
-            ended_at__gte=row.job.state_change_time,
-        )
-        .order_by("-ended_at")
-        .first()
-    )
+    since = row.job.state_change_time
+    given_up = demand.ask_again(row.file, row.block.destination, since=since, now=now)
     if given_up is None:
-        data.request_transfers([row.file], row.block.destination, now=now)
         return 0
     error = errors.OUTPUT_NOT_ADDED.said(f"{row.scope}:{row.lfn}: {given_up.error}")
     return len(services.fail(Job.objects.filter(pk=row.job_id), error, actor="ddm", now=now))

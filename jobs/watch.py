@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 from django.db.models import Q
 
+from datasets.models import SiteStorage, Transfer
 from jobs import errors, services
 from jobs.errors import Error
 from jobs.labels import ANALYSIS
-from jobs.models import Job
+from jobs.models import Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
 
@@ -98,7 +99,31 @@ def undelivered(now: dt.datetime) -> int:
     )
     low = Q(state_change_time__lt=_ago(now, hours=_limit("TRANSFERRING_HOURS_LOW")))
     late = Job.objects.filter(high | low, state=JobState.TRANSFERRING)
-    return _fail(late, errors.TRANSFER_TIMEOUT, "outputs did not reach their destination", now)
+    why = "outputs did not reach their destination"
+    return _fail_with_trouble(late, JobFile.Type.OUTPUT, errors.TRANSFER_TIMEOUT, why, now)
+
+
+def _fail_with_trouble(
+    jobs: JobQuerySet, kind: JobFile.Type, error: Error, why: str, now: dt.datetime
+) -> int:
+    """Fail each with what was last said of the transfers of its files."""
+    failed = 0
+    for job in jobs.order_by("pk")[:BATCH]:
+        said = "; ".join(filter(None, [why, _trouble(job, kind)]))
+        failed += len(services.fail(jobs.filter(pk=job.pk), error.said(said), actor=ACTOR, now=now))
+    return failed
+
+
+def _trouble(job: Job, kind: JobFile.Type) -> str:
+    """The last complaint of a transfer of the job's files to where they are wanted."""
+    here = SiteStorage.objects.filter(site=job.computing_site, role=SiteStorage.Role.LOCAL)
+    to = here.values("storage") if kind == JobFile.Type.INPUT else [job.destination_se_id or 0]
+    since = Q(ended_at=None) | Q(ended_at__gte=job.state_change_time)
+    complaints = Transfer.objects.filter(
+        since, destination__in=to, file__job_files__job=job, file__job_files__type=kind
+    ).exclude(error="")
+    last = complaints.order_by("-pk").select_related("file").first()
+    return f"{last.file}: {last.error}" if last else ""
 
 
 def expired(now: dt.datetime) -> int:
@@ -119,10 +144,15 @@ def _fail(jobs: JobQuerySet, error: Error, diag: str, now: dt.datetime) -> int:
 
 
 def stuck_input(now: dt.datetime) -> int:
-    """`assigned` too long: brokered again, at most REBROKER_MAX times."""
+    """`assigned` too long: brokered again, at most REBROKER_MAX times; then it fails."""
     cutoff = _ago(now, hours=_limit("ASSIGNED_HOURS"))
     late = Job.objects.in_state_since(cutoff, JobState.ASSIGNED)
-    return _rebroker(late, "its input did not arrive in time", now)
+    why = "its input did not arrive in time"
+    moved = _rebroker(late, why, now)
+    worn_out = late.filter(rebroker_count__gte=_limit("REBROKER_MAX"))
+    return moved + _fail_with_trouble(
+        worn_out, JobFile.Type.INPUT, errors.INPUT_FAILED, f"{why} at any site", now
+    )
 
 
 def unwanted(now: dt.datetime) -> int:

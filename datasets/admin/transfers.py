@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from datasets.demand import request_transfers
 from datasets.models import Replica, Transfer
-from datasets.services import request_transfers
 from datasets.states import TransferState
 from pandasite.base.admin_kit import BigTableAdmin
 from pandasite.base.deeds import Deed, Order

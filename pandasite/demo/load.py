@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from brokerage.models import VO, Cloud, InstalledRelease, Release, Site
-from datasets import services
+from datasets import space
 from datasets.models import GB, SiteStorage, StorageElement
 from jobs.models import Transformation
 from pandasite.demo.grid import (
@@ -42,7 +42,7 @@ def load_grid(
     for region in regions:
         tier1 = Site.objects.get(name=region.tier1)
         Cloud.objects.filter(name=region.name, tier1=None).update(tier1=tier1)
-    services.measure_storage(now=now)
+    space.measure_storage(now=now)
 
 
 def load_transformations() -> None:

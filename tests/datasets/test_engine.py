@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets import engine, services, storage
+from datasets import engine, services, storage, subscriptions
 from datasets.models import Replica, Transfer
 from pandasite.base.clock import database_now
 from tests.builders import create_dataset, create_file
@@ -105,7 +105,7 @@ def test_the_arrival_of_the_last_file_ends_the_subscription(disks):
     services.add_files(block, files)
     for file in files:
         store(bnl, file)
-    subscription = services.subscribe(block, aglt2, activity="production", now=database_now())
+    subscription = subscriptions.subscribe(block, aglt2, activity="production", now=database_now())
 
     states = []
     for transfer in Transfer.objects.order_by("pk"):

@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from datasets import services
+from datasets import services, space, subscriptions
 from datasets.models import Dataset, DatasetFile, File, Replica, StorageElement, Transfer
 from datasets.states import DATASET_MOVES, TRANSFER_MOVES, DatasetState, TransferState
 from pandasite.base.errors import Conflict, IllegalMove
@@ -133,7 +133,7 @@ def test_a_subscription_asks_for_what_is_missing_and_for_nothing_else():
     create_replica(here, disk)
     create_replica(broken, disk, state="bad")
 
-    subscription = services.subscribe(
+    subscription = subscriptions.subscribe(
         dataset_of(here, far, broken), disk, activity="production", now=NOW
     )
 
@@ -144,7 +144,7 @@ def test_a_subscription_asks_for_what_is_missing_and_for_nothing_else():
 def test_a_subscription_whose_files_are_all_there_is_done_at_once():
     disk = create_storage()
 
-    subscription = services.subscribe(
+    subscription = subscriptions.subscribe(
         dataset_of(create_file(at=[disk])), disk, activity="production", now=NOW
     )
 
@@ -155,10 +155,10 @@ def test_a_subscription_whose_files_are_all_there_is_done_at_once():
 def test_a_subscription_is_open_again_when_its_dataset_grows():
     disk = create_storage()
     dataset = dataset_of(create_file(at=[disk]))
-    services.subscribe(dataset, disk, activity="production", now=NOW)
+    subscriptions.subscribe(dataset, disk, activity="production", now=NOW)
 
     services.add_files(dataset, [create_file()])
-    subscription = services.subscribe(dataset, disk, activity="production", now=after(hours=1))
+    subscription = subscriptions.subscribe(dataset, disk, activity="production", now=after(hours=1))
 
     assert (subscription.state, subscription.done_at) == ("open", None)
     assert Transfer.objects.count() == 1
@@ -168,7 +168,7 @@ def test_asking_twice_starts_one_transfer():
     disk, dataset = create_storage(), dataset_of(create_file())
 
     for _ in range(2):
-        services.subscribe(dataset, disk, activity="production", now=NOW)
+        subscriptions.subscribe(dataset, disk, activity="production", now=NOW)
 
     assert Transfer.objects.count() == 1
 
@@ -176,17 +176,17 @@ def test_asking_twice_starts_one_transfer():
 def test_a_subscription_is_done_when_the_last_file_is_there():
     disk = create_storage()
     first, second = create_file(), create_file()
-    subscription = services.subscribe(
+    subscription = subscriptions.subscribe(
         dataset_of(first, second), disk, activity="production", now=NOW
     )
 
     create_replica(first, disk)
-    services.close_subscriptions(first, disk, now=after(hours=1))
+    subscriptions.close_subscriptions(first, disk, now=after(hours=1))
     subscription.refresh_from_db()
     assert subscription.state == "open"
 
     create_replica(second, disk)
-    services.close_subscriptions(second, disk, now=after(hours=2))
+    subscriptions.close_subscriptions(second, disk, now=after(hours=2))
     subscription.refresh_from_db()
     assert (subscription.state, subscription.done_at) == ("done", after(hours=2))
 
@@ -194,10 +194,10 @@ def test_a_subscription_is_done_when_the_last_file_is_there():
 def test_a_subscription_of_another_place_is_left_alone():
     here, there, file = create_storage(), create_storage(), create_file()
     dataset = dataset_of(file)
-    other = services.subscribe(dataset, there, activity="production", now=NOW)
+    other = subscriptions.subscribe(dataset, there, activity="production", now=NOW)
     create_replica(file, here)
 
-    services.close_subscriptions(file, here, now=NOW)
+    subscriptions.close_subscriptions(file, here, now=NOW)
 
     other.refresh_from_db()
     assert other.state == "open"
@@ -212,7 +212,7 @@ def test_free_space_is_capacity_less_what_is_registered():
     create_file(size=500, at=[disk])
     create_replica(create_file(size=9999), disk, state="bad")
 
-    assert services.measure_storage(now=after(hours=1)) == 2
+    assert space.measure_storage(now=after(hours=1)) == 2
 
     measured = StorageElement.objects.get(pk=disk.pk)
     assert (measured.free_bytes, measured.measured_at) == (3500, after(hours=1))
@@ -223,6 +223,6 @@ def test_space_that_was_overdrawn_is_none_not_less():
     disk = create_storage(capacity_bytes=10)
     create_file(size=1000, at=[disk])
 
-    services.measure_storage(now=NOW)
+    space.measure_storage(now=NOW)
 
     assert StorageElement.objects.get(pk=disk.pk).free_bytes == 0

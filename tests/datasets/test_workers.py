@@ -56,6 +56,51 @@ def test_a_failure_that_may_pass_is_tried_again_with_growing_pauses(disks):
     assert "bnl: cannot read at" in fresh(transfer).error
 
 
+def tried_to_the_end(transfer):
+    """The transfer after all of its tries."""
+    for _ in range(3):
+        wait_over(transfer)
+        engine.run(transfer.pk)
+    return fresh(transfer)
+
+
+def test_a_file_that_its_only_storage_has_lost_can_never_come(disks):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file).unlink()
+
+    given_up = tried_to_the_end(due(file, aglt2))
+
+    assert (given_up.state, given_up.permanent) == ("failed", True)
+    assert replica(file, bnl).state == "bad"
+    assert "No such file" in replica(file, bnl).reason
+
+
+def test_a_source_that_is_away_as_a_whole_may_come_back(disks, tmp_path):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    (tmp_path / "bnl").rename(tmp_path / "unmounted")
+    (tmp_path / "bnl").mkdir()
+
+    given_up = tried_to_the_end(due(file, aglt2))
+
+    assert (given_up.state, given_up.permanent) == ("failed", False)
+    assert replica(file, bnl).state == "available"
+
+
+def test_a_destination_that_is_down_is_no_reason_to_give_up_for_good(disks, tmp_path):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    (tmp_path / "aglt2").rmdir()
+    (tmp_path / "aglt2").write_text("a file in the way")
+
+    given_up = tried_to_the_end(due(file, aglt2))
+
+    assert (given_up.state, given_up.permanent) == ("failed", False)
+
+
 def test_a_destination_that_cannot_be_written_is_tried_again(disks, tmp_path):
     bnl, _, aglt2 = disks
     file = known_file()
@@ -139,7 +184,7 @@ def test_a_transfer_that_kills_every_worker_is_given_up(disks):
 
     engine.schedule(database_now())
 
-    assert fresh(transfer).state == "failed"
+    assert (fresh(transfer).state, fresh(transfer).permanent) == ("failed", True)
     assert "5 workers" in fresh(transfer).error
 
 

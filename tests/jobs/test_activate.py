@@ -107,6 +107,7 @@ def test_a_file_that_cannot_come_fails_the_job_with_the_reason():
         file,
         local_storage(site),
         state="failed",
+        permanent=True,
         error="no good replica",
         ended_at=after(minutes=5),
     )
@@ -121,17 +122,54 @@ def test_two_files_that_cannot_come_fail_the_job_once():
     site, files = create_site(), [create_file(), create_file()]
     job = assigned(site, *files)
     for file in files:
-        create_transfer(file, local_storage(site), state="failed", ended_at=after(minutes=5))
+        create_transfer(
+            file, local_storage(site), state="failed", permanent=True, ended_at=after(minutes=5)
+        )
 
     assert activate.run(after(minutes=6)) == 1
 
     assert job.events.filter(to_state="failed").count() == 1
 
 
+def test_a_file_whose_storage_is_down_is_asked_for_again_after_a_pause():
+    site, file = create_site(), create_file()
+    job = assigned(site, file)
+    create_transfer(
+        file, local_storage(site), state="failed", attempts=3, error="timed out",
+        ended_at=after(minutes=5),
+    )  # fmt: skip
+
+    for _ in range(2):
+        activate.run(after(minutes=6))
+
+    again = Transfer.objects.get(state="queued")
+    assert (again.next_try_at, again.error) == (after(minutes=8), "timed out")
+    assert fresh(job).state == "assigned"
+
+
+def test_the_pauses_grow_with_each_failure_up_to_the_limit():
+    site, file = create_site(), create_file()
+    assigned(site, file)
+    pauses = []
+
+    for hour in range(1, 4):
+        create_transfer(
+            file, local_storage(site), state="failed", attempts=3, ended_at=after(hours=hour)
+        )
+        activate.run(after(hours=hour))
+        again = Transfer.objects.get(state="queued")
+        pauses.append((again.next_try_at - after(hours=hour)).total_seconds())
+        again.delete()
+
+    assert pauses == [120, 300, 300]
+
+
 def test_a_failure_from_before_the_assignment_does_not_count():
     site, file = create_site(), create_file()
     job = assigned(site, file)
-    create_transfer(file, local_storage(site), state="failed", ended_at=after(days=-1))
+    create_transfer(
+        file, local_storage(site), state="failed", permanent=True, ended_at=after(days=-1)
+    )
 
     activate.run(NOW)
 

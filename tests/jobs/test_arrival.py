@@ -53,20 +53,36 @@ def test_the_job_is_finished_when_the_last_output_has_arrived():
     assert fsck.check() == []
 
 
-def test_an_output_that_cannot_travel_fails_the_job_with_the_reason():
+def test_an_output_that_can_never_travel_fails_the_job_with_the_reason():
     job = travelling("HIST.1")
-    Transfer.objects.update(state="failed", error="disk full", ended_at=after(minutes=1))
+    Transfer.objects.update(
+        state="failed", permanent=True, error="adler32 is 1", ended_at=after(minutes=1)
+    )
 
     register.complete(after(minutes=2))
 
     assert fresh(job).state == "failed"
-    assert fresh(job).errors() == [("ddm", 200, "mc09:HIST.1: disk full")]
+    assert fresh(job).errors() == [("ddm", 200, "mc09:HIST.1: adler32 is 1")]
+
+
+def test_an_output_whose_home_is_full_is_asked_for_again_after_a_pause():
+    job = travelling("HIST.1")
+    Transfer.objects.update(state="failed", error="disk full", ended_at=after(minutes=1))
+
+    for _ in range(2):
+        register.complete(after(minutes=2))
+
+    again = Transfer.objects.get(state="queued")
+    assert (again.next_try_at > after(minutes=2), again.error) == (True, "disk full")
+    assert fresh(job).state == "transferring"
 
 
 def test_a_job_whose_registered_output_is_stuck_is_not_run_again():
     """Its output is in the catalogue: a second one of the same name could never be registered."""
     job = travelling("HIST.1")
-    Transfer.objects.update(state="failed", error="disk full", ended_at=after(minutes=1))
+    Transfer.objects.update(
+        state="failed", permanent=True, error="adler32 is 1", ended_at=after(minutes=1)
+    )
 
     register.complete(after(minutes=2))
 
@@ -75,7 +91,7 @@ def test_a_job_whose_registered_output_is_stuck_is_not_run_again():
 
 def test_a_failure_from_before_the_job_travelled_does_not_count():
     job = travelling("HIST.1")
-    Transfer.objects.update(state="failed", error="old", ended_at=after(hours=-1))
+    Transfer.objects.update(state="failed", permanent=True, error="old", ended_at=after(hours=-1))
 
     register.complete(after(minutes=2))
 

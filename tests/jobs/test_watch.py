@@ -5,7 +5,16 @@ import pytest
 from jobs import errors, fsck, services, watch
 from jobs.models import Job
 from jobs.states import LEASED, JobState
-from tests.builders import NOW, after, create_job
+from tests.builders import (
+    NOW,
+    after,
+    create_file,
+    create_job,
+    create_site,
+    create_storage,
+    create_transfer,
+    local_storage,
+)
 
 pytestmark = pytest.mark.django_db
 S = JobState
@@ -149,12 +158,25 @@ def test_outputs_that_do_not_come_home_in_time_fail_the_job(priority, hours):
     assert end(job) == ("failed", "task_buffer", 101)
 
 
+def test_outputs_that_do_not_come_home_say_what_was_in_the_way():
+    home, file = create_storage(), create_file("HIST.1")
+    job = create_job("transferring", outputs=["HIST.1"], destination_se=home)
+    job.files.update(file=file)
+    create_transfer(file, home, state="failed", error="disk full", ended_at=after(hours=1))
+
+    watch.run(after(hours=49))
+
+    assert fresh(job).task_buffer_error_diag == (
+        "outputs did not reach their destination; mc09:HIST.1: disk full"
+    )
+
+
 # -- in a queue --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["defined", "assigned", "activated"])
 def test_a_job_older_than_a_week_expires_in_its_queue(settings, state):
-    limit(settings, REBROKER_MAX=0)
+    limit(settings, REBROKER_MAX=0, ASSIGNED_HOURS=720)
     job = create_job(state)
 
     assert state_after(job, days=7, minutes=-1) == state
@@ -194,10 +216,17 @@ def test_a_job_whose_input_does_not_arrive_is_brokered_again():
     assert fresh(job).rebroker_count == 1
 
 
-def test_a_job_is_brokered_again_three_times_and_no_more():
-    job = create_job("assigned", rebroker_count=3)
+def test_a_job_is_brokered_again_three_times_and_then_fails_with_the_last_trouble():
+    site, file = create_site(), create_file("EVNT.1")
+    job = create_job("assigned", site=site, inputs=[file], rebroker_count=3)
+    create_transfer(file, local_storage(site), error="timed out")
+    create_transfer(file, create_storage(), error="of no interest")
 
-    assert state_after(job, days=1) == "assigned"
+    assert state_after(job, hours=11, minutes=59) == "assigned"
+    assert state_after(job, hours=12, minutes=1) == "failed"
+    assert fresh(job).errors() == [
+        ("ddm", 100, "its input did not arrive in time at any site; mc09:EVNT.1: timed out")
+    ]
 
 
 def test_a_job_that_no_pilot_wants_is_brokered_again_with_more_priority():

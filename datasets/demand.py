@@ -1,0 +1,76 @@
+"""Asking for files, and asking again for those that are still wanted.
+
+A transfer that was given up is not the end of the wish: a destination that is down, full or slow
+today serves tomorrow. Only a permanent failure is: no good source is left. Whoever wants the file
+asks here as long as it wants it, and each failure makes the pause before the next try longer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from datasets.models import File, StorageElement, Transfer
+from datasets.states import TransferState
+from pandasite.base.nudge import nudge
+
+
+def request_transfers(
+    files: Sequence[File],
+    storage: StorageElement,
+    *,
+    now: dt.datetime,
+    pause: dt.timedelta = dt.timedelta(),
+    error: str = "",
+) -> None:
+    """Queue a transfer for each file that has none active towards the storage element.
+
+    It is tried after `pause`, and until then shows the `error` of the one before.
+    """
+    Transfer.objects.bulk_create(
+        [
+            Transfer(
+                file=file,
+                destination=storage,
+                created_at=now,
+                next_try_at=now + pause,
+                error=error,
+            )
+            for file in files
+        ],
+        ignore_conflicts=True,  # one_active_transfer
+    )
+    if files and not pause:
+        nudge("datasets.schedule_transfers")
+
+
+def pause_after(tries: int) -> dt.timedelta:
+    """How long to wait after so many tries without success: doubles up to the setting."""
+    first = settings.PANDASITE["TRANSFER_RETRY_SECONDS"]
+    longest = settings.PANDASITE["TRANSFER_PAUSE_SECONDS"]
+    return dt.timedelta(seconds=min(first * 2 ** min(max(tries, 1) - 1, 20), longest))
+
+
+def ask_again(
+    file: File, storage: StorageElement, *, since: dt.datetime, now: dt.datetime
+) -> Transfer | None:
+    """Ask for a file that nobody is moving; the failed transfer when it can never come.
+
+    `since` is when the wish began: what failed before does not count.
+    """
+    failed = list(
+        Transfer.objects.filter(
+            file=file, destination=storage, state=TransferState.FAILED, ended_at__gte=since
+        ).order_by("-ended_at")
+    )
+    if not failed:
+        request_transfers([file], storage, now=now)
+        return None
+    last = failed[0]
+    if last.permanent:
+        return last
+    pause = pause_after(sum(transfer.attempts for transfer in failed))
+    request_transfers([file], storage, now=now, pause=pause, error=last.error)
+    return None
