@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Exists, OuterRef
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets.demand import request_transfers
 from datasets.models import Dataset, DatasetFile, File, Replica, StorageElement, Subscription
+
+BATCH = 1000  # subscriptions per round
 
 
 def subscribe(
@@ -39,13 +42,33 @@ def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
 
 def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
     """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    there = Replica.objects.filter(
-        file=OuterRef("file"), storage=storage, state=Replica.State.AVAILABLE
-    )
-    missing = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exists(there))
-    Subscription.objects.filter(
-        ~Exists(missing),
-        dataset__members__file=file,
-        storage=storage,
-        state=Subscription.State.OPEN,
-    ).update(state=Subscription.State.DONE, done_at=now)
+    _close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
+
+
+def settle_subscriptions(*, now: dt.datetime) -> int:
+    """Mark all open subscriptions done whose files are all there, however they came."""
+    return _close_whole(Subscription.objects.filter(_WHOLE), now)
+
+
+_THERE = Replica.objects.filter(
+    file=OuterRef("file"),
+    storage=OuterRef(OuterRef("storage")),
+    state=Replica.State.AVAILABLE,
+)
+_MISSING = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exists(_THERE))
+_WHOLE = ~Exists(_MISSING)
+
+
+def _close_whole(subscriptions: QuerySet[Subscription], now: dt.datetime) -> int:
+    """The rows are locked first, in the order of their keys, and looked at in a second statement:
+    of two workers that bring the last two files at once, the later one sees both."""
+    with transaction.atomic():
+        locked = list(
+            subscriptions.filter(state=Subscription.State.OPEN)
+            .order_by("pk")
+            .select_for_update(of=("self",))
+            .values_list("pk", flat=True)[:BATCH]
+        )
+        return Subscription.objects.filter(
+            _WHOLE, pk__in=locked, state=Subscription.State.OPEN
+        ).update(state=Subscription.State.DONE, done_at=now)

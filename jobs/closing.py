@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription
 from datasets.states import DatasetState
+from datasets.subscriptions import settle_subscriptions
 from jobs import counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
 from jobs.states import LIVE
@@ -26,9 +27,11 @@ def close_datasets(now: dt.datetime) -> int:
 
     1. a sub block that no live job will add to any more: tobeclosed; 2. after a pause: frozen, or
     erased when nothing ever came; 3. a frozen block that is where it was wanted: completed.
+    Before that, subscriptions are looked at once more that no transfer has marked done.
     Destination datasets stay open: they belong to the task.
     """
-    return _to_be_closed(now) + _freeze(now) + _complete(now)
+    settled = settle_subscriptions(now=now)
+    return settled + _to_be_closed(now) + _freeze(now) + _complete(now)
 
 
 def _to_be_closed(now: dt.datetime) -> int:

@@ -116,11 +116,17 @@ def _fail_with_trouble(
 
 def _trouble(job: Job, kind: JobFile.Type) -> str:
     """The last complaint of a transfer of the job's files to where they are wanted."""
-    here = SiteStorage.objects.filter(site=job.computing_site, role=SiteStorage.Role.LOCAL)
-    to = here.values("storage") if kind == JobFile.Type.INPUT else [job.destination_se_id or 0]
+    here = Q(
+        destination__site_storages__site=job.computing_site,
+        destination__site_storages__role=SiteStorage.Role.LOCAL,
+    )
+    home = Q(destination=job.destination_se)
     since = Q(ended_at=None) | Q(ended_at__gte=job.state_change_time)
     complaints = Transfer.objects.filter(
-        since, destination__in=to, file__job_files__job=job, file__job_files__type=kind
+        since,
+        here if kind == JobFile.Type.INPUT else home,
+        file__job_files__job=job,
+        file__job_files__type=kind,
     ).exclude(error="")
     last = complaints.order_by("-pk").select_related("file").first()
     return f"{last.file}: {last.error}" if last else ""

@@ -1,15 +1,17 @@
 """Transfers that are tried again, and workers that die, are slow or meet."""
 
 import datetime as dt
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from datasets import engine, services, storage
 from datasets.models import Replica, Transfer
 from datasets.states import TransferState
+from datasets.subscriptions import subscribe
 from pandasite.base.clock import database_now
+from tests.builders import create_dataset, create_replica
 from tests.datasets.disks import (
     due,
     fresh,
@@ -224,6 +226,32 @@ def test_two_workers_with_the_same_transfer_copy_it_once(disks):
 
     assert sorted(answers) == [False, True]
     assert (fresh(transfer).attempts, Replica.objects.filter(storage=aglt2).count()) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_bring_the_last_two_files_at_once_end_the_subscription(disks):
+    _, _, aglt2 = disks
+    files, block = [known_file(), known_file()], create_dataset(type="dispatch")
+    services.add_files(block, files)
+    subscription = subscribe(block, aglt2, activity="production", now=database_now())
+    held = [services.take_transfer(t.pk, now=database_now()) for t in Transfer.objects.all()]
+    both_have_written = Barrier(2)
+
+    def finish(transfer):
+        with transaction.atomic():
+            create_replica(transfer.file, aglt2)
+            both_have_written.wait(20)  # neither sees what the other has not committed
+            services.finish_transfer(transfer, source=None, size=0, now=database_now())
+        connections.close_all()
+
+    workers = [Thread(target=finish, args=[transfer]) for transfer in held]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+
+    subscription.refresh_from_db()
+    assert subscription.state == "done"
 
 
 def test_a_long_copy_renews_its_lease(disks, settings, monkeypatch):

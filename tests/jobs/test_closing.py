@@ -103,8 +103,21 @@ def test_a_frozen_block_is_completed_when_it_is_where_it_was_wanted(kind):
     assert state_of(block) == "completed"
 
 
+def test_a_subscription_that_no_transfer_marked_done_is_settled_by_the_sweep():
+    block = create_dataset(type="dispatch", state="frozen")
+    subscription = subscribe(block)
+    data.add_files(block, [create_file(at=[subscription.storage])])
+
+    closing.close_datasets(after(hours=1))
+
+    subscription.refresh_from_db()
+    assert (subscription.state, subscription.done_at) == ("done", after(hours=1))
+    assert state_of(block) == "completed"
+
+
 def test_a_frozen_block_waits_for_all_its_subscriptions():
     block = create_dataset(type="sub", state="frozen")
+    data.add_files(block, [create_file()])
     subscribe(block, "done")
     subscribe(block, "open")
 
