@@ -8,6 +8,7 @@ their transfers again, after a pause that grows with each failure; the watchdog 
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from django.db.models import Exists, OuterRef
 
@@ -17,6 +18,7 @@ from datasets.states import ACTIVE_TRANSFERS
 from jobs import errors, services
 from jobs.models import Job, JobFile
 from jobs.states import JobState
+from pandasite.base.rounds import Round
 
 BATCH = 5000  # jobs per round
 
@@ -32,45 +34,55 @@ _MISSING = JobFile.objects.filter(type=JobFile.Type.INPUT).filter(~Exists(_REPLI
 
 def run(now: dt.datetime) -> int:
     """Activate what is complete, fail what is hopeless, ask again for the rest."""
+    work = Round()
+    work.do("complete jobs", partial(_activate_complete, now))
+    failed: set[int] = set()
+    for wanted in _stuck():
+        if wanted.job_id not in failed:
+            work.do(f"job {wanted.job_id}", partial(_fail_or_ask_again, wanted, failed, now))
+    return work.end()
+
+
+def _activate_complete(now: dt.datetime) -> int:
     assigned = Job.objects.filter(state=JobState.ASSIGNED)
     complete = assigned.filter(~Exists(_MISSING.filter(job=OuterRef("pk"))))
     ready = list(complete.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    moved = services.activate(ready, now=now) if ready else []
-    return len(moved) + _settle_stuck(now)
+    return len(services.activate(ready, now=now)) if ready else 0
 
 
-def _settle_stuck(now: dt.datetime) -> int:
-    """Assigned jobs that miss a file which nobody is moving to them."""
+def _stuck() -> list[JobFile]:
+    """Files that assigned jobs miss and nobody is moving to them.
+
+    Jobs of a site without a storage element have nothing to ask for: the watchdog's limit, or an
+    administrator, decides.
+    """
     moving = Transfer.objects.filter(
         file=OuterRef("file"),
         destination__site_storages__site=OuterRef("job__computing_site"),
         destination__site_storages__role=SiteStorage.Role.LOCAL,
         state__in=ACTIVE_TRANSFERS,
     )
-    stuck = (
-        _MISSING.filter(job__state=JobState.ASSIGNED)
-        .filter(~Exists(moving))
-        .select_related("job", "file")
-        .order_by("job", "pk")[:BATCH]
+    stuck = _MISSING.filter(
+        ~Exists(moving),
+        job__state=JobState.ASSIGNED,
+        job__computing_site__site_storages__role=SiteStorage.Role.LOCAL,
+        file__isnull=False,
     )
-    failed: set[int] = set()
-    for wanted in stuck:
-        if wanted.job_id not in failed and _fail_or_ask_again(wanted, now):
-            failed.add(wanted.job_id)
-    return len(failed)
+    return list(stuck.select_related("job", "file").order_by("job", "pk")[:BATCH])
 
 
-def _fail_or_ask_again(wanted: JobFile, now: dt.datetime) -> bool:
-    """True when the job was failed because its input cannot come."""
+def _fail_or_ask_again(wanted: JobFile, failed: set[int], now: dt.datetime) -> int:
+    """1 when the job was failed because its input can never come; it is in `failed` then."""
     job, file = wanted.job, wanted.file
     here = StorageElement.objects.filter(
         site_storages__site=job.computing_site, site_storages__role=SiteStorage.Role.LOCAL
     ).first()
     if file is None or here is None:
-        return False  # nothing to ask for: the watchdog's limit, or an administrator, decides
+        return 0
     given_up = demand.ask_again(file, here, since=job.state_change_time, now=now)
     if given_up is None:
-        return False
+        return 0
     error = errors.INPUT_FAILED.said(f"{wanted.scope}:{wanted.lfn}: {given_up.error}")
     mine = Job.objects.filter(pk=job.pk)
-    return bool(services.fail(mine, error, actor="ddm", now=now, only_from=[JobState.ASSIGNED]))
+    failed.add(job.pk)
+    return len(services.fail(mine, error, actor="ddm", now=now, only_from=[JobState.ASSIGNED]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +17,7 @@ from jobs import counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
+from pandasite.base.rounds import Round
 
 BATCH = 1000
 PILOT_BATCHES = 20  # a round; what is left waits for the next one
@@ -30,33 +32,44 @@ def close_datasets(now: dt.datetime) -> int:
     Before that, subscriptions are looked at once more that no transfer has marked done.
     Destination datasets stay open: they belong to the task.
     """
-    settled = settle_subscriptions(now=now)
-    return settled + _to_be_closed(now) + _freeze(now) + _complete(now)
+    work = Round()
+    work.do("subscriptions", partial(settle_subscriptions, now=now))
+    for look in (_to_be_closed, _rested, _empty, _whole):
+        to, datasets = look(now)
+        work.do(look.__name__, partial(_move, work, datasets, to, now))
+    return work.end()
 
 
-def _to_be_closed(now: dt.datetime) -> int:
+def _to_be_closed(_now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
     # Jobs of the same parent dataset that may still use this block.
     owed = JobFile.objects.filter(
         type=JobFile.Type.OUTPUT, dataset=OuterRef("parent"), job__state__in=LIVE
     )
     done = Dataset.objects.filter(type=Dataset.Type.SUB, state=DatasetState.OPEN)
-    return _set(done.filter(~Exists(owed)), DatasetState.TOBECLOSED, now)
+    return DatasetState.TOBECLOSED, done.filter(~Exists(owed))
 
 
-def _freeze(now: dt.datetime) -> int:
+_MEMBERS = DatasetFile.objects.filter(dataset=OuterRef("pk"))
+
+
+def _rested(now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
+    return DatasetState.FROZEN, _after_the_pause(now).filter(Exists(_MEMBERS))
+
+
+def _empty(now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
+    return DatasetState.ERASED, _after_the_pause(now).filter(~Exists(_MEMBERS))
+
+
+def _after_the_pause(now: dt.datetime) -> QuerySet[Dataset]:
     pause = dt.timedelta(minutes=settings.PANDASITE["CLOSE_MINUTES"])
-    rested = Dataset.objects.filter(
+    return Dataset.objects.filter(
         type=Dataset.Type.SUB,
         state=DatasetState.TOBECLOSED,
         state_changed_at__lte=now - pause,
     )
-    members = DatasetFile.objects.filter(dataset=OuterRef("pk"))
-    return _set(rested.filter(Exists(members)), DatasetState.FROZEN, now) + _set(
-        rested.filter(~Exists(members)), DatasetState.ERASED, now
-    )
 
 
-def _complete(now: dt.datetime) -> int:
+def _whole(_now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
     wanted = Subscription.objects.filter(dataset=OuterRef("pk"))
     blocks = Dataset.objects.filter(
         Exists(wanted),
@@ -64,18 +77,22 @@ def _complete(now: dt.datetime) -> int:
         type__in=[Dataset.Type.SUB, Dataset.Type.DISPATCH],
         state=DatasetState.FROZEN,
     )
-    return _set(blocks, DatasetState.COMPLETED, now)
+    return DatasetState.COMPLETED, blocks
 
 
-def _set(datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int:
-    moved = 0
+def _move(work: Round, datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int:
+    """Each on its own; 0, since `work` counts them."""
     for dataset in datasets.order_by("pk")[:BATCH]:
-        try:
-            data.set_dataset_state(dataset, to, now=now)
-        except IllegalMove:
-            continue  # another run of this sweep was faster
-        moved += 1
-    return moved
+        work.do(f"dataset {dataset.name}", partial(_move_one, dataset, to, now))
+    return 0
+
+
+def _move_one(dataset: Dataset, to: DatasetState, now: dt.datetime) -> int:
+    try:
+        data.set_dataset_state(dataset, to, now=now)
+    except IllegalMove:
+        return 0  # another run of this sweep was faster
+    return 1
 
 
 def housekeep(now: dt.datetime) -> int:

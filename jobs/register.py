@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef
@@ -17,7 +19,7 @@ from django.db.models import Exists, OuterRef
 from brokerage.models import Site
 from datasets import demand
 from datasets import services as data
-from datasets.models import Dataset, File, Replica, StorageElement, Transfer
+from datasets.models import Dataset, File, Replica, SiteStorage, StorageElement, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState
 from datasets.subscriptions import subscribe
 from jobs import errors, services
@@ -26,19 +28,38 @@ from jobs.models import Job, JobFile
 from jobs.states import JobState
 from pandasite.base.errors import Conflict
 from pandasite.base.nudge import nudge
+from pandasite.base.rounds import Round
 
 log = logging.getLogger(__name__)
-BATCH = 1000  # jobs per round
+BATCH = 1000  # jobs that are read at once
+RUN_SECONDS = 40  # then the next run goes on: it is soon due
 
 
 def run(now: dt.datetime) -> int:
-    """Register every holding job; one bad job does not stop the others."""
-    holding = Job.objects.filter(state=JobState.HOLDING).exclude(verdict="")
-    panda_ids = list(holding.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    done = sum(register(panda_id, now=now) for panda_id in panda_ids)
-    if done:
+    """Register every holding job; those that cannot be do not stop the others."""
+    work, end = Round(), time.monotonic() + RUN_SECONDS
+    for panda_id in _holding():
+        if time.monotonic() > end:
+            log.warning("round_cut", extra={"panda_id": panda_id})
+            break
+        work.do(f"job {panda_id}", partial(register, panda_id, now=now))
+    if work.rows:
         nudge("jobs.wake")
-    return done
+    return work.end()
+
+
+def _holding() -> Iterator[int]:
+    """PandaIDs of all jobs with a final word whose site has somewhere to register it, by pages."""
+    somewhere = SiteStorage.objects.filter(
+        site=OuterRef("computing_site"), role=SiteStorage.Role.LOCAL
+    )
+    holding = Job.objects.filter(Exists(somewhere), state=JobState.HOLDING).exclude(verdict="")
+    last = 0
+    while page := list(
+        holding.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]
+    ):
+        yield from page
+        last = page[-1]
 
 
 def register(panda_id: int, *, now: dt.datetime) -> bool:
@@ -164,34 +185,43 @@ _UNDERWAY = JobFile.objects.filter(
 
 def complete(now: dt.datetime) -> int:
     """Finish transferring jobs whose outputs have all arrived; fail those whose never can."""
+    work = Round()
+    work.do("arrived jobs", partial(_finish_arrived, now))
+    for row in _stuck():
+        work.do(f"job {row.job_id}", partial(_fail_or_ask_again, row, now))
+    return work.end()
+
+
+def _finish_arrived(now: dt.datetime) -> int:
     transferring = Job.objects.filter(state=JobState.TRANSFERRING)
     arrived = transferring.filter(~Exists(_UNDERWAY.filter(job=OuterRef("pk"))))
     panda_ids = list(arrived.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    moved: list[int] = []
-    if panda_ids:
-        with transaction.atomic():
-            moved = services.move(
-                Job.objects.filter(pk__in=panda_ids), JobState.FINISHED, actor="ddm", now=now
-            )
-            JobFile.objects.filter(job__in=moved, status=JobFile.Status.TRANSFERRING).update(
-                status=JobFile.Status.READY
-            )
-    return len(moved) + _settle_stuck(now)
+    if not panda_ids:
+        return 0
+    with transaction.atomic():
+        moved = services.move(
+            Job.objects.filter(pk__in=panda_ids), JobState.FINISHED, actor="ddm", now=now
+        )
+        JobFile.objects.filter(job__in=moved, status=JobFile.Status.TRANSFERRING).update(
+            status=JobFile.Status.READY
+        )
+    return len(moved)
 
 
-def _settle_stuck(now: dt.datetime) -> int:
+def _stuck() -> list[JobFile]:
     """Outputs that nobody is moving: no source left -> the job fails; else asked for again."""
     moving = Transfer.objects.filter(
         file=OuterRef("file"),
         destination=OuterRef("block__destination"),
         state__in=ACTIVE_TRANSFERS,
     )
-    stuck = (
-        _UNDERWAY.filter(job__state=JobState.TRANSFERRING)
-        .filter(~Exists(moving))
-        .select_related("job", "file", "block__destination")[:BATCH]
+    stuck = _UNDERWAY.filter(
+        ~Exists(moving),
+        job__state=JobState.TRANSFERRING,
+        file__isnull=False,
+        block__destination__isnull=False,
     )
-    return sum(_fail_or_ask_again(row, now) for row in stuck)
+    return list(stuck.select_related("job", "file", "block__destination")[:BATCH])
 
 
 def _fail_or_ask_again(row: JobFile, now: dt.datetime) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Q
@@ -19,6 +20,7 @@ from jobs.labels import ANALYSIS
 from jobs.models import Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
+from pandasite.base.rounds import Round
 
 ACTOR = "watchdog"
 HIGH_PRIORITY = 900  # outputs of such jobs are expected home sooner
@@ -27,8 +29,11 @@ BATCH = 1000
 
 
 def run(now: dt.datetime) -> int:
-    """Apply every rule once; returns the number of jobs moved."""
-    return sum(rule(now) for rule in RULES)
+    """Apply every rule once, whatever becomes of the others; returns the number of jobs moved."""
+    work = Round()
+    for rule in RULES:
+        work.do(rule.__name__, partial(rule, now))
+    return work.end()
 
 
 def _limit(name: str) -> int:

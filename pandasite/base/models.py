@@ -13,7 +13,7 @@ class SweepRun(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     ok = models.BooleanField(default=True)
-    last_ok_at = models.DateTimeField(null=True, help_text="end of the last run without error")
+    last_ok_at = models.DateTimeField(null=True, help_text="end of the last run that went through")
     rows = models.IntegerField(default=0, help_text="rows changed by the last run")
     runs = models.BigIntegerField(default=0)
     host = models.CharField(max_length=128, blank=True)

@@ -3,8 +3,10 @@
 import pytest
 
 from datasets.models import Replica, SiteStorage, Transfer
-from jobs import activate, fsck
+from jobs import activate, fsck, services
 from jobs.models import Job
+from pandasite.base.rounds import Incomplete
+from tests.base.trouble import database_error
 from tests.builders import (
     NOW,
     after,
@@ -216,6 +218,36 @@ def test_a_job_without_input_that_got_stuck_is_let_go():
     activate.run(NOW)
 
     assert fresh(job).state == "activated"
+
+
+def test_a_job_that_another_one_holds_does_not_stop_the_others(monkeypatch):
+    site, files = create_site(), [create_file(), create_file()]
+    jobs = [assigned(site, file) for file in files]
+    for file in files:
+        create_transfer(
+            file, local_storage(site), state="failed", permanent=True, ended_at=after(minutes=5)
+        )
+    fail = services.fail
+
+    def locked(mine, *args, **kwargs):
+        if mine.filter(pk=jobs[0].pk).exists():
+            raise database_error("55P03")
+        return fail(mine, *args, **kwargs)
+
+    monkeypatch.setattr(services, "fail", locked)
+
+    with pytest.raises(Incomplete, match=f"1 left for next time: job {jobs[0].pk}: "):
+        activate.run(after(minutes=6))
+
+    assert [fresh(job).state for job in jobs] == ["assigned", "failed"]
+
+
+def test_a_job_at_a_site_without_storage_is_left_to_the_watchdog():
+    site = create_site(with_storage=False)
+    job = create_job("assigned", site=site, inputs=[create_file()])
+
+    assert activate.run(NOW) == 0
+    assert (fresh(job).state, Transfer.objects.count()) == ("assigned", 0)
 
 
 @pytest.mark.parametrize("state", ["defined", "waiting", "activated", "running", "cancelled"])

@@ -2,9 +2,12 @@
 
 import pytest
 
+from datasets import demand
 from datasets.models import File, Transfer
 from jobs import fsck, register
 from jobs.models import Job
+from pandasite.base.rounds import Incomplete
+from tests.base.trouble import database_error
 from tests.builders import (
     ADLER32,
     GUID,
@@ -107,6 +110,24 @@ def test_a_transfer_that_vanished_is_asked_for_again():
 
     assert Transfer.objects.get().destination == job.destination_se
     assert fresh(job).state == "transferring"
+
+
+def test_an_output_that_cannot_be_asked_for_now_does_not_stop_the_others(monkeypatch):
+    first, second = travelling("HIST.1"), travelling("HIST.2")
+    Transfer.objects.all().delete()
+    ask_again = demand.ask_again
+
+    def locked(file, *args, **kwargs):
+        if file.lfn == "HIST.1":
+            raise database_error("57014")
+        return ask_again(file, *args, **kwargs)
+
+    monkeypatch.setattr(demand, "ask_again", locked)
+
+    with pytest.raises(Incomplete, match=f"job {first.pk}: a statement took too long"):
+        register.complete(after(minutes=1))
+
+    assert Transfer.objects.get().destination == second.destination_se
 
 
 def test_a_bad_replica_at_home_is_not_an_arrival():

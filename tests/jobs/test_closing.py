@@ -7,6 +7,8 @@ from datasets.models import Dataset, Subscription
 from datasets.states import DatasetState
 from jobs import closing, counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, Pilot, SubmitKey
+from pandasite.base.rounds import Incomplete
+from tests.base.trouble import database_error
 from tests.builders import (
     NOW,
     after,
@@ -147,6 +149,24 @@ def test_the_loser_of_a_race_goes_on_with_the_next_block(monkeypatch):
 
     assert closing.close_datasets(NOW) == 1
     assert (state_of(first), state_of(second)) == ("erased", "tobeclosed")
+
+
+def test_a_block_that_somebody_holds_does_not_stop_the_others(monkeypatch):
+    first, second = sub_block(), sub_block()
+    change = data.set_dataset_state
+
+    def locked(dataset, to, *, now):
+        if dataset == first:
+            raise database_error("55P03")
+        change(dataset, to, now=now)
+
+    monkeypatch.setattr(data, "set_dataset_state", locked)
+
+    with pytest.raises(Incomplete, match=first.name) as left:
+        closing.close_datasets(NOW)
+
+    assert left.value.rows == 1
+    assert (state_of(first), state_of(second)) == ("open", "tobeclosed")
 
 
 # -- housekeeping ------------------------------------------------------------------------------

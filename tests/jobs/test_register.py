@@ -3,8 +3,10 @@
 import pytest
 
 from datasets.models import DatasetFile, File, Replica, Subscription, Transfer
-from jobs import fsck, register
+from jobs import fsck, register, services
 from jobs.models import Job
+from pandasite.base.rounds import Incomplete
+from tests.base.trouble import database_error
 from tests.builders import (
     ADLER32,
     GUID,
@@ -133,6 +135,48 @@ def test_a_job_at_a_site_that_lost_its_storage_waits_and_does_not_stop_the_other
     create_storage(sites=[poor])
     register.run(NOW)
     assert fresh(waiting).state == "finished"
+
+
+def test_many_jobs_that_cannot_be_registered_do_not_hide_the_others(monkeypatch):
+    monkeypatch.setattr(register, "BATCH", 2)
+    poor, rich = create_site(with_storage=False), create_site()
+    for n in range(5):
+        held(poor, f"HIST.{n}")
+    home, dataset = create_storage(), create_dataset("d" * 255)  # no block can be named after it
+    taken = [held(rich, f"HIST.1{n}", destination_se=home, dataset=dataset) for n in range(3)]
+    good = held(rich, "HIST.8")
+
+    assert register.run(NOW) == 1
+
+    assert fresh(good).state == "finished"
+    assert {fresh(job).state for job in taken} == {"holding"}
+
+
+def test_a_job_that_another_one_holds_is_named_and_left(monkeypatch):
+    site = create_site()
+    first, second = held(site, "HIST.1"), held(site, "HIST.2")
+    must_move = services.must_move
+
+    def locked(job, *args, **kwargs):
+        if job == first:
+            raise database_error("40P01")
+        must_move(job, *args, **kwargs)
+
+    monkeypatch.setattr(services, "must_move", locked)
+
+    with pytest.raises(Incomplete, match=f"job {first.pk}: it was in a deadlock") as left:
+        register.run(NOW)
+
+    assert left.value.rows == 1
+    assert (fresh(first).state, fresh(second).state) == ("holding", "finished")
+    assert not File.objects.filter(lfn="HIST.1").exists()
+
+
+def test_a_round_that_took_too_long_leaves_the_rest_to_the_next(monkeypatch):
+    held(create_site(), "HIST.1")
+    monkeypatch.setattr(register, "RUN_SECONDS", -1)
+
+    assert register.run(NOW) == 0
 
 
 def test_a_name_that_the_database_cannot_take_does_not_stop_the_others():

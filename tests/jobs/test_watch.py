@@ -5,6 +5,8 @@ import pytest
 from jobs import errors, fsck, services, watch
 from jobs.models import Job
 from jobs.states import LEASED, JobState
+from pandasite.base.rounds import Incomplete
+from tests.base.trouble import database_error, raising
 from tests.builders import (
     NOW,
     after,
@@ -274,6 +276,16 @@ def test_a_round_takes_a_bounded_bunch_and_the_next_one_the_rest(monkeypatch):
 
     assert watch.run(after(hours=3)) == 2
     assert watch.run(after(hours=3)) == 1
+
+
+def test_a_rule_that_fails_does_not_keep_the_others_from_running(monkeypatch):
+    monkeypatch.setattr(services, "requeue", raising(database_error("55P03")))
+    lost, old = create_job("running"), create_job("waiting")
+
+    with pytest.raises(Incomplete, match="silent: a lock was not to be had in time"):
+        watch.run(after(days=2))
+
+    assert (fresh(lost).state, fresh(old).state) == ("running", "failed")
 
 
 def test_the_words_of_a_lost_heartbeat_name_the_limit():

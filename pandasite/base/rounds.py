@@ -1,0 +1,60 @@
+"""One round of a sweep over items that may each go wrong without stopping the others.
+
+A lock that is not to be had, a deadlock or a statement that took too long is the trouble of one
+item: it is logged with the item's name, and the round goes on. A lost connection ends the round.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.db import OperationalError
+from psycopg2 import errors
+
+log = logging.getLogger(__name__)
+
+SHOWN = 10  # items named in the record of the run
+# What may go well next time, by the driver's names of PostgreSQL's 40001, 40P01, 55P03, 57014.
+PASSING: dict[type[Exception], str] = {
+    errors.SerializationFailure: "it could not be serialised with others",
+    errors.DeadlockDetected: "it was in a deadlock",
+    errors.LockNotAvailable: "a lock was not to be had in time",
+    errors.QueryCanceled: "a statement took too long",
+}
+
+
+class Incomplete(Exception):
+    """The round went through, but not all of its items could be done. `rows` is what was."""
+
+    def __init__(self, failures: Sequence[str], *, rows: int) -> None:
+        more = "; ..." if len(failures) > SHOWN else ""
+        super().__init__(f"{len(failures)} left for next time: {'; '.join(failures[:SHOWN])}{more}")
+        self.rows = rows
+
+
+class Round:
+    """Counts the rows changed by the items that went well, and names the others."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.failures: list[str] = []
+
+    def do(self, item: str, work: Callable[[], int]) -> None:
+        """Do one item, of which `item` is the name."""
+        try:
+            rows = work()
+        except OperationalError as error:
+            trouble = PASSING.get(type(error.__cause__))  # type: ignore[arg-type]
+            if trouble is None:
+                raise
+            log.warning("left_for_next_time", extra={"item": item, "error": str(error)})
+            self.failures.append(f"{item}: {trouble}")
+        else:
+            self.rows += rows
+
+    def end(self) -> int:
+        """The rows changed; Incomplete when an item is left."""
+        if self.failures:
+            raise Incomplete(self.failures, rows=self.rows)
+        return self.rows

@@ -1,0 +1,84 @@
+"""A round of a sweep: one bad item is named and left, a lost connection ends it."""
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from pandasite.base.models import SweepRun
+from pandasite.base.rounds import Incomplete, Round
+from pandasite.base.sweeps import run_sweep
+from tests.base.trouble import database_error, raising
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57014"])
+def test_what_may_pass_is_left_for_next_time_and_the_round_goes_on(sqlstate):
+    work = Round()
+
+    work.do("job 1", lambda: 1)
+    work.do("job 2", raising(database_error(sqlstate)))
+    work.do("job 3", lambda: 2)
+
+    with pytest.raises(Incomplete, match="1 left for next time: job 2: ") as left:
+        work.end()
+    assert left.value.rows == 3
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("server closed the connection"), database_error("57P01"), KeyError()]
+)
+def test_a_lost_connection_or_a_fault_of_ours_ends_the_round(error):
+    with pytest.raises(type(error)):
+        Round().do("job 1", raising(error))
+
+
+def test_a_round_without_trouble_counts_its_rows():
+    work = Round()
+    work.do("job 1", lambda: 2)
+
+    assert work.end() == 2
+
+
+def test_a_thousand_failures_are_counted_and_the_first_are_named():
+    work = Round()
+    for number in range(1000):
+        work.do(f"job {number}", raising(database_error("55P03")))
+
+    with pytest.raises(Incomplete) as left:
+        work.end()
+
+    assert str(left.value).startswith("1000 left for next time: job 0: ")
+    assert "job 9:" in str(left.value) and "job 10:" not in str(left.value)
+
+
+@pytest.mark.django_db
+def test_the_database_itself_says_what_may_pass():
+    work = Round()
+
+    def too_slow():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 10")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    work.do("slow", too_slow)
+
+    assert work.failures == ["slow: a statement took too long"]
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_left_something_is_booked_as_not_all_good_and_is_not_late():
+    def work(now):
+        raise Incomplete(["job 2: a lock"], rows=7)
+
+    assert run_sweep("jobs.watch", work) == 7
+
+    run = SweepRun.objects.get()
+    assert (run.ok, run.rows, run.error) == (False, 7, "1 left for next time: job 2: a lock")
+    assert run.last_ok_at == run.ended_at
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_failed_is_booked_and_raised_on():
+    with pytest.raises(KeyError):
+        run_sweep("jobs.watch", raising(KeyError("x")))
+
+    run = SweepRun.objects.get()
+    assert (run.ok, run.error, run.last_ok_at) == (False, "KeyError: 'x'", None)
