@@ -202,6 +202,7 @@ def requeue(
         now=now,
         only_from=LEASED,
         reason=_error_reason(error),
+        queued_since=now,
         node="",
         start_time=None,
         **REVOKED,

@@ -193,6 +193,7 @@ def _job(
         state=JobState.DEFINED if known else JobState.WAITING,
         event_seq=1,
         creation_time=now,
+        queued_since=now,
         state_change_time=now,
         modification_time=now,
     )

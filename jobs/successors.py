@@ -77,6 +77,7 @@ def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
         state=JobState.WAITING,  # the wake sweep knows best whether its input is there
         event_seq=1,
         creation_time=now,
+        queued_since=now,
         state_change_time=now,
         modification_time=now,
     )

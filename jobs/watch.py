@@ -138,11 +138,11 @@ def _trouble(job: Job, kind: JobFile.Type) -> str:
 
 
 def expired(now: dt.datetime) -> int:
-    """Too old in a queue; `waiting` for input is given a limit of its own."""
+    """Too long in queues; a job that had a pilot starts anew, `waiting` has a limit of its own."""
     days = _limit("QUEUE_DAYS")
     old = Job.objects.filter(
         state__in=[JobState.DEFINED, JobState.ASSIGNED, JobState.ACTIVATED],
-        creation_time__lt=_ago(now, days=days),
+        queued_since__lt=_ago(now, days=days),
     )
     hungry = Job.objects.in_state_since(_ago(now, days=_limit("WAITING_DAYS")), JobState.WAITING)
     return _fail(old, errors.EXPIRED, f"more than {days} days in a queue", now) + _fail(

@@ -182,6 +182,7 @@ def create_job(
         "computing_site": site,
         "cloud": site.cloud if site else None,
         "creation_time": at,
+        "queued_since": at,
         "state_change_time": at,
         "modification_time": at,
         "event_seq": 1,

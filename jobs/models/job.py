@@ -102,6 +102,7 @@ class Job(models.Model):
     event_seq = models.IntegerField(default=0, help_text="number of its last event")
     creation_time = models.DateTimeField("creationTime")
     state_change_time = models.DateTimeField("stateChangeTime")
+    queued_since = models.DateTimeField(help_text="its birth, or when its last pilot was lost")
     modification_time = models.DateTimeField("modificationTime")
     start_time = models.DateTimeField("startTime", null=True, blank=True)
     end_time = models.DateTimeField("endTime", null=True, blank=True)

@@ -186,6 +186,22 @@ def test_a_job_older_than_a_week_expires_in_its_queue(settings, state):
     assert end(job) == ("failed", "task_buffer", 102)
 
 
+def test_a_job_that_ran_for_a_week_and_lost_its_pilot_has_a_new_week():
+    job = create_job("running", lease_until=after(days=8))
+
+    watch.run(after(days=8, minutes=2))
+    assert fresh(job).state == "activated"
+    watch.run(after(days=8, minutes=3))
+    assert (fresh(job).state, fresh(job).queued_since) == ("activated", after(days=8, minutes=2))
+
+
+def test_brokering_again_gives_no_new_week():
+    job = create_job("assigned")
+
+    assert state_after(job, days=1) == "defined"
+    assert state_after(job, days=7, minutes=1) == "failed"
+
+
 def test_a_job_claimed_between_look_and_move_does_not_expire(monkeypatch):
     job = create_job("activated")
     fail = services.fail
