@@ -117,7 +117,7 @@ def _end_killed(job: Job, report: Report, now: dt.datetime) -> Answer:
         Job.objects.filter(pk=job.pk),
         actor=_actor(job),
         now=now,
-        why=job.task_buffer_error_diag or "killed",
+        why=job.command_reason or "killed",
         **_measured(job, report),
     )
     return Answer(state=JobState.CANCELLED, command=TOBEKILLED)

@@ -29,7 +29,7 @@ from pandasite.base.nudge import nudge
 UNLEASED: dict[str, Any] = {"lease_until": None}
 # Columns of a lease that is taken away: nothing its pilot says counts any more.
 REVOKED: dict[str, Any] = {"lease_until": None, "lease_sha256": "", "pilot": None, "report_seq": 0}
-UNCOMMANDED: dict[str, Any] = {"command": "", "command_attempt": 0}
+UNCOMMANDED: dict[str, Any] = {"command": "", "command_attempt": 0, "command_reason": ""}
 
 
 def move(
@@ -278,11 +278,18 @@ def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
             raise Conflict(f"job {job_id} is {job.state} already", code="already_final")
         if job.state not in LEASED:
             raise illegal(job, JobState.CANCELLED)
-        diag = errors.KILLED.said(f"{actor}: {reason}").columns()["task_buffer_error_diag"]
-        Job.objects.filter(pk=job_id).update(
-            command="tobekilled",
-            command_attempt=job.attempt_nr,
-            task_buffer_error_diag=diag,
-            modification_time=now,
-        )
+        order_end(Job.objects.filter(pk=job_id), reason=f"{actor}: {reason}", now=now)
         return job.state
+
+
+def order_end(jobs: JobQuerySet, *, reason: str, now: dt.datetime) -> int:
+    """Give the pilots of these jobs the command to end them, for this attempt; returns how many.
+
+    Their reason becomes the error's words once they are cancelled: they may still finish first.
+    """
+    return jobs.filter(state__in=LEASED).update(
+        command="tobekilled",
+        command_attempt=F("attempt_nr"),
+        command_reason=reason[:500],
+        modification_time=now,
+    )

@@ -56,10 +56,12 @@ def _some(jobs: JobQuerySet) -> JobQuerySet:
 def cancel_silent_killed(now: dt.datetime) -> int:
     """A killed job whose pilot never came back to hear of it."""
     silent = Job.objects.silent_since(now).exclude(command="")
-    killed = services.cancel_killed(
-        _some(silent), actor=ACTOR, now=now, why="killed; its pilot fell silent"
-    )
-    return len(killed)
+    killed = 0
+    for job in silent.order_by("pk")[:BATCH]:
+        why = f"{job.command_reason}; its pilot fell silent"
+        mine = silent.filter(pk=job.pk)
+        killed += len(services.cancel_killed(mine, actor=ACTOR, now=now, why=why))
+    return killed
 
 
 def unanswered(now: dt.datetime) -> int:

@@ -47,7 +47,7 @@ def story(
     """The sentence of the job's state."""
     scene = Scene(job=job, files=files, events=events, choice=choice, now=now)
     told = STORIES[JobState(job.state)](scene)
-    killed = f" It is to be killed: {job.task_buffer_error_diag}." if job.command else ""
+    killed = f" It is to be killed: {job.command_reason}." if job.command else ""
     return told + killed
 
 

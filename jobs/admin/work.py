@@ -144,7 +144,7 @@ class JobAdmin(BigTableAdmin):
                     ("destination_se", "decision", "rebroker_count"),
                     ("prod_d_block", "dispatch_d_block", "destination_d_block"),
                     ("pilot", "node", "lease_until"),
-                    ("command", "command_attempt", "verdict"),
+                    ("command", "command_attempt", "command_reason", "verdict"),
                 ]
             },
         ),

@@ -116,6 +116,7 @@ class Job(models.Model):
     report_seq = models.IntegerField(default=0, help_text="last report of this attempt")
     command = models.CharField("commandToPilot", max_length=16, blank=True)
     command_attempt = models.IntegerField(default=0, help_text="the attempt that it is meant for")
+    command_reason = models.CharField(max_length=500, blank=True, help_text="who wants it, and why")
     verdict = models.CharField(max_length=8, blank=True, help_text="the pilot's final word")
     retry_of = models.BigIntegerField(
         null=True, blank=True, help_text="PandaID of the failed job that this one succeeds"

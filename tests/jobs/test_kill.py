@@ -43,7 +43,8 @@ def test_a_job_killed_with_its_pilot_gets_the_command_for_this_attempt(state):
     told = fresh(job)
     assert answer == told.state == state
     assert (told.command, told.command_attempt) == ("tobekilled", 1)
-    assert told.errors() == []  # it may still finish first
+    assert told.command_reason == "alice: wrong seed"
+    assert (told.errors(), told.task_buffer_error_diag) == ([], "")  # it may still finish first
     assert job.events.count() == 1
 
 

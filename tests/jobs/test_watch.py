@@ -126,7 +126,8 @@ def test_a_killed_job_ends_at_the_latest_when_its_lease_does(state):
 
     assert state_after(job, hours=1, minutes=59) == state
     assert state_after(job, hours=2, seconds=1) == "cancelled"
-    assert end(job) == ("cancelled", "task_buffer", 100)
+    assert fresh(job).errors() == [("task_buffer", 100, "alice: wrong seed; its pilot fell silent")]
+    assert (fresh(job).command, fresh(job).command_reason) == ("", "")
 
 
 def test_a_killed_job_whose_pilot_is_lost_is_not_run_again():
