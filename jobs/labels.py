@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LABELS = ("managed", "user", "panda", "test", "install", "software", "ddm", "prod_test")
 ANALYSIS = frozenset({"user", "panda"})
+SHORT_HOLDING = ANALYSIS | {"ddm"}  # their outputs are registered soon or never
 
 
 def is_analysis(label: str) -> bool:

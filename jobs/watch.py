@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
+from brokerage.models import Site
 from datasets.models import SiteStorage, Transfer
 from jobs import errors, services
 from jobs.errors import Error
-from jobs.labels import ANALYSIS
+from jobs.labels import ANALYSIS, SHORT_HOLDING
 from jobs.models import Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
@@ -25,6 +26,7 @@ from pandasite.base.rounds import Round
 ACTOR = "watchdog"
 HIGH_PRIORITY = 900  # outputs of such jobs are expected home sooner
 LIFTED_PRIORITY = 100  # a production job that waited too long for a pilot is brokered with this
+USER_LIFT = 40  # added to the priority of a user's job that waited too long
 BATCH = 1000
 
 
@@ -88,10 +90,10 @@ def _requeue(jobs: JobQuerySet, error: Error, now: dt.datetime) -> int:
 def unregistered(now: dt.datetime) -> int:
     """`holding` too long: the outputs could not be registered."""
     analysis = Q(
-        prod_source_label__in=ANALYSIS,
+        prod_source_label__in=SHORT_HOLDING,
         state_change_time__lt=_ago(now, hours=_limit("HOLDING_HOURS_ANALYSIS")),
     )
-    production = ~Q(prod_source_label__in=ANALYSIS) & Q(
+    production = ~Q(prod_source_label__in=SHORT_HOLDING) & Q(
         state_change_time__lt=_ago(now, hours=_limit("HOLDING_HOURS_PRODUCTION"))
     )
     held = Job.objects.filter(analysis | production, state=JobState.HOLDING)
@@ -178,6 +180,45 @@ def unwanted(now: dt.datetime) -> int:
     return _rebroker(urgent, why, now) + _rebroker(low, why, now, current_priority=LIFTED_PRIORITY)
 
 
+def neglected(now: dt.datetime) -> int:
+    """A user's job that no pilot took for a day gets more priority, once."""
+    cutoff = _ago(now, hours=_limit("ACTIVATED_HOURS_USER"))
+    late = Job.objects.in_state_since(cutoff, JobState.ACTIVATED).filter(
+        prod_source_label__in=ANALYSIS, current_priority=F("assigned_priority")
+    )
+    return _some(late).update(
+        current_priority=F("current_priority") + USER_LIFT, modification_time=now
+    )
+
+
+def at_offline_site(now: dt.datetime) -> int:
+    """`assigned` or `activated` at a site that has been offline too long: brokered again.
+
+    However often they were before: brokerage does not choose an offline site.
+    """
+    hours = _limit("OFFLINE_HOURS")
+    moved = 0
+    shut = Site.objects.filter(status=Site.Status.OFFLINE, status_at__lt=_ago(now, hours=hours))
+    for site in shut.order_by("pk"):
+        waiting = Q(state=JobState.ASSIGNED) | Q(state=JobState.ACTIVATED)
+        jobs = Job.objects.at(site).filter(waiting, site_fixed=False)
+        why = f"{site.name} is offline for more than {hours} h: {site.status_reason}"
+        reason = {"reason": why}
+        moved += len(services.rebroker(_some(jobs), actor=ACTOR, now=now, reason=reason))
+    return moved
+
+
+def overrunning(now: dt.datetime) -> int:
+    """`running` for weeks, though its heart beats: killed."""
+    days = _limit("RUNNING_DAYS")
+    late = Job.objects.filter(
+        state=JobState.RUNNING, start_time__lt=_ago(now, days=days), command=""
+    )
+    return services.order_end(
+        _some(late), reason=f"{ACTOR}: it runs for more than {days} days", now=now
+    )
+
+
 def _rebroker(jobs: JobQuerySet, why: str, now: dt.datetime, **changes: int) -> int:
     again = jobs.filter(rebroker_count__lt=_limit("REBROKER_MAX"))
     moved = services.rebroker(_some(again), actor=ACTOR, now=now, reason={"reason": why}, **changes)
@@ -193,4 +234,7 @@ RULES: Iterable[Callable[[dt.datetime], int]] = (
     expired,
     stuck_input,
     unwanted,
+    neglected,
+    at_offline_site,
+    overrunning,
 )

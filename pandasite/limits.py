@@ -38,6 +38,9 @@ LIMITS = {
     "WAITING_DAYS": Limit(1, 1, 365),
     "ASSIGNED_HOURS": Limit(12, 1, 720),
     "ACTIVATED_DAYS": Limit(2, 1, 365),
+    "ACTIVATED_HOURS_USER": Limit(24, 1, 720),
+    "OFFLINE_HOURS": Limit(3, 0, 720),
+    "RUNNING_DAYS": Limit(21, 1, 365),
     "CLOSE_MINUTES": Limit(30, 0, 43_200),
     # Work and how often it is tried again.
     "BUNCH_SIZE": Limit(20, 1, 1000),  # jobs, or their input files, that are brokered together

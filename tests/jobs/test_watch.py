@@ -140,10 +140,35 @@ def test_a_killed_job_whose_pilot_is_lost_is_not_run_again():
     assert fresh(job).attempt_nr == 1
 
 
+def test_a_job_that_runs_for_more_than_three_weeks_is_killed():
+    job = create_job("running", lease_until=after(days=30))
+
+    watch.run(after(days=21, minutes=-1))
+    assert fresh(job).command == ""
+
+    assert watch.run(after(days=21, minutes=1)) == 1
+    assert watch.run(after(days=21, minutes=2)) == 0
+    told = fresh(job)
+    assert (told.state, told.command, told.command_attempt) == ("running", "tobekilled", 1)
+    assert told.command_reason == "watchdog: it runs for more than 21 days"
+
+
+def test_the_weeks_of_a_lost_attempt_do_not_count():
+    job = create_job(
+        "running", start_time=after(days=20), creation_time=NOW, lease_until=after(days=30)
+    )
+
+    watch.run(after(days=22))
+
+    assert fresh(job).command == ""
+
+
 # -- after the pilot ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("label", "hours"), [("user", 3), ("panda", 3), ("managed", 48)])
+@pytest.mark.parametrize(
+    ("label", "hours"), [("user", 3), ("panda", 3), ("ddm", 3), ("managed", 48)]
+)
 def test_outputs_that_are_not_registered_in_time_fail_the_job(label, hours):
     job = create_job("holding", prod_source_label=label)
 
@@ -257,6 +282,48 @@ def test_a_job_that_no_pilot_wants_is_brokered_again_with_more_priority():
     watch.run(after(days=2, minutes=1))
     assert (fresh(low).state, fresh(low).current_priority) == ("defined", 100)
     assert (fresh(high).state, fresh(high).current_priority) == ("defined", 500)
+
+
+@pytest.mark.parametrize(("label", "priority"), [("user", 540), ("managed", 500)])
+def test_a_users_job_that_no_pilot_took_for_a_day_has_more_priority_once(label, priority):
+    job = create_job(
+        "activated", prod_source_label=label, assigned_priority=500, current_priority=500
+    )
+
+    watch.run(after(hours=24, minutes=-1))
+    assert fresh(job).current_priority == 500
+
+    for hours in (25, 26):
+        watch.run(after(hours=hours))
+    assert (fresh(job).state, fresh(job).current_priority) == ("activated", priority)
+
+
+@pytest.mark.parametrize("state", ["assigned", "activated"])
+def test_a_job_at_a_site_that_is_offline_for_hours_is_brokered_again(state):
+    site = create_site("AGLT2", status="offline", status_at=NOW, status_reason="power cut")
+    job = create_job(state, site=site, rebroker_count=3)
+
+    assert state_after(job, hours=3, minutes=-1) == state
+    assert state_after(job, hours=3, minutes=1) == "defined"
+    assert last_event(job).reason == {"reason": "AGLT2 is offline for more than 3 h: power cut"}
+    assert fresh(job).computing_site is None
+
+
+@pytest.mark.parametrize(
+    ("status", "fixed"),
+    [("online", False), ("brokeroff", False), ("test", False), ("offline", True)],
+)
+def test_a_job_stays_at_a_site_that_may_serve_it_or_that_was_named(status, fixed):
+    site = create_site(status=status, status_at=NOW)
+    job = create_job("activated", site=site, site_fixed=fixed)
+
+    assert state_after(job, hours=9) == "activated"
+
+
+def test_a_job_that_runs_at_an_offline_site_is_left_to_its_pilot():
+    job = create_job("running", site=create_site(status="offline", status_at=after(days=-9)))
+
+    assert state_after(job, hours=1) == "running"
 
 
 def test_a_job_that_was_sent_to_its_site_by_name_keeps_waiting_there():
