@@ -91,7 +91,7 @@ def register(panda_id: int, *, now: dt.datetime) -> bool:
 def _settle(job: Job, now: dt.datetime) -> None:
     site = Site.objects.get(pk=job.computing_site_id or 0)
     here = StorageElement.objects.get(site_storages__site=site, site_storages__role="local")
-    _register_files(job, JobFile.Type.LOG, here, now)
+    _register_log(job, here, now)
     if job.verdict == "failed":
         job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)
         services.fail_as_reported(job, actor="register", now=now)
@@ -102,6 +102,15 @@ def _settle(job: Job, now: dt.datetime) -> None:
         services.must_move(job, JobState.FINISHED, actor="register", now=now)
         return
     _send_home(job, outputs, here, home, now)
+
+
+def _register_log(job: Job, here: StorageElement, now: dt.datetime) -> None:
+    """A log whose name is taken is no reason to lose what the job has made."""
+    try:
+        _register_files(job, JobFile.Type.LOG, here, now)
+    except Conflict as conflict:
+        log.warning("log_not_registered", extra={"panda_id": job.pk, "error": conflict.message})
+        job.files.filter(type=JobFile.Type.LOG, file=None).update(status=JobFile.Status.FAILED)
 
 
 def _register_files(

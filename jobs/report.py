@@ -22,6 +22,7 @@ from pandasite.base.errors import Conflict, NotThere, Unprocessable
 from pandasite.base.nudge import nudge
 
 TOBEKILLED = "tobekilled"
+LOG_SCOPE = "log"  # no output may be in it: the names of logs to come can be guessed
 FINAL_WORDS = ("finished", "failed")
 
 
@@ -268,4 +269,4 @@ def _book(row: JobFile, said: ReportedFile) -> None:
 
 def log_name(job: Job) -> tuple[str, str]:
     """(scope, LFN) of the log tarball of the job's present attempt."""
-    return "log", f"log.{job.pk}._{job.attempt_nr}.job.log.tgz"
+    return LOG_SCOPE, f"log.{job.pk}._{job.attempt_nr}.job.log.tgz"

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractUser
 
 from jobs.api.names import Names
 from jobs.labels import LABELS, is_analysis
+from jobs.report import LOG_SCOPE
 from jobs.submit import FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
@@ -91,6 +92,7 @@ def _faults(index: int, job: dict[str, Any], names: Names) -> Iterable[dict[str,
         message = f"{place}.site is in cloud {site.cloud.name}, not in {cloud}"
         yield field_error(f"{place}.site", message, code="wrong_cloud")
     yield from _file_faults(place, job)
+    yield from _reserved(place, job)
 
 
 def _unknown(place: str, column: str, name: str, names: Names) -> dict[str, Any]:
@@ -109,6 +111,14 @@ def _file_faults(place: str, job: dict[str, Any]) -> Iterable[dict[str, Any]]:
             if f["lfn"] in seen:
                 yield _duplicate(field, f["lfn"], seen[f["lfn"]])
             seen.setdefault(f["lfn"], field)
+
+
+def _reserved(place: str, job: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Logs have a scope of their own, or a job could take the name of another one's log."""
+    for i, f in enumerate(job.get("output_files", [])):
+        if f["scope"] == LOG_SCOPE:
+            field = f"{place}.output_files[{i}].scope"
+            yield field_error(field, f"{field} {LOG_SCOPE} is for logs", code="reserved_scope")
 
 
 def _shared_outputs(jobs: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:

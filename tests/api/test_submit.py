@@ -105,6 +105,23 @@ def test_a_bad_key_is_refused(key):
     problem(submit(job(), HTTP_IDEMPOTENCY_KEY=key), 400, "bad_key")
 
 
+def test_no_output_may_take_the_name_of_a_log_to_come():
+    lfn = "log.4711._1.job.log.tgz"
+    refused = problem(
+        submit(job(output_files=[OUTPUT | {"scope": "log", "lfn": lfn}])), 400, "reserved_scope"
+    )
+
+    assert refused["fields"][0]["field"] == "jobs[0].output_files[0].scope"
+    assert not Job.objects.exists()
+
+
+def test_a_log_may_be_read():
+    create_file("log.4711._1.job.log.tgz", scope="log")
+    read = OUTPUT | {"scope": "log", "lfn": "log.4711._1.job.log.tgz"}
+
+    assert submit(job(input_files=[read])).status_code == 201
+
+
 # -- all or none -------------------------------------------------------------------------------
 
 

@@ -116,6 +116,24 @@ def test_an_output_whose_name_belongs_to_other_content_fails_the_job():
     assert not Job.objects.filter(retry_of=job.pk).exists()  # its output would meet the same name
 
 
+@pytest.mark.parametrize(
+    ("verdict", "error"), [("finished", None), ("failed", ("exe", 60000, "signal 11"))]
+)
+def test_a_log_whose_name_is_taken_does_not_change_the_end_of_the_job(verdict, error):
+    create_file("log.1", scope="log", size=999)
+    job = held(
+        create_site(), "HIST.1", verdict=verdict, max_attempt=1,
+        exe_error_code=60000 if error else 0, exe_error_diag="signal 11" if error else "",
+    )  # fmt: skip
+    job.files.create(type="log", scope="log", lfn="log.1", size=7, adler32=ADLER32, guid=GUID)
+
+    register.run(NOW)
+
+    assert fresh(job).state == verdict
+    assert fresh(job).errors() == ([error] if error else [])
+    assert job.files.get(type="log").status == "failed"
+
+
 def test_one_bad_job_does_not_stop_the_others():
     site = create_site()
     create_file("HIST.1", size=999)
