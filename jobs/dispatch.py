@@ -184,6 +184,8 @@ WITH here AS MATERIALIZED (
   LIMIT 1 FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE jobs_job j SET state = 'sent', attempt_nr = attempt_nr + 1, event_seq = event_seq + 1,
+    storage_id = (SELECT storage_id FROM datasets_sitestorage
+      WHERE site_id = %(site)s AND role = 'local'),
     pilot_id = %(pilot)s, node = %(node)s, lease_sha256 = %(lease)s, lease_until = %(until)s,
     report_seq = 0, verdict = '', state_change_time = %(now)s, modification_time = %(now)s
   FROM candidate c WHERE j.panda_id = c.panda_id AND j.state = 'activated'

@@ -1,8 +1,9 @@
 """After the pilot's final word: outputs are registered once, then moved home.
 
 `run` takes each holding job on its own: a finished one gets its files into the catalogue, its
-datasets and the site's replica list, and goes on to transferring when they have to travel; a
-failed one keeps its log and ends. `complete` ends transferring jobs whose files have all arrived.
+datasets and the replica list of the storage that its pilot wrote to, and goes on to transferring
+when they have to travel; a failed one keeps its log and ends. `complete` ends transferring jobs
+whose files have all arrived.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from brokerage.models import Site
 from datasets import demand
 from datasets import services as data
 from datasets.models import Dataset, File, Replica, SiteStorage, StorageElement, Transfer
@@ -49,11 +49,12 @@ def run(now: dt.datetime) -> int:
 
 
 def _holding() -> Iterator[int]:
-    """PandaIDs of all jobs with a final word whose site has somewhere to register it, by pages."""
-    somewhere = SiteStorage.objects.filter(
+    """PandaIDs of all jobs with a final word and somewhere to register it, by pages."""
+    at_site = SiteStorage.objects.filter(
         site=OuterRef("computing_site"), role=SiteStorage.Role.LOCAL
     )
-    holding = Job.objects.filter(Exists(somewhere), state=JobState.HOLDING).exclude(verdict="")
+    holding = Job.objects.filter(state=JobState.HOLDING).exclude(verdict="")
+    holding = holding.filter(Q(storage__isnull=False) | Exists(at_site))
     last = 0
     while page := list(
         holding.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]
@@ -89,8 +90,9 @@ def register(panda_id: int, *, now: dt.datetime) -> bool:
 
 
 def _settle(job: Job, now: dt.datetime) -> None:
-    site = Site.objects.get(pk=job.computing_site_id or 0)
-    here = StorageElement.objects.get(site_storages__site=site, site_storages__role="local")
+    here = job.storage or StorageElement.objects.get(
+        site_storages__site=job.computing_site_id or 0, site_storages__role="local"
+    )
     _register_log(job, here, now)
     if job.verdict == "failed":
         job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)

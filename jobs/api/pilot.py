@@ -98,9 +98,12 @@ def _claim_answer(claimed: dispatch.Claimed, account: PilotAccount) -> dict[str,
 
 def _job_answer(job: Job, lease_token: str, account: PilotAccount) -> dict[str, Any]:
     files = list(job.files.select_related("file", "dataset"))
-    storage = StorageElement.objects.filter(
-        site_storages__site=account.site, site_storages__role="local"
-    ).first()
+    storage = (
+        job.storage
+        or StorageElement.objects.filter(
+            site_storages__site=account.site, site_storages__role="local"
+        ).first()
+    )
     log_scope, log_lfn = report.log_name(job)
     return {
         "panda_id": job.pk,

@@ -77,6 +77,15 @@ class Job(models.Model):
     destination_se = models.ForeignKey(
         StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    storage = models.ForeignKey(
+        StorageElement,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,  # nobody looks for jobs by it
+        help_text="what the pilot was told to read from and write to",
+    )
     decision = models.ForeignKey(
         BrokerageDecision, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
     )

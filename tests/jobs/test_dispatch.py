@@ -3,6 +3,7 @@
 import pytest
 
 from brokerage.models import BannedNode
+from datasets.models import SiteStorage
 from jobs import assign, fsck, lease
 from jobs.models import Job, Pilot
 from jobs.states import JobState
@@ -14,8 +15,10 @@ from tests.builders import (
     create_pilot,
     create_pilot_account,
     create_site,
+    create_storage,
     create_vo,
     install,
+    local_storage,
 )
 from tests.jobs.asking import claim
 
@@ -40,6 +43,16 @@ def test_a_claimed_job_is_sent_in_a_new_attempt_under_a_lease(site, pilots):
     assert lease.matches(claimed.lease_token, sent.lease_sha256)
     assert sent.lease_until == after(minutes=30)
     assert fsck.check() == []
+
+
+def test_a_claim_keeps_which_storage_the_pilot_was_told(site, pilots):
+    job = activated(site)
+
+    claim(pilots)
+    told = local_storage(site)
+    SiteStorage.objects.filter(site=site).update(storage=create_storage())
+
+    assert Job.objects.get(pk=job.pk).storage == told != local_storage(site)
 
 
 def test_a_claim_leaves_an_event_that_names_pilot_and_node(site, pilots):

@@ -54,6 +54,26 @@ def test_outputs_enter_catalogue_dataset_and_replica_list():
     assert fsck.check() == []
 
 
+def test_outputs_are_registered_where_the_pilot_was_told_to_write():
+    site, told = create_site(), create_storage("OLD_DISK")
+    job = held(site, "HIST.1", storage=told)  # the site has another one by now
+    job.files.create(type="log", scope="log", lfn="log.1", size=7, adler32=ADLER32, guid=GUID)
+
+    register.run(NOW)
+
+    assert {replica.storage for replica in Replica.objects.all()} == {told}
+    assert fresh(job).state == "finished"
+
+
+def test_outputs_of_a_site_that_lost_its_storage_are_registered_where_they_are():
+    told = create_storage()
+    job = held(create_site(with_storage=False), "HIST.1", storage=told)
+
+    register.run(NOW)
+
+    assert (fresh(job).state, Replica.objects.get().storage) == ("finished", told)
+
+
 def test_registering_twice_is_registering_once():
     job = held(create_site(), "HIST.1", dataset=create_dataset())
     register.run(NOW)
