@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from django.db import DataError, IntegrityError, transaction
@@ -145,24 +145,38 @@ def _send_home(
     services.must_move(
         job, JobState.TRANSFERRING, actor="register", now=now, reason={"to": home.name}
     )
+    parents = {row.pk: (row.dataset or _own_dataset(job, now)).pk for row, _file in outputs}
+    blocks = {
+        parent.pk: _sub_block(parent, here, home, now) for parent in _locked(parents.values())
+    }
     for row, file in outputs:
-        block = _sub_block(row, here, home, now)
+        block = blocks[parents[row.pk]]
         data.add_files(block, [file])
         JobFile.objects.filter(pk=row.pk).update(block=block, status=JobFile.Status.TRANSFERRING)
+    for block in blocks.values():
         subscribe(block, home, activity="production", now=now)
 
 
-def _sub_block(
-    row: JobFile, here: StorageElement, home: StorageElement, now: dt.datetime
-) -> Dataset:
-    """The open `_sub` block of (dataset, source, destination), made when there is none.
+def _own_dataset(job: Job, now: dt.datetime) -> Dataset:
+    """For outputs that were declared without one."""
+    name = f"panda.output.{job.pk}"
+    return data.ensure_datasets([name], type=Dataset.Type.DESTINATION, now=now)[name]
 
-    The parent is locked meanwhile, so that two sweeps make one block, not two.
+
+def _locked(parents: Iterable[int]) -> list[Dataset]:
+    """The datasets, locked so that two sweeps make one block, not two.
+
+    All at once in the order of their keys, since jobs name them in any order; and with a lock
+    that lets others add files to them, as every registration does before it comes here.
     """
-    if row.dataset is None:
-        name = f"panda.output.{row.job_id}"
-        row.dataset = data.ensure_datasets([name], type=Dataset.Type.DESTINATION, now=now)[name]
-    parent = Dataset.objects.select_for_update().get(pk=row.dataset.pk)
+    rows = Dataset.objects.filter(pk__in=set(parents)).order_by("pk")
+    return list(rows.select_for_update(no_key=True))
+
+
+def _sub_block(
+    parent: Dataset, here: StorageElement, home: StorageElement, now: dt.datetime
+) -> Dataset:
+    """The open `_sub` block of (dataset, source, destination), made when there is none."""
     block = parent.subs.filter(source=here, destination=home, state=DatasetState.OPEN).first()
     if block is not None:
         return block

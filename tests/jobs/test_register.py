@@ -1,7 +1,12 @@
 """Registration: outputs enter the catalogue once, travel home, and the job ends."""
 
-import pytest
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError, Thread
 
+import pytest
+from django.db import OperationalError, connections
+
+from datasets import services as data
 from datasets.models import DatasetFile, File, Replica, Subscription, Transfer
 from jobs import fsck, register, services
 from jobs.models import Job
@@ -324,3 +329,49 @@ def test_output_that_is_made_at_home_does_not_travel():
 
     assert fresh(job).state == "finished"
     assert not Subscription.objects.exists()
+
+
+# -- at the same time --------------------------------------------------------------------------
+
+
+def at_once(monkeypatch, panda_ids):
+    """Register the jobs at once, each waiting for the other before it makes its first block."""
+    meet, new_dataset, problems = Barrier(len(panda_ids)), data.new_dataset, []
+
+    def together(*args, **kwargs):
+        made = new_dataset(*args, **kwargs)
+        with suppress(BrokenBarrierError):
+            meet.wait(1)  # breaks when the other one has to wait for a lock: as it should
+        return made
+
+    def work(panda_id):
+        try:
+            register.register(panda_id, now=NOW)
+        except OperationalError as error:
+            problems.append(str(error))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(data, "new_dataset", together)
+    workers = [Thread(target=work, args=[panda_id]) for panda_id in panda_ids]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    return problems
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["same order", "other order"])
+def test_jobs_with_the_same_datasets_in_any_order_do_not_block_each_other(monkeypatch, order):
+    site, home = create_site(), create_storage()
+    datasets = [create_dataset("mc09.HIST"), create_dataset("mc09.AOD")]
+    jobs = [held(site, f"{n}.1", f"{n}.2", destination_se=home) for n in "AB"]
+    for job, places in zip(jobs, [(0, 1), order], strict=True):
+        for row, place in zip(job.files.order_by("pk"), places, strict=True):
+            job.files.filter(pk=row.pk).update(dataset=datasets[place])
+
+    assert at_once(monkeypatch, [job.pk for job in jobs]) == []
+
+    assert [fresh(job).state for job in jobs] == ["transferring", "transferring"]
+    assert [dataset.subs.get().files.count() for dataset in datasets] == [2, 2]
