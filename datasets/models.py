@@ -113,10 +113,12 @@ class Dataset(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # the closing sweep looks at open dispatch and sub blocks only
+            # the closing sweep looks at dispatch and sub blocks that are not at their end
             models.Index(
-                fields=["type", "state_changed_at"],
-                condition=Q(state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED]),
+                fields=["type", "state", "state_changed_at"],
+                condition=Q(
+                    state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED, DatasetState.FROZEN]
+                ),
                 name="dataset_open",
             ),
             models.Index(
@@ -194,6 +196,7 @@ class Subscription(models.Model):
     class State(models.TextChoices):
         OPEN = "open"
         DONE = "done"
+        GIVEN_UP = "given_up"  # nobody waits for the rest any more
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="subscriptions")
     storage = models.ForeignKey(
@@ -203,16 +206,21 @@ class Subscription(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=255, blank=True, help_text="why it was given up")
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "storage"], name="subscribed_once"),
             models.CheckConstraint(
-                condition=Q(state="done", done_at__isnull=False)
+                condition=Q(state__in=["done", "given_up"], done_at__isnull=False)
                 | Q(state="open", done_at__isnull=True),
                 name="subscription_done_at",
             ),
+        ]
+        indexes = [
+            # the closing sweep settles what is open
+            models.Index(fields=["dataset"], condition=Q(state="open"), name="subscription_open"),
         ]
 
     def __str__(self) -> str:

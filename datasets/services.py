@@ -20,6 +20,7 @@ from datasets.models import (
     File,
     Replica,
     StorageElement,
+    Subscription,
     Transfer,
 )
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
@@ -88,6 +89,15 @@ def set_dataset_state(dataset: Dataset, to: DatasetState, *, now: dt.datetime) -
     )
     if not moved:
         raise IllegalMove(f"dataset {dataset.name} is {dataset.state}, it may not become {to}")
+
+
+def give_up_dataset(dataset: Dataset, *, reason: str, now: dt.datetime) -> None:
+    """Nobody waits for the rest of a block: it is erased, its subscriptions end with the reason."""
+    with transaction.atomic():
+        set_dataset_state(dataset, DatasetState.ERASED, now=now)
+        Subscription.objects.filter(dataset=dataset, state=Subscription.State.OPEN).update(
+            state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255]
+        )
 
 
 def register_file(

@@ -17,7 +17,7 @@ class DatasetState(StrEnum):
     TOBECLOSED = "tobeclosed"  # nothing is expected any more; frozen after a pause
     FROZEN = "frozen"  # its content never changes again
     COMPLETED = "completed"  # frozen, and all of it where it was wanted
-    ERASED = "erased"  # nothing ever came, or it has served
+    ERASED = "erased"  # nothing ever came, it has served, or nobody waits for it any more
 
 
 TRANSFER_MOVES: dict[TransferState, frozenset[TransferState]] = {

@@ -19,7 +19,7 @@ def subscribe(
     """Wish all files of the dataset at the storage element; transfers start for missing ones."""
     missing = missing_files(dataset, storage)
     state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    now_is = {"state": state, "done_at": None if missing else now}
+    now_is = {"state": state, "done_at": None if missing else now, "reason": ""}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,

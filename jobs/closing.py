@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import services as data
-from datasets.models import Dataset, DatasetFile, Subscription
-from datasets.states import DatasetState
+from datasets.models import Dataset, DatasetFile, Subscription, Transfer
+from datasets.states import ACTIVE_TRANSFERS, DatasetState
 from datasets.subscriptions import settle_subscriptions
 from jobs import counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
@@ -28,7 +28,8 @@ def close_datasets(now: dt.datetime) -> int:
     """One round over sub and dispatch blocks.
 
     1. a sub block that no live job will add to any more: tobeclosed; 2. after a pause: frozen, or
-    erased when nothing ever came; 3. a frozen block that is where it was wanted: completed.
+    erased when nothing ever came; 3. a frozen block that is where it was wanted: completed; 4. one
+    that never will be, since no live job waits for what is missing: erased, with the reason.
     Before that, subscriptions are looked at once more that no transfer has marked done.
     Destination datasets stay open: they belong to the task.
     """
@@ -37,6 +38,7 @@ def close_datasets(now: dt.datetime) -> int:
     for look in (_to_be_closed, _rested, _empty, _whole):
         to, datasets = look(now)
         work.do(look.__name__, partial(_move, work, datasets, to, now))
+    work.do("forsaken blocks", partial(_give_up, work, now))
     return work.end()
 
 
@@ -93,6 +95,40 @@ def _move_one(dataset: Dataset, to: DatasetState, now: dt.datetime) -> int:
     except IllegalMove:
         return 0  # another run of this sweep was faster
     return 1
+
+
+def _give_up(work: Round, now: dt.datetime) -> int:
+    """Each forsaken block on its own; 0, since `work` counts them."""
+    reason = "files that did not come are wanted by no job any more"
+    for dataset in _forsaken().order_by("pk")[:BATCH]:
+        work.do(f"dataset {dataset.name}", partial(_give_up_one, dataset, reason, now))
+    return 0
+
+
+def _give_up_one(dataset: Dataset, reason: str, now: dt.datetime) -> int:
+    try:
+        data.give_up_dataset(dataset, reason=reason, now=now)
+    except IllegalMove:
+        return 0  # another run of this sweep was faster
+    return 1
+
+
+def _forsaken() -> QuerySet[Dataset]:
+    """Frozen blocks that wait for files which nobody is moving, for no live job."""
+    waiting = JobFile.objects.filter(block=OuterRef("pk"), job__state__in=LIVE)
+    moving = Transfer.objects.filter(
+        file__memberships__dataset=OuterRef("pk"),
+        destination__subscriptions__dataset=OuterRef("pk"),
+        state__in=ACTIVE_TRANSFERS,
+    )
+    still_open = Subscription.objects.filter(dataset=OuterRef("pk"), state=Subscription.State.OPEN)
+    return Dataset.objects.filter(
+        Exists(still_open),
+        ~Exists(waiting),
+        ~Exists(moving),
+        type__in=[Dataset.Type.SUB, Dataset.Type.DISPATCH],
+        state=DatasetState.FROZEN,
+    )
 
 
 def housekeep(now: dt.datetime) -> int:

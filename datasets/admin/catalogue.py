@@ -123,7 +123,7 @@ class ReplicaAdmin(BigTableAdmin):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(BigTableAdmin):
-    list_display = ["dataset", "storage", "activity", "state", "created_at", "done_at"]
+    list_display = ["dataset", "storage", "activity", "state", "reason", "created_at", "done_at"]
     list_filter = ["state", "storage"]
     list_select_related = ["dataset", "storage"]
     search_fields = ["dataset__name__startswith"]

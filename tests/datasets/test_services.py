@@ -164,6 +164,20 @@ def test_a_subscription_is_open_again_when_its_dataset_grows():
     assert Transfer.objects.count() == 1
 
 
+def test_a_subscription_that_was_given_up_can_be_asked_for_again():
+    disk, dataset = create_storage(), dataset_of(create_file())
+    dataset.state = DatasetState.FROZEN
+    dataset.save()
+    given_up = subscriptions.subscribe(dataset, disk, activity="production", now=NOW)
+    services.give_up_dataset(dataset, reason="nobody waits", now=NOW)
+    given_up.refresh_from_db()
+    assert (given_up.state, given_up.reason) == ("given_up", "nobody waits")
+
+    again = subscriptions.subscribe(dataset, disk, activity="production", now=NOW)
+
+    assert (again.state, again.done_at, again.reason) == ("open", None, "")
+
+
 def test_asking_twice_starts_one_transfer():
     disk, dataset = create_storage(), dataset_of(create_file())
 

@@ -19,6 +19,7 @@ from tests.builders import (
     create_pilot_account,
     create_site,
     create_storage,
+    create_transfer,
     create_user,
 )
 
@@ -119,12 +120,49 @@ def test_a_subscription_that_no_transfer_marked_done_is_settled_by_the_sweep():
 
 def test_a_frozen_block_waits_for_all_its_subscriptions():
     block = create_dataset(type="sub", state="frozen")
-    data.add_files(block, [create_file()])
+    file = create_file()
+    data.add_files(block, [file])
     subscribe(block, "done")
-    subscribe(block, "open")
+    create_transfer(file, subscribe(block, "open").storage)
 
     closing.close_datasets(NOW)
 
+    assert state_of(block) == "frozen"
+
+
+@pytest.mark.parametrize("kind", ["sub", "dispatch"])
+@pytest.mark.parametrize("end", ["finished", "failed", "cancelled"])
+def test_a_block_whose_missing_files_no_live_job_waits_for_is_given_up(kind, end):
+    block, file = create_dataset(type=kind, state="frozen"), create_file()
+    data.add_files(block, [file])
+    subscription = subscribe(block)
+    create_job(end, inputs=[file]).files.update(block=block)
+    create_transfer(file, subscription.storage, state="failed", ended_at=NOW)
+
+    assert closing.close_datasets(after(hours=1)) == 1
+
+    subscription.refresh_from_db()
+    assert state_of(block) == "erased"
+    assert (subscription.state, subscription.done_at) == ("given_up", after(hours=1))
+    assert "wanted by no job" in subscription.reason
+
+
+def test_a_block_that_a_live_job_waits_for_is_kept():
+    block, file = create_dataset(type="dispatch", state="frozen"), create_file()
+    data.add_files(block, [file])
+    subscribe(block)
+    create_job("assigned", inputs=[file]).files.update(block=block)
+
+    assert closing.close_datasets(NOW) == 0
+
+
+@pytest.mark.parametrize("state", ["queued", "copying"])
+def test_a_block_whose_files_are_still_moving_is_kept(state):
+    block, file = create_dataset(type="dispatch", state="frozen"), create_file()
+    data.add_files(block, [file])
+    create_transfer(file, subscribe(block).storage, state=state)
+
+    assert closing.close_datasets(NOW) == 0
     assert state_of(block) == "frozen"
 
 
