@@ -29,6 +29,8 @@ from pandasite.base.nudge import nudge
 UNLEASED: dict[str, Any] = {"lease_until": None}
 # Columns of a lease that is taken away: nothing its pilot says counts any more.
 REVOKED: dict[str, Any] = {"lease_until": None, "lease_sha256": "", "pilot": None, "report_seq": 0}
+# What was measured of an attempt that is void.
+VOID: dict[str, Any] = {"cpu_consumption_time": 0, "max_rss_mb": 0, "trans_exit_code": None}
 UNCOMMANDED: dict[str, Any] = {"command": "", "command_attempt": 0, "command_reason": ""}
 
 
@@ -205,6 +207,7 @@ def requeue(
         queued_since=now,
         node="",
         start_time=None,
+        **VOID,
         **REVOKED,
     )
     worn_out = jobs.filter(attempt_nr__gte=F("max_attempt"), command="")

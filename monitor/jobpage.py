@@ -89,6 +89,7 @@ class JobPage:
                 for row in self.files
             },
             "stdout_tail": output.tail if output else None,
+            "stdout_attempt": output.attempt_nr if output else None,
             "logs": [{"name": log.name, "size": log.size, "url": log.url} for log in self.logs],
         }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import errors, fsck, services, watch
-from jobs.models import Job
+from jobs.models import Job, JobOutput
 from jobs.states import LEASED, JobState
 from pandasite.base.rounds import Incomplete
 from tests.base.trouble import database_error, raising
@@ -81,6 +81,17 @@ def test_a_lost_heartbeat_in_the_last_attempt_fails_the_job():
     watch.run(after(hours=3))
 
     assert end(job) == ("failed", "job_dispatcher", 100)
+
+
+def test_a_new_attempt_starts_without_what_was_measured_of_the_lost_one():
+    job = create_job("running", cpu_consumption_time=5000, max_rss_mb=1900, trans_exit_code=1)
+    JobOutput.objects.create(job=job, attempt_nr=1, tail="event 7", at=NOW)
+
+    watch.run(after(hours=3))
+
+    again = fresh(job)
+    assert (again.cpu_consumption_time, again.max_rss_mb, again.trans_exit_code) == (0, 0, None)
+    assert (again.output.attempt_nr, again.output.tail) == (1, "event 7")  # all there is of it
 
 
 def test_a_job_that_runs_for_days_is_left_alone_while_its_heart_beats():
