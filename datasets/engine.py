@@ -65,8 +65,8 @@ def _copy(transfer: Transfer, source: StorageElement) -> int:
     file, target = transfer.file, transfer.destination
     path = storage.path_of(file.scope, file.lfn)
     # A part file per attempt: a worker that only seemed dead cannot write into the next one's.
-    tag = _tag(transfer, transfer.attempts)
-    storage.discard(target.url, path, tag=_tag(transfer, transfer.attempts - 1))
+    tag = f"t{transfer.pk}.{transfer.attempts}"
+    storage.discard_old(target.url, path)
     try:
         copied = storage.copy(source.url, target.url, path, tag=tag, progress=_renewer(transfer))
     except storage.StorageError:
@@ -112,10 +112,6 @@ def _renewer(transfer: Transfer) -> Callable[[int], None]:
         last = time.monotonic()
 
     return renew
-
-
-def _tag(transfer: Transfer, attempt: int) -> str:
-    return f"t{transfer.pk}.{attempt}"
 
 
 def _mismatch(file: File, copied: storage.Copied) -> str:

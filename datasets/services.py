@@ -222,13 +222,13 @@ def retry_or_fail_transfer(
 def release_abandoned(*, now: dt.datetime) -> int:
     """Queue transfers again whose worker died: they are due at once.
 
-    One that outlived WORKERS_MAX workers is given up: it may be what ends them.
+    One that outlived WORKERS_MAX workers is given up: it may be what ends them, or a storage
+    that hangs. Who still wants the file asks again after a pause.
     """
     tries = max(WORKERS_MAX, settings.PANDASITE["TRANSFER_ATTEMPTS"])
     silent = Transfer.objects.abandoned(now)
     given_up = silent.filter(attempts__gte=tries).update(
         state=TransferState.FAILED,
-        permanent=True,
         error=f"given up: {tries} workers fell silent while they copied it",
         ended_at=now,
         lease_until=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -86,12 +87,19 @@ def _open_source(url: str, path: str) -> Any:
         source, root = open_storage(url)
         return source.open(f"{root}/{path}", "rb")
     except FileNotFoundError as error:
-        # A mount that is away looks empty; one that shows the file's scope is not.
-        away = not source.exists(f"{root}/{path.partition('/')[0]}")
-        kind = SourceError if away else FileMissing
+        kind = FileMissing if _shows_scope(url, path) else SourceError
         raise kind(f"cannot read at {url}: {_words(error)}") from error
     except (OSError, StorageError) as error:
         raise SourceError(f"cannot read at {url}: {_words(error)}") from error
+
+
+def _shows_scope(url: str, path: str) -> bool:
+    """Whether the folder of the file's scope is there: a mount that is away looks empty."""
+    source, root = open_storage(url)
+    try:
+        return bool(source.exists(f"{root}/{path.partition('/')[0]}"))
+    except OSError:
+        return False
 
 
 def _pieces(reader: Any, url: str) -> Iterator[bytes]:
@@ -113,20 +121,22 @@ def publish(destination_url: str, path: str, *, tag: str) -> None:
     try:
         if isinstance(target, LocalFileSystem):
             os.replace(part, name)  # its mv would move into a folder of that name
-            _sync_folder(os.path.dirname(name))
+            _sync_folders(root, path)
         else:
             target.mv(part, name)
     except OSError as error:
         raise StorageError(f"cannot name a file at {destination_url}: {_words(error)}") from error
 
 
-def _sync_folder(folder: str) -> None:
-    """See the new name to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync_folders(root: str, path: str) -> None:
+    """See the new name to the disk, and those of its folders, which may be new as well."""
+    levels = path.split("/")[:-1]
+    for depth in range(len(levels), -1, -1):
+        handle = os.open("/".join([root, *levels[:depth]]) or "/", os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def discard(destination_url: str, path: str, *, tag: str) -> None:
@@ -136,6 +146,21 @@ def discard(destination_url: str, path: str, *, tag: str) -> None:
     try:
         if target.exists(part):
             target.rm_file(part)
+    except OSError as error:
+        raise StorageError(f"cannot write at {destination_url}: {_words(error)}") from error
+
+
+def discard_old(destination_url: str, path: str) -> None:
+    """Remove what earlier copies of the file have left behind, whatever their tags."""
+    target, root = open_storage(destination_url)
+    folder, _, name = path.rpartition("/")
+    old = re.compile(rf"\.{re.escape(name[:200])}\.t\d+\.\d+\.part")
+    try:
+        if not target.isdir(f"{root}/{folder}"):
+            return
+        for left in target.ls(f"{root}/{folder}", detail=False):
+            if old.fullmatch(left.rpartition("/")[2]):
+                target.rm_file(left)
     except OSError as error:
         raise StorageError(f"cannot write at {destination_url}: {_words(error)}") from error
 

@@ -1,5 +1,6 @@
 """Where files lie, and copies that are seen whole or not at all. No database."""
 
+import os
 import zlib
 
 import pytest
@@ -51,6 +52,22 @@ def test_nothing_is_seen_before_it_is_named(tmp_path, urls, stored):
     assert target.read_bytes() == CONTENT
     assert (copied.size, copied.adler32) == (len(CONTENT), f"{zlib.adler32(CONTENT):08x}")
     assert files_below(tmp_path / "target") == ["EVNT.1"]
+
+
+def test_a_name_and_its_folders_are_seen_to_the_disk(tmp_path, urls, stored, monkeypatch):
+    storage.copy(*urls, stored, tag="t1")
+    synced, fsync = [], os.fsync
+
+    def noted(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+
+    storage.publish(urls[1], stored, tag="t1")
+
+    folder = (tmp_path / "target" / stored).parent
+    assert synced == [str(level) for level in (folder, *folder.parents[:3])]
 
 
 def test_nothing_is_seen_while_it_is_copied(tmp_path, urls, stored, monkeypatch):

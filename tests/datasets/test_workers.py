@@ -181,12 +181,28 @@ def test_the_part_file_of_a_dead_worker_is_removed_by_the_next(disks):
     assert leftovers(aglt2) == []
 
 
+def test_the_part_files_of_an_earlier_transfer_are_removed_and_no_others(disks):
+    bnl, _, aglt2 = disks
+    file = known_file(lfn="EVNT.1")
+    store(bnl, file)
+    folder = where(aglt2, file).parent
+    folder.mkdir(parents=True)
+    for name in (".EVNT.1.t7.5.part", ".EVNT.1.t8.1.part", ".EVNT.1.more.t8.1.part", "EVNT.2"):
+        (folder / name).touch()
+
+    engine.run(due(file, aglt2).pk)
+
+    assert {path.name for path in folder.iterdir()} == {
+        "EVNT.1", "EVNT.2", ".EVNT.1.more.t8.1.part",
+    }  # fmt: skip
+
+
 def test_a_transfer_that_kills_every_worker_is_given_up(disks):
     transfer = abandoned(known_file(), disks[2], attempts=5)
 
     engine.schedule(database_now())
 
-    assert (fresh(transfer).state, fresh(transfer).permanent) == ("failed", True)
+    assert (fresh(transfer).state, fresh(transfer).permanent) == ("failed", False)
     assert "5 workers" in fresh(transfer).error
 
 
