@@ -15,12 +15,12 @@ others go on. `explain` does 3 for one job and writes nothing.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from brokerage.models import Site
@@ -31,25 +31,26 @@ from jobs.blocks import dispatch_block, missing_inputs
 from jobs.facts import Facts, gather
 from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.states import JobState
-from pandasite.base.setbacks import is_passing
-
-log = logging.getLogger(__name__)
+from pandasite.base.rounds import Round
 
 PAGE = 2000  # jobs read at once
 SECONDS = 5.0  # of a round; what is left then comes first in the next. Other sweeps wait behind it
 
 
 def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
-    """One round, which begins no other bunch after `seconds`; returns how many jobs it moved."""
-    end = time.monotonic() + seconds
-    moved, facts = 0, None
+    """One round, which begins no other bunch after `seconds`; returns how many jobs it moved.
+
+    Incomplete when another transaction was in the way of some bunch.
+    """
+    work, end, facts = Round(), time.monotonic() + seconds, None
     for page in _pages(now):
         facts = facts or gather(now)
         for bunch in _bunches(page, facts.limits.bunch_size):
-            moved += _place_or_skip(bunch, facts, now)
+            if not work.do(_name(bunch), partial(_place_whole, bunch, facts, now)):
+                _put_back([job.pk for job in bunch], now)
             if time.monotonic() >= end:
-                return moved
-    return moved
+                return work.end()
+    return work.end()
 
 
 def explain(needs: Needs, *, files: Sequence[int] = (), now: dt.datetime) -> Choice:
@@ -149,24 +150,19 @@ def needs_of(bunch: Sequence[Job]) -> Needs:
     )
 
 
-def _place_or_skip(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
-    """`_place`, or nothing and a line in the log when another transaction is in the way."""
-    try:
-        with transaction.atomic():
-            return _place(bunch, facts, now)
-    except OperationalError as error:
-        if not is_passing(error):
-            raise  # the connection is lost, and the round with it
-        ids = [job.pk for job in bunch]
-        log.warning("bunch_skipped", extra={"panda_ids": ids, "error": str(error)})
-        _put_back(ids, now)
-        return 0
+def _name(bunch: Sequence[Job]) -> str:
+    return f"jobs {', '.join(str(job.pk) for job in bunch)}"
 
 
-def _put_back(ids: Sequence[int], now: dt.datetime) -> None:
+def _place_whole(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
+    with transaction.atomic():
+        return _place(bunch, facts, now)
+
+
+def _put_back(panda_ids: Sequence[int], now: dt.datetime) -> None:
     """Let a bunch that failed wait its turn; rows that are held are not waited for again."""
     with transaction.atomic():
-        free = Job.objects.filter(pk__in=ids, state=JobState.DEFINED).order_by("pk")
+        free = Job.objects.filter(pk__in=panda_ids, state=JobState.DEFINED).order_by("pk")
         held = free.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
         Job.objects.filter(pk__in=list(held)).update(considered_at=now)
 

@@ -201,7 +201,7 @@ def at_offline_site(now: dt.datetime) -> int:
     shut = Site.objects.filter(status=Site.Status.OFFLINE, status_at__lt=_ago(now, hours=hours))
     for site in shut.order_by("pk"):
         waiting = Q(state=JobState.ASSIGNED) | Q(state=JobState.ACTIVATED)
-        jobs = Job.objects.at(site).filter(waiting, site_fixed=False)
+        jobs = Job.objects.filter(waiting, computing_site=site, site_fixed=False)
         why = f"{site.name} is offline for more than {hours} h: {site.status_reason}"
         reason = {"reason": why}
         moved += len(services.rebroker(_some(jobs), actor=ACTOR, now=now, reason=reason))

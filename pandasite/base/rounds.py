@@ -40,8 +40,8 @@ class Round:
         self.rows = 0
         self.failures: list[str] = []
 
-    def do(self, item: str, work: Callable[[], int]) -> None:
-        """Do one item, of which `item` is the name."""
+    def do(self, item: str, work: Callable[[], int]) -> bool:
+        """Do one item, of which `item` is the name; whether it went well."""
         try:
             rows = work()
         except OperationalError as error:
@@ -50,8 +50,9 @@ class Round:
                 raise
             log.warning("left_for_next_time", extra={"item": item, "error": str(error)})
             self.failures.append(f"{item}: {trouble}")
-        else:
-            self.rows += rows
+            return False
+        self.rows += rows
+        return True
 
     def end(self) -> int:
         """The rows changed; Incomplete when an item is left."""
