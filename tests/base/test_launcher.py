@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -28,20 +30,24 @@ HOLD_IT = (
 
 @contextmanager
 def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds a folder; it is killed at the end.
-
-    In a session of its own: when a process group loses its last tie, the kernel wakes its members.
-    """
+    """Another process that holds a folder; it is killed at the end."""
     command = [sys.executable, "-c", HOLD_IT, str(folder)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "held\n"
             yield process
         finally:
             process.kill()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """SIGSTOP, and wait until it has come: of two signals under way the smaller number is first."""
+    process.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_taken_port_moves_only_when_nobody_asked_for_it():
@@ -139,7 +145,7 @@ def test_down_kills_a_launcher_that_does_not_end_and_its_children(tmp_path):
     home = home_in(tmp_path)
     home.make()
     with holder(home.run) as launcher, subprocess.Popen(["sleep", "1000"]) as child:
-        os.kill(launcher.pid, signal.SIGSTOP)
+        stop(launcher)
         children = {"web": Identity.of(child.pid)}
         record = Record(launcher=Identity.of(launcher.pid), children=children)
         record.write(Hold(home.run).record_path)
