@@ -57,6 +57,7 @@ def main() -> None:
         ensure_front_end()
         if purpose == "dev":
             ensure_browser()
+            ensure_sandbox()
     except subprocess.CalledProcessError as error:
         sys.exit(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
 
@@ -149,6 +150,23 @@ def ensure_browser() -> None:
     say(
         "*** No Chromium was found: the page tests are SKIPPED. "
         "Install it (Debian: apt install chromium) or name it in CHROMIUM_PATH. ***"
+    )
+
+
+def ensure_sandbox() -> None:
+    """Where it is, pilots run their payloads in it; it is no reason to stop if it cannot be had."""
+    if shutil.which("bwrap"):
+        return
+    if may_use_apt():
+        say("Installing bubblewrap for the tests of pilots ...")
+        try:
+            apt_install("bubblewrap")
+            return
+        except subprocess.CalledProcessError as error:
+            say(f"`{' '.join(error.cmd)}` ended with {error.returncode}.")
+    say(
+        "*** No bubblewrap was found: the tests of its sandbox are SKIPPED. "
+        "Install it (Debian: apt install bubblewrap). ***"
     )
 
 

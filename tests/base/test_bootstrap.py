@@ -134,6 +134,21 @@ def test_without_a_browser_one_loud_line_says_what_is_skipped(bootstrap, monkeyp
     assert said.count("\n") == 1
 
 
+def test_a_sandbox_that_cannot_be_had_is_said_and_stops_nothing(bootstrap, monkeypatch, capsys):
+    def refuse(command, cwd=None):
+        raise subprocess.CalledProcessError(100, command)
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(bootstrap, "may_use_apt", lambda: True)
+    monkeypatch.setattr(bootstrap, "run", refuse)
+
+    bootstrap.ensure_sandbox()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "`apt-get update -qq` ended with 100."
+    assert lines[2].startswith("*** No bubblewrap was found: the tests of its sandbox are SKIPPED.")
+
+
 @pytest.mark.parametrize(
     "name",
     ["package-lock.json", "requirements.lock", "requirements-dev.lock", "requirements-node.lock"],
