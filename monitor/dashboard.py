@@ -15,7 +15,7 @@ from brokerage.models import Cloud, Site
 from monitor import queries
 from monitor.attention import Item, attention
 from monitor.queries import Facts
-from monitor.rows import Cell, Links, Row, cells, jobs_url
+from monitor.rows import FAILURE_PERCENT, FEW_JOBS, Cell, Links, Row, cells, jobs_url
 from monitor.servers import Sweep, sweeps
 from monitor.space import SpaceLine, space
 from monitor.words import KINDS, NONE, STALE_HOURS, plural
@@ -98,6 +98,15 @@ class Dashboard:
         """The state of everything in a few words, for the title of the page."""
         n = len(self.attention)
         return f"{plural(n, 'thing')} to look at" if n else "All is well"
+
+    @property
+    def checked(self) -> str:
+        """What was looked at when nothing needs attention."""
+        return (
+            "Every sweep is on time, all clouds and sites are online, no site where "
+            f"{FEW_JOBS} jobs or more have ended fails more than {FAILURE_PERCENT} %, "
+            "and no jobs lie about."
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The page's numbers; times in UTC, percentages whole, space in GB."""

@@ -64,6 +64,17 @@ def test_when_all_is_well_nothing_is_asked_for() -> None:
     assert board().headline == "All is well"
 
 
+def test_a_rate_of_few_jobs_is_not_said_to_be_well() -> None:
+    # given
+    site = create_site()
+    create_pilot(site)
+    for _ in range(4):
+        create_job("failed", site=site)
+    # then
+    assert board().attention == []
+    assert "where 5 jobs or more have ended fails more than 20 %" in board().checked
+
+
 def test_a_late_sweep_is_an_alert() -> None:
     # given
     SweepRun.objects.filter(name="jobs.assign").update(last_ok_at=after(minutes=-30))
