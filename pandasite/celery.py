@@ -15,6 +15,8 @@ app = Celery("pandasite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 setup_celery_logging(app)
+# Who reads this file starts the pool and beat, as forks of itself.
+_PARENT = os.getpid()
 
 # How often a sweep runs, in units of SWEEP_SECONDS.
 SWEEPS = {
@@ -47,5 +49,8 @@ def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
 @worker_process_init.connect
 @beat_embedded_init.connect
 def _end_with_the_worker(**_: object) -> None:
-    """A killed worker leaves neither a pool process nor a second beat behind."""
-    die_with_parent(signal.SIGKILL)
+    """A killed worker leaves neither a pool process nor a second beat behind.
+
+    Nor one that was only just being started.
+    """
+    die_with_parent(signal.SIGKILL, parent=_PARENT)

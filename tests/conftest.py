@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+import structlog
 from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -72,6 +73,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 SUPERVISOR = pytest.StashKey[Supervisor]()
+
+
+@pytest.fixture(autouse=True)
+def nothing_bound() -> None:
+    """What a test before this one has bound to its log lines is not ours."""
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """How gunicorn serves the site; read by gunicorn itself (`--config python:...`)."""
 
 import signal
+from typing import Any
 
 from pandasite.embedded.process import die_with_parent
 
@@ -23,6 +24,6 @@ control_socket_disable = True  # it would be opened in the home folder
 proc_name = "pandasite-web"
 
 
-def post_fork(server: object, worker: object) -> None:
+def post_fork(server: object, worker: Any) -> None:
     """A killed gunicorn takes its workers along; they end the requests they have."""
-    die_with_parent(signal.SIGTERM)
+    die_with_parent(signal.SIGTERM, parent=worker.ppid)
