@@ -91,6 +91,18 @@ def releases(needs: Needs, offer: Offer, rules: Rules) -> str | None:
     return f"release {', '.join(missing)}{platform} is not {'validated' if strict else 'installed'}"
 
 
+def platform(needs: Needs, offer: Offer, rules: Rules) -> str | None:
+    """A job that names a platform and no release: the site must have some release for it.
+
+    Asked where releases are: the claim asks the pilot for the same.
+    """
+    if needs.releases or not needs.cmt_config or not _declares_releases(needs, offer, rules):
+        return None
+    if any(cmt_config == needs.cmt_config for _, cmt_config in offer.releases):
+        return None
+    return f"no release for {needs.cmt_config} is installed"
+
+
 def lacks_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
     """Whether the site is asked for a release that is not even installed there.
 
@@ -101,7 +113,12 @@ def lacks_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
 
 
 def _asked_for_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
-    if not needs.releases or needs.label in rules.limits.install_labels:
+    return bool(needs.releases) and _declares_releases(needs, offer, rules)
+
+
+def _declares_releases(needs: Needs, offer: Offer, rules: Rules) -> bool:
+    """Whether what is installed at the site is known, and binds this job."""
+    if needs.label in rules.limits.install_labels:
         return False
     return rules.is_reprocessing(needs) or (rules.cloud.releases_checked and bool(offer.releases))
 
@@ -194,6 +211,7 @@ FILTERS: tuple[Filter, ...] = (
     job_type,
     status,
     releases,
+    platform,
     memory,
     disk,
     cpu_speed,

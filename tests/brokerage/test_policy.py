@@ -118,6 +118,13 @@ REFUSED: list[tuple[str, Facts, Facts, Facts, str]] = [
         "release Atlas-15.0.0, Atlas-15.1.0 for x86_64-linux-py3 is not installed",
     ),
     (
+        "platform",
+        {"release": "", "cmt_config": "i686-slc5"},
+        {},
+        {},
+        "no release for i686-slc5 is installed",
+    ),
+    (
         "releases",
         {"processing_type": "reprocessing"},
         {},
@@ -225,6 +232,13 @@ TAKEN: list[tuple[str, Facts, Facts, Facts]] = [
     ("test site, prod_test type", {"processing_type": "prod_test"}, {"status": "test"}, {}),
     ("no release needed", {"release": " \n"}, {}, {}),
     ("any platform", {"cmt_config": ""}, {}, {}),
+    ("a platform that some release is for", {"release": ""}, {}, {}),
+    (
+        "an install job of any platform",
+        {"label": "install", "release": "", "cmt_config": "x"},
+        {},
+        {},
+    ),
     ("site declares no release", {"release": "Atlas-15.0.0"}, {"releases": frozenset()}, {}),
     ("cloud does not check", {"release": "Atlas-15.0.0"}, {}, {"releases_checked": False}),
     ("an install job brings it", {"label": "install", "release": "Atlas-15.0.0"}, {}, {}),
