@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from datasets import engine, space
+from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
 
 
@@ -15,6 +16,7 @@ def schedule_transfers() -> int:
 
 @shared_task(name="datasets.transfer")
 def transfer(transfer_id: int) -> bool:
+    heard("datasets.transfer", transfer_id)
     return engine.run(transfer_id)
 
 

@@ -19,7 +19,9 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
-MARK_SECONDS = 10  # how long a lost message can hold up the next nudge
+# A hint is worthless once it is late, and a task about one thing is offered again by then.
+EXPIRES_SECONDS = 60
+MARK_SECONDS = 10  # how long a lost message can hold up the next nudge of a sweep
 AWAY_SECONDS = 5  # how long a process leaves a broker alone that did not answer
 _away_until = 0.0
 
@@ -29,10 +31,10 @@ def nudge(task: str, *args: Any, queue: str | None = None) -> None:
     transaction.on_commit(lambda: _send(task, args, queue))
 
 
-def heard(task: str) -> None:
-    """The sweep starts and is going to look: whatever happens from now on is news again."""
+def heard(task: str, *args: Any) -> None:
+    """The task starts and is going to look: whatever happens from now on is news again."""
     with _producer(task) as producer:
-        producer.channel.client.delete(_mark(task))
+        producer.channel.client.delete(_mark(task, args))
 
 
 def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:
@@ -40,17 +42,17 @@ def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:
         return
     with _producer(task) as producer:
         marks = producer.channel.client
-        # A task with arguments is about one thing of its own.
-        if not args and not marks.set(_mark(task), 1, nx=True, ex=MARK_SECONDS):
+        lasts = EXPIRES_SECONDS if args else MARK_SECONDS
+        if not marks.set(_mark(task, args), 1, nx=True, ex=lasts):
             return
-        # No retry: the caller may be a web request. Expires: a hint is worthless once late.
+        # No retry: the caller may be a web request.
         current_app.send_task(
-            task, args=args, queue=queue, retry=False, expires=60, producer=producer
+            task, args=args, queue=queue, retry=False, expires=EXPIRES_SECONDS, producer=producer
         )
 
 
-def _mark(task: str) -> str:
-    return f"nudged.{task}"
+def _mark(task: str, args: tuple[Any, ...]) -> str:
+    return ".".join(["nudged", task, *map(str, args)])
 
 
 @contextmanager

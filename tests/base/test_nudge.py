@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from pandasite.base import nudge as nudging
-from pandasite.base.nudge import nudge
+from pandasite.base.nudge import heard, nudge
 from pandasite.base.sweeps import run_sweep
 
 SWEEP = "jobs.assign"
@@ -51,8 +51,13 @@ def test_a_lost_message_holds_up_the_next_one_for_seconds_only(broker: redis.Red
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_about_one_thing_is_sent_each_time(broker: redis.Redis) -> None:
+def test_each_thing_has_a_message_of_its_own_until_its_task_starts(broker: redis.Redis) -> None:
     for pk in (1, 1, 2):
+        nudge("datasets.transfer", pk, queue="transfers")
+    assert waiting(broker, "transfers") == 2
+
+    heard("datasets.transfer", 1)
+    for pk in (1, 2):
         nudge("datasets.transfer", pk, queue="transfers")
     assert waiting(broker, "transfers") == 3
 
