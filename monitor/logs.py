@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from fsspec.spec import AbstractBufferedFile
 
-from datasets.models import Replica
+from datasets.models import Replica, StorageElement
 from datasets.storage import CHUNK, StorageError, open_storage, path_of
 from jobs.models import JobFile
 from pandasite.base.errors import NotThere
 from pandasite.base.ranges import RangeNotSatisfiable, Span, span_of
 
+GZIP = "application/gzip"
 ATTEMPT = re.compile(r"\._([0-9]{1,9})\.job\.log\.tgz")
 
 
@@ -27,12 +28,17 @@ class Part:
 
     offset: int = 0
     range: str = ""
+    only_headers: bool = False
 
     @classmethod
     def of(cls, request: HttpRequest, offset: int) -> Self:
         """If-Range asks whether the file is still the same, which nothing here can say: all."""
         wanted = request.method == "GET" and "If-Range" not in request.headers
-        return cls(offset=offset, range=request.headers.get("Range", "") if wanted else "")
+        return cls(
+            offset=offset,
+            range=request.headers.get("Range", "") if wanted else "",
+            only_headers=request.method == "HEAD",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +78,20 @@ def log_of(panda_id: int, attempt: int | None) -> JobFile:
     return found
 
 
-def download(log: JobFile, part: Part) -> StreamingHttpResponse:
+def holders(log: JobFile) -> list[StorageElement]:
+    """The storage elements with a good replica of a log, the oldest first."""
+    good = Replica.objects.filter(file=log.file_id, state=Replica.State.AVAILABLE)
+    return [replica.storage for replica in good.select_related("storage").order_by("pk")]
+
+
+def download(log: JobFile, held_by: Sequence[StorageElement], part: Part) -> HttpResponseBase:
     """The bytes of a log as an attachment; NotThere when no storage element gives them.
 
     Raises RangeNotSatisfiable when the part lies behind the end.
     """
-    good = Replica.objects.filter(file=log.file_id, state=Replica.State.AVAILABLE)
-    for replica in good.select_related("storage").order_by("pk"):
+    for element in held_by:
         try:
-            filesystem, root = open_storage(replica.storage.url)
+            filesystem, root = open_storage(element.url)
             path = f"{root}/{path_of(log.scope, log.lfn)}"
             size, handle = filesystem.size(path), filesystem.open(path, "rb")
         except (OSError, StorageError):
@@ -89,9 +100,7 @@ def download(log: JobFile, part: Part) -> StreamingHttpResponse:
     raise NotThere(f"no storage element has {log.lfn} at hand")
 
 
-def _answer(
-    name: str, size: int, handle: AbstractBufferedFile, part: Part
-) -> StreamingHttpResponse:
+def _answer(name: str, size: int, handle: AbstractBufferedFile, part: Part) -> HttpResponseBase:
     with ExitStack() as undo:
         undo.callback(handle.close)
         left = size - part.offset
@@ -100,17 +109,19 @@ def _answer(
             raise RangeNotSatisfiable(words, size=size)
         asked = span_of(part.range, size=left)
         span = asked or Span(0, left)
+        if part.only_headers:
+            return _with_headers(HttpResponse(content_type=GZIP), name, span.length)
         handle.seek(part.offset + span.start)
         undo.pop_all()  # the answer closes it
     response = StreamingHttpResponse(
-        _chunks(handle, span.length), content_type="application/gzip", status=206 if asked else 200
+        _chunks(handle, span.length), content_type=GZIP, status=206 if asked else 200
     )
     if asked:
         response.headers["Content-Range"] = asked.content_range(left)
     return _with_headers(response, name, span.length)
 
 
-def _with_headers(response: StreamingHttpResponse, name: str, length: int) -> StreamingHttpResponse:
+def _with_headers(response: HttpResponseBase, name: str, length: int) -> HttpResponseBase:
     """What makes it an attachment, and harmless where it is opened all the same."""
     response.headers["Content-Length"] = str(length)
     response.headers["Accept-Ranges"] = "bytes"

@@ -33,7 +33,18 @@ def page(view: View[P]) -> View[P]:
 
 
 def readable(view: View[P]) -> View[P]:
-    """Read only, for those who may read, with its errors in the frame of the monitor."""
+    """Read only, one moment of the database, for those who may read."""
+
+    @functools.wraps(view)
+    def in_snapshot(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        with one_snapshot():
+            return view(request, *args, **kwargs)
+
+    return for_readers(in_snapshot)
+
+
+def for_readers(view: View[P]) -> View[P]:
+    """For those who may read, with its errors in the frame of the monitor."""
 
     @require_safe
     @functools.wraps(view)
@@ -41,8 +52,7 @@ def readable(view: View[P]) -> View[P]:
         if refused := _refused(request):
             return refused
         try:
-            with one_snapshot():
-                return view(request, *args, **kwargs)
+            return view(request, *args, **kwargs)
         except DomainError as error:
             return problem_page(request, problem_of(error))
 

@@ -7,10 +7,11 @@ from django.shortcuts import redirect
 
 from monitor import dashboard as dashboards
 from monitor import joblist, jobpage, jobtable, logs, places
-from monitor.pages import page, readable, respond
+from monitor.pages import for_readers, page, respond
 from monitor.params import Params
 from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, STATE_HELP, WINDOWS
 from pandasite.base.clock import database_now
+from pandasite.base.snapshot import one_snapshot
 
 PLAIN = ("html", "json")
 
@@ -62,13 +63,17 @@ def job(request: HttpRequest, panda_id: int) -> HttpResponseBase:
     return respond(request, "monitor/job.html", data=data, context=context, now=now)
 
 
-@readable
+@for_readers
 def job_log(request: HttpRequest, panda_id: int) -> HttpResponseBase:
     """The log tarball of the last attempt that left one, or of `?attempt=`; from `?offset=` on."""
     params = Params(request.GET, known=("attempt", "offset"))
     attempt = params.number("attempt", low=1, high=10_000)
     offset = params.number("offset", low=0, high=2**63 - 1) or 0
-    return logs.download(logs.log_of(panda_id, attempt), logs.Part.of(request, offset))
+    with one_snapshot():
+        log = logs.log_of(panda_id, attempt)
+        holders = logs.holders(log)
+    # A storage element may take its time: no transaction waits for it.
+    return logs.download(log, holders, logs.Part.of(request, offset))
 
 
 @page
