@@ -38,6 +38,8 @@ def run(now: dt.datetime) -> int:
     work.do("complete jobs", partial(_activate_complete, now))
     failed: set[int] = set()
     for wanted in _stuck():
+        if work.over:
+            break
         if wanted.job_id not in failed:
             work.do(f"job {wanted.job_id}", partial(_fail_or_ask_again, wanted, failed, now))
     return work.end()

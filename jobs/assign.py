@@ -15,40 +15,44 @@ others go on. `explain` does 3 for one job and writes nothing.
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Prefetch, Q
 
 from brokerage.models import Site
-from brokerage.policy import Choice, Needs, bunches, choose
+from brokerage.policy import Choice, Gist, Needs, bunches, choose
 from datasets.models import StorageElement
 from jobs import errors, services
 from jobs.blocks import dispatch_block, missing_inputs
 from jobs.facts import Facts, gather
 from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.states import JobState
+from pandasite.base import rounds
+from pandasite.base.nudge import nudge
 from pandasite.base.rounds import Round
 
 PAGE = 2000  # jobs read at once
-SECONDS = 5.0  # of a round; what is left then comes first in the next. Other sweeps wait behind it
+FILES = 20_000  # that those may read: each is an object while the page is worked on
 
 
-def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
+def run(now: dt.datetime, *, seconds: float = rounds.SECONDS) -> int:
     """One round, which begins no other bunch after `seconds`; returns how many jobs it moved.
 
     Incomplete when another transaction was in the way of some bunch.
     """
-    work, end, facts = Round(), time.monotonic() + seconds, None
+    work, facts = Round(seconds=seconds), None
     for page in _pages(now):
         facts = facts or gather(now)
         for bunch in _bunches(page, facts.limits.bunch_size):
             if not work.do(_name(bunch), partial(_place_whole, bunch, facts, now)):
-                _put_back([job.pk for job in bunch], now)
-            if time.monotonic() >= end:
+                _put_back(bunch, now)
+            if work.over:
+                if work.rows:  # it gets on: the next round need not wait for the timetable
+                    nudge("jobs.assign")
                 return work.end()
     return work.end()
 
@@ -70,26 +74,40 @@ def explain_job(job: Job, *, now: dt.datetime) -> Choice:
 
 
 def _pages(now: dt.datetime) -> Iterator[list[Job]]:
-    """Defined jobs that this round has not looked at, until a page is not full."""
+    """Defined jobs that this round has not looked at."""
     seen: set[int] = set()  # a job that somebody else holds is not marked, and would come again
-    while True:
-        page = _page(now)
-        fresh = [job for job in page if job.pk not in seen]
-        if not fresh:
-            return
-        yield fresh
-        if len(page) < PAGE:
-            return
-        seen.update(job.pk for job in fresh)
+    while fresh := [panda_id for panda_id in _keys(now) if panda_id not in seen]:
+        page = _page(fresh)
+        yield page
+        seen.update(job.pk for job in page)
 
 
-def _page(now: dt.datetime) -> list[Job]:
+def _keys(now: dt.datetime) -> list[int]:
+    """PandaIDs whose turn it is. Jobs that came after the round began have to wait."""
     due = Job.objects.filter(
-        Q(considered_at=None) | Q(considered_at__lt=now), state=JobState.DEFINED
-    ).select_related("vo", "cloud", "computing_site", "decision")
+        Q(considered_at=None) | Q(considered_at__lt=now),
+        state=JobState.DEFINED,
+        state_change_time__lte=now,
+    )
     longest_ago = F("considered_at").asc(nulls_first=True)
     in_turn = due.order_by(longest_ago, "-current_priority", "panda_id")
-    return list(in_turn.prefetch_related("files")[:PAGE])
+    return list(in_turn.values_list("pk", flat=True)[:PAGE])
+
+
+def _page(panda_ids: Sequence[int]) -> list[Job]:
+    """Those of the jobs, in this order, that together read so many files; one at least."""
+    inputs = JobFile.objects.filter(type=JobFile.Type.INPUT)
+    per_job = inputs.filter(job__in=panda_ids).values_list("job").annotate(n=Count("pk"))
+    n_files = dict(per_job.order_by())
+    read = accumulate(n_files.get(panda_id, 0) for panda_id in panda_ids)
+    fit = max(1, sum(1 for total in read if total <= FILES))
+    jobs = (
+        Job.objects.defer("job_parameters")
+        .select_related("vo", "cloud", "computing_site")
+        .prefetch_related("decision", Prefetch("files", inputs))
+        .in_bulk(panda_ids[:fit])
+    )
+    return [jobs[panda_id] for panda_id in panda_ids[:fit] if panda_id in jobs]
 
 
 def _bunches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
@@ -159,12 +177,10 @@ def _place_whole(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
         return _place(bunch, facts, now)
 
 
-def _put_back(panda_ids: Sequence[int], now: dt.datetime) -> None:
+def _put_back(bunch: Sequence[Job], now: dt.datetime) -> None:
     """Let a bunch that failed wait its turn; rows that are held are not waited for again."""
     with transaction.atomic():
-        free = Job.objects.filter(pk__in=panda_ids, state=JobState.DEFINED).order_by("pk")
-        held = free.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
-        Job.objects.filter(pk__in=list(held)).update(considered_at=now)
+        Job.objects.filter(pk__in=_hold(bunch)).update(considered_at=now)
 
 
 def _place(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
@@ -183,16 +199,27 @@ def _place(bunch: list[Job], facts: Facts, now: dt.datetime) -> int:
 
 
 def _not_placed(bunch: list[Job], choice: Choice, now: dt.datetime) -> int:
-    waiting = Job.objects.filter(pk__in=[job.pk for job in bunch], state=JobState.DEFINED)
+    waiting = Job.objects.filter(pk__in=_hold(bunch))
     changes: dict[str, Any] = {"considered_at": now}
-    detail = choice.as_json()
-    if any(job.decision is None or job.decision.detail != detail for job in bunch):
+    if any(job.decision is None or _gist(job.decision) != choice.gist for job in bunch):
         changes["decision"] = _decide(choice, len(bunch), now)
     waiting.update(**changes)
     if not choice.release_nowhere:
         return 0
     error = errors.NO_RELEASE.said(f"{bunch[0].atlas_release}: {choice.reason}")
     return len(services.fail(waiting, error, actor="brokerage", now=now))
+
+
+def _gist(decision: BrokerageDecision) -> Gist:
+    """What a decision comes down to: with each round its numbers change, which is no news."""
+    return Choice.from_json(decision.detail).gist
+
+
+def _hold(bunch: Sequence[Job]) -> list[int]:
+    """PandaIDs of those that are still defined and that nobody else holds, locked."""
+    defined = Job.objects.filter(pk__in=[job.pk for job in bunch], state=JobState.DEFINED)
+    held = defined.order_by("pk").select_for_update(skip_locked=True, of=("self",))
+    return list(held.values_list("pk", flat=True))
 
 
 def _decide(choice: Choice, n_jobs: int, now: dt.datetime) -> BrokerageDecision:
@@ -204,33 +231,21 @@ def _decide(choice: Choice, n_jobs: int, now: dt.datetime) -> BrokerageDecision:
 def _placed(
     bunch: list[Job], site: Site, storage: StorageElement | None, choice: Choice, now: dt.datetime
 ) -> int:
-    """Write a choice: everything of the bunch in one transaction."""
-    with transaction.atomic():
-        # Only jobs that are still defined, and that nobody else is placing at this moment.
-        free = set(
-            Job.objects.filter(pk__in=[job.pk for job in bunch], state=JobState.DEFINED)
-            .order_by("pk")
-            .select_for_update(skip_locked=True)
-            .values_list("pk", flat=True)
-        )
-        jobs = [job for job in bunch if job.pk in free]
-        if not jobs:
-            return 0
-        decision = _decide(choice, len(jobs), now)
-        missing = missing_inputs({key for job in jobs for key in _input_keys(job)}, storage)
-        lacking = [job.pk for job in jobs if _input_keys(job) & missing.keys()]
-        ready = sorted(free - set(lacking))
-        common: dict[str, Any] = {
-            "site": site,
-            "cloud": site.cloud,
-            "decision": decision,
-            "now": now,
-        }
-        services.assign(ready, JobState.ACTIVATED, **common)
-        if lacking and storage is not None:
-            block = dispatch_block(jobs, lacking, missing, storage, now)
-            services.assign(lacking, JobState.ASSIGNED, dispatch_block=block.name, **common)
-        _mark_ready(jobs, missing)
+    """Write a choice for those jobs that nobody else is placing at this moment."""
+    free = set(_hold(bunch))
+    jobs = [job for job in bunch if job.pk in free]
+    if not jobs:
+        return 0
+    decision = _decide(choice, len(jobs), now)
+    missing = missing_inputs({key for job in jobs for key in _input_keys(job)}, storage)
+    lacking = [job.pk for job in jobs if _input_keys(job) & missing.keys()]
+    ready = sorted(free - set(lacking))
+    common: dict[str, Any] = {"site": site, "cloud": site.cloud, "decision": decision, "now": now}
+    services.assign(ready, JobState.ACTIVATED, **common)
+    if lacking and storage is not None:
+        block = dispatch_block(jobs, lacking, missing, storage, now)
+        services.assign(lacking, JobState.ASSIGNED, dispatch_block=block.name, **common)
+    _mark_ready(jobs, missing)
     return len(jobs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
-from datasets.states import ACTIVE_TRANSFERS, DatasetState
+from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
 from jobs import counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
@@ -22,6 +23,8 @@ from pandasite.base.rounds import Round
 BATCH = 1000
 PILOT_BATCHES = 20  # a round; what is left waits for the next one
 DECISION_DAYS = 3
+FAILED_TRANSFER_DAYS = 7  # each try of a storage that is down leaves one
+HOUSEKEEP_SECONDS = 20.0
 
 
 def close_datasets(now: dt.datetime) -> int:
@@ -85,6 +88,8 @@ def _whole(_now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
 def _move(work: Round, datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int:
     """Each on its own; 0, since `work` counts them."""
     for dataset in datasets.order_by("pk")[:BATCH]:
+        if work.over:
+            break
         work.do(f"dataset {dataset.name}", partial(_move_one, dataset, to, now))
     return 0
 
@@ -101,6 +106,8 @@ def _give_up(work: Round, now: dt.datetime) -> int:
     """Each forsaken block on its own; 0, since `work` counts them."""
     reason = "files that did not come are wanted by no job any more"
     for dataset in _forsaken().order_by("pk")[:BATCH]:
+        if work.over:
+            break
         work.do(f"dataset {dataset.name}", partial(_give_up_one, dataset, reason, now))
     return 0
 
@@ -134,22 +141,38 @@ def _forsaken() -> QuerySet[Dataset]:
 def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
-    Idempotency keys; decisions that no job shows any more; pilots long silent; hours of the counts
-    that no page shows.
+    Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots long
+    silent; hours of the counts that no page shows.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     decisions_before = now - dt.timedelta(days=DECISION_DAYS)
     shown = Job.objects.filter(decision=OuterRef("pk"))
     unseen = BrokerageDecision.objects.filter(~Exists(shown), at__lt=decisions_before)
-    removed = sum(
-        rows.delete()[0]
-        for rows in (
-            ClaimKey.objects.filter(created_at__lt=keys_before),
-            SubmitKey.objects.filter(created_at__lt=keys_before),
-            unseen,
-        )
+    old_transfers = Transfer.objects.filter(
+        state=TransferState.FAILED, ended_at__lt=now - dt.timedelta(days=FAILED_TRANSFER_DAYS)
     )
-    return removed + _forget_pilots(now) + counts.merge_old(now)
+    work = Round(seconds=HOUSEKEEP_SECONDS)
+    for rows in (
+        ClaimKey.objects.filter(created_at__lt=keys_before),
+        SubmitKey.objects.filter(created_at__lt=keys_before),
+        unseen,
+        old_transfers,
+    ):
+        work.do(rows.model.__name__, partial(_delete, work, rows))
+    work.do("pilots", partial(_forget_pilots, now))
+    work.do("counts", partial(counts.merge_old, now))
+    return work.end()
+
+
+def _delete(work: Round, rows: QuerySet[Any]) -> int:
+    """In batches: what points at a row is read before it goes, and the rows may be large."""
+    deleted = 0
+    while not work.over:
+        batch = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not batch:
+            break
+        deleted += rows.model._default_manager.filter(pk__in=batch).delete()[0]
+    return deleted
 
 
 def _forget_pilots(now: dt.datetime) -> int:

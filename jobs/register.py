@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
@@ -32,15 +31,15 @@ from pandasite.base.rounds import Round
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # jobs that are read at once
-RUN_SECONDS = 40  # then the next run goes on: it is soon due
 
 
 def run(now: dt.datetime) -> int:
-    """Register every holding job; those that cannot be do not stop the others."""
-    work, end = Round(), time.monotonic() + RUN_SECONDS
-    for panda_id in _holding():
-        if time.monotonic() > end:
-            log.warning("round_cut", extra={"panda_id": panda_id})
+    """Register the holding jobs; those that cannot be do not stop the others."""
+    work = Round()
+    for panda_id in _holding(now):
+        if work.over:
+            if work.rows:  # it gets on: the next round need not wait for the timetable
+                nudge("jobs.register")
             break
         work.do(f"job {panda_id}", partial(register, panda_id, now=now))
     if work.rows:
@@ -48,12 +47,16 @@ def run(now: dt.datetime) -> int:
     return work.end()
 
 
-def _holding() -> Iterator[int]:
-    """PandaIDs of all jobs with a final word and somewhere to register it, by pages."""
+def _holding(now: dt.datetime) -> Iterator[int]:
+    """PandaIDs of the jobs with a final word and somewhere to register it, by pages.
+
+    Those that came after the round began have to wait: it would date their end before that.
+    """
     at_site = SiteStorage.objects.filter(
         site=OuterRef("computing_site"), role=SiteStorage.Role.LOCAL
     )
-    holding = Job.objects.filter(state=JobState.HOLDING).exclude(verdict="")
+    holding = Job.objects.filter(state=JobState.HOLDING, state_change_time__lte=now)
+    holding = holding.exclude(verdict="")
     holding = holding.filter(Q(storage__isnull=False) | Exists(at_site))
     last = 0
     while page := list(
@@ -213,6 +216,8 @@ def complete(now: dt.datetime) -> int:
     work = Round()
     work.do("arrived jobs", partial(_finish_arrived, now))
     for row in _stuck():
+        if work.over:
+            break
         work.do(f"job {row.job_id}", partial(_fail_or_ask_again, row, now))
     return work.end()
 

@@ -7,11 +7,12 @@ rules in words, and how to add one.
 from .bunching import bunches
 from .choice import choose
 from .needs import CloudRules, Limits, Needs, Offer
-from .verdicts import Choice, Verdict, explain_lines
+from .verdicts import Choice, Gist, Verdict, explain_lines
 
 __all__ = [
     "Choice",
     "CloudRules",
+    "Gist",
     "Limits",
     "Needs",
     "Offer",

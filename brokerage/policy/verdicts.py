@@ -52,6 +52,10 @@ class Verdict:
         return cls(**{**stored, "details": tuple(stored["details"])})
 
 
+# (site, release_nowhere, by site: the rule that refused, '' when accepted)
+Gist = tuple[str | None, bool, frozenset[tuple[str, str]]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """Where the bunch goes, and why.
@@ -67,6 +71,13 @@ class Choice:
     verdicts: tuple[Verdict, ...] = ()
     release_nowhere: bool = False
     left_out: int = 0
+
+    @property
+    def gist(self) -> Gist:
+        """What it comes down to, without the numbers; the same for a stored choice."""
+        kept = self.verdicts[:MAX_VERDICTS]
+        rules = frozenset((verdict.site, verdict.rule) for verdict in kept)
+        return self.site, self.release_nowhere, rules
 
     def as_json(self) -> dict[str, Any]:
         """Bounded JSON for the job's event row; ``from_json`` reads it back."""

@@ -7,6 +7,7 @@ item: it is logged with the item's name, and the round goes on. A lost connectio
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from django.db import OperationalError
@@ -14,6 +15,7 @@ from psycopg2 import errors
 
 log = logging.getLogger(__name__)
 
+SECONDS = 5.0  # of a round: the other sweeps wait behind it, and it comes again
 SHOWN = 10  # items named in the record of the run
 # What may go well next time, by the driver's names of PostgreSQL's 40001, 40P01, 55P03, 57014.
 PASSING: dict[type[Exception], str] = {
@@ -34,11 +36,20 @@ class Incomplete(Exception):
 
 
 class Round:
-    """Counts the rows changed by the items that went well, and names the others."""
+    """Counts the rows changed by the items that went well, and names the others.
 
-    def __init__(self) -> None:
+    A loop over many items asks `over`, and leaves the rest to the next round.
+    """
+
+    def __init__(self, *, seconds: float = SECONDS) -> None:
+        self._end = time.monotonic() + seconds
         self.rows = 0
         self.failures: list[str] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of this round is used up."""
+        return time.monotonic() >= self._end
 
     def do(self, item: str, work: Callable[[], int]) -> bool:
         """Do one item, of which `item` is the name; whether it went well."""

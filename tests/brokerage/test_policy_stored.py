@@ -18,6 +18,17 @@ def test_a_stored_choice_is_read_back_as_it_was() -> None:
     assert Choice.from_json(json.loads(json.dumps(choice.as_json()))) == choice
 
 
+def test_other_numbers_and_the_same_rules_are_the_same_gist() -> None:
+    def refused(**facts: object) -> Choice:
+        return make_choice(make_needs(memory_mb=9000), make_offer("A", **facts))
+
+    one, other = refused(memory_mb=1000), refused(memory_mb=2000)
+
+    assert one != other
+    assert one.gist == other.gist == Choice.from_json(one.as_json()).gist
+    assert one.gist != refused(memory_mb=1000, status="offline").gist
+
+
 def test_a_stored_choice_of_the_worst_grid_stays_under_32_kilobytes() -> None:
     long = "x" * 64
     offers = [

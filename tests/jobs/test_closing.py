@@ -3,7 +3,7 @@
 import pytest
 
 from datasets import services as data
-from datasets.models import Dataset, Subscription
+from datasets.models import Dataset, Subscription, Transfer
 from datasets.states import DatasetState
 from jobs import closing, counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, Pilot, SubmitKey
@@ -256,6 +256,19 @@ def test_hours_that_no_page_shows_are_merged():
 
     assert closing.housekeep(after(days=30)) == 0
     assert closing.housekeep(after(days=32)) == 1
+
+
+def test_failed_transfers_are_forgotten_after_a_week(monkeypatch):
+    monkeypatch.setattr(closing, "BATCH", 2)
+    file, storage = create_file(), create_storage()
+    failed = {"state": "failed", "ended_at": NOW, "error": "down"}
+    for _ in range(5):
+        create_transfer(file, storage, **failed)
+    done = create_transfer(file, storage, state="done", ended_at=NOW)
+
+    assert closing.housekeep(after(days=7)) == 0
+    assert closing.housekeep(after(days=8)) == 5
+    assert Transfer.objects.get() == done
 
 
 def test_decisions_are_kept_while_a_job_shows_them():

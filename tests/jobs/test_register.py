@@ -10,7 +10,7 @@ from datasets import services as data
 from datasets.models import DatasetFile, File, Replica, Subscription, Transfer
 from jobs import fsck, register, services
 from jobs.models import Job
-from pandasite.base.rounds import Incomplete
+from pandasite.base.rounds import Incomplete, Round
 from tests.base.trouble import database_error
 from tests.builders import (
     ADLER32,
@@ -217,9 +217,17 @@ def test_a_job_that_another_one_holds_is_named_and_left(monkeypatch):
 
 def test_a_round_that_took_too_long_leaves_the_rest_to_the_next(monkeypatch):
     held(create_site(), "HIST.1")
-    monkeypatch.setattr(register, "RUN_SECONDS", -1)
+    monkeypatch.setattr(Round, "over", True)
 
     assert register.run(NOW) == 0
+
+
+def test_what_came_after_the_round_began_waits_for_the_next():
+    job = held(create_site(), "HIST.1")
+
+    assert register.run(after(seconds=-1)) == 0
+    assert register.run(NOW) == 1
+    assert fresh(job).end_time == NOW
 
 
 def test_a_name_that_the_database_cannot_take_does_not_stop_the_others():
