@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db.models import Sum
 
 from datasets.models import File, StorageElement, Transfer
 from datasets.states import TransferState
@@ -60,17 +61,15 @@ def ask_again(
 
     `since` is when the wish began: what failed before does not count.
     """
-    failed = list(
-        Transfer.objects.filter(
-            file=file, destination=storage, state=TransferState.FAILED, ended_at__gte=since
-        ).order_by("-ended_at")
+    failed = Transfer.objects.filter(
+        file=file, destination=storage, state=TransferState.FAILED, ended_at__gte=since
     )
-    if not failed:
+    last = failed.order_by("-ended_at").first()
+    if last is None:
         request_transfers([file], storage, now=now)
         return None
-    last = failed[0]
     if last.permanent:
         return last
-    pause = pause_after(sum(transfer.attempts for transfer in failed))
+    pause = pause_after(failed.aggregate(tries=Sum("attempts"))["tries"])
     request_transfers([file], storage, now=now, pause=pause, error=last.error)
     return None

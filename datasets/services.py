@@ -55,9 +55,9 @@ def ensure_datasets(
 
 def promote_to_destinations(names: Iterable[str]) -> int:
     """Input datasets that jobs are going to write into are destinations from now on."""
-    return Dataset.objects.filter(name__in=set(names), type=Dataset.Type.INPUT).update(
-        type=Dataset.Type.DESTINATION
-    )
+    inputs = Dataset.objects.filter(name__in=set(names), type=Dataset.Type.INPUT)
+    held = inputs.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
+    return Dataset.objects.filter(pk__in=list(held)).update(type=Dataset.Type.DESTINATION)
 
 
 def new_dataset(

@@ -67,9 +67,10 @@ def _hold_names(outputs: Sequence[Output]) -> None:
 
 def _taken(outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
     wanted = by_name((output.scope, output.lfn) for output in outputs)
-    made = set(File.objects.filter(wanted).values_list("scope", "lfn"))
     making = JobFile.objects.filter(wanted, type=JobFile.Type.OUTPUT, job__state__in=LIVE)
     promised = {(f.scope, f.lfn): f.job_id for f in making}
+    # Read behind the promises: a name leaves those only with the commit that registers it.
+    made = set(File.objects.filter(wanted).values_list("scope", "lfn"))
     for output in outputs:
         name = (output.scope, output.lfn)
         if name in made or name in promised:

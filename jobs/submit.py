@@ -151,7 +151,7 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
                 processing_type=spec.fields.get("processing_type", ""),
                 created_at=now,
             )
-            for name, spec in first.items()
+            for name, spec in sorted(first.items())  # two submissions wait in one order
         ],
         ignore_conflicts=True,
     )

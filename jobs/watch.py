@@ -52,7 +52,7 @@ def _some(jobs: JobQuerySet) -> JobQuerySet:
     The condition stays on the query: it is asked again of the locked row, which may have had a
     heartbeat or a pilot since the keys were read.
     """
-    return jobs.filter(pk__in=list(jobs.order_by("pk").values_list("pk", flat=True)[:BATCH]))
+    return jobs.filter(pk__in=list(jobs.order_by().values_list("pk", flat=True)[:BATCH]))
 
 
 def cancel_silent_killed(now: dt.datetime) -> int:

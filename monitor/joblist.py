@@ -95,21 +95,19 @@ def parse(given: QueryDict, *, now: dt.datetime) -> Wanted:
 
 
 def _rest(params: Params) -> JobFilter:
-    """What the REST list understands: not our `-`, and not a task's number."""
+    """What the REST list understands: not our `-`."""
     rest = filter_of(params)
     texts = dict(rest.texts or {})
     for name in ("cloud", "site"):
         if texts.get(name) == NONE:
             del texts[name]
-    if texts.get("task", "").isdigit():
-        del texts["task"]
     return replace(rest, texts=texts)
 
 
 def _further(params: Params, now: dt.datetime) -> Q:
     found = _none(params) & _names(params) & _errors(params) & _times(params, now)
     if params.text("task").isdigit():
-        found &= Q(task=params.number("task", low=1, high=2**63 - 1))
+        params.number("task", low=1, high=2**63 - 1)  # refuses what no task can have
     if kind := params.choice("kind", KINDS):
         found &= Q(prod_source_label__in=KINDS[kind])
     return found

@@ -18,7 +18,7 @@ from django.db.models import Count, Q
 from brokerage.models import Cloud, Site
 from datasets.models import SiteStorage
 from jobs import counts, errors
-from jobs.models import ERROR_COMPONENTS, Job, Pilot
+from jobs.models import ERROR_COMPONENTS, BrokerageDecision, Job, Pilot
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
 from monitor.words import KINDS, PILOT_HOURS, STALE_HOURS, window_start
@@ -168,11 +168,18 @@ def unplaced_jobs(*, now: dt.datetime, labels: Collection[str] | None) -> list[U
             state_change_time__lt=now - dt.timedelta(seconds=seconds),
             decision__site="",
         )
-        .values("decision__detail__reason")
+        .values_list("decision")
         .annotate(n=Count("pk"))
-        .order_by("-n", "decision__detail__reason")[:20]
+        .order_by()
     )
-    return [Unplaced(n=row["n"], reason=row["decision__detail__reason"] or "") for row in rows]
+    # The sentences are part of large texts: each is read once, and not once a job.
+    jobs_of = dict(rows)
+    reasons = BrokerageDecision.objects.filter(pk__in=jobs_of)
+    found: Counter[str] = Counter()
+    for decision, reason in reasons.values_list("pk", "detail__reason"):
+        found[reason or ""] += jobs_of[decision]
+    ordered = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [Unplaced(n=n, reason=reason) for reason, n in ordered[:20]]
 
 
 def top_errors(

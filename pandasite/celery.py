@@ -53,4 +53,5 @@ def _end_with_the_worker(**_: object) -> None:
 
     Nor one that was only just being started.
     """
-    die_with_parent(signal.SIGKILL, parent=_PARENT)
+    if os.getpid() != _PARENT:  # a pool of one has no processes of its own
+        die_with_parent(signal.SIGKILL, parent=_PARENT)

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from jobs.labels import LABELS
-from jobs.models import Job
+from jobs.models import Job, Task
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
 from pandasite.base.params import Params
@@ -40,11 +40,20 @@ class JobFilter:
         if self.state:
             jobs = jobs.filter(state=self.state)
         for name, text in (self.texts or {}).items():
-            wanted = Q(**{TEXT_FILTERS[name]: text})
-            if name == "task" and text.isascii() and text.isdecimal() and len(text) < 19:
-                wanted |= Q(task=int(text))  # a task may be named by its ID, as in a submission
+            wanted = Q(task__in=_tasks(text)) if name == "task" else Q(**{TEXT_FILTERS[name]: text})
             jobs = jobs.filter(wanted)
         return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
+
+
+def _tasks(text: str) -> list[int]:
+    """Those of this name, or of this ID, as in a submission.
+
+    Looked up first: jobs of one task or another have an index, jobs of a name or an ID have not.
+    """
+    named = Q(name=text)
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        named |= Q(pk=int(text))
+    return list(Task.objects.filter(named).values_list("pk", flat=True))
 
 
 def parse_filter(given: QueryDict) -> JobFilter:
@@ -64,7 +73,8 @@ def filter_of(params: Params) -> JobFilter:
 
 def listed(wanted: JobFilter) -> dict[str, Any]:
     """A page of jobs, newest first; `before` continues it."""
-    jobs = wanted.apply(Job.objects.all()).select_related("cloud", "computing_site", "vo", "task")
+    jobs = wanted.apply(Job.objects.defer("job_parameters"))
+    jobs = jobs.select_related("cloud", "computing_site", "vo", "task")
     page = list(jobs.order_by("-panda_id")[: wanted.limit + 1])
     more = len(page) > wanted.limit
     shown = page[: wanted.limit]

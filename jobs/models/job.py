@@ -208,6 +208,12 @@ class Job(models.Model):
                 condition=Q(state="defined"),
                 name="job_to_broker",
             ),
+            # the watchdog: jobs that have been in queues for too long
+            models.Index(
+                fields=["queued_since"],
+                condition=Q(state__in=[JobState.DEFINED, JobState.ASSIGNED, JobState.ACTIVATED]),
+                name="job_queued_since",
+            ),
             # sweeps and the dashboard's "not updated since": live jobs by state and age
             models.Index(
                 fields=["state", "state_change_time"],

@@ -98,7 +98,7 @@ class BigTableAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """(rows, whether some may come twice)."""
         term = search_term.strip()
-        if self.number_field and term.isdecimal() and int(term) < 2**63:
+        if self.number_field and term.isdecimal() and len(term) < 20 and int(term) < 2**63:
             return queryset.filter(**{self.number_field: int(term)}), False
         if term and self.search_recent:
             queryset = _recent_rows(queryset)

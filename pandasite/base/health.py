@@ -35,7 +35,6 @@ STARTED = time.monotonic()
 
 @never_cache
 @require_safe
-@transaction.non_atomic_requests
 def live(request: HttpRequest) -> HttpResponse:
     """200 as long as the process answers at all."""
     return JsonResponse({"status": "ok"})
@@ -43,7 +42,6 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-@transaction.non_atomic_requests
 def ready(request: HttpRequest) -> HttpResponse:
     """200 `ok` or `degraded`, or 503 with the failed checks; no details of the servers."""
     checks = {"database": check_database(), "sweeps": check_sweeps(), "broker": check_broker()}

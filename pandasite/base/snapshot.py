@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import OperationalError, connection, transaction
+from psycopg2.errors import QueryCanceled
 
 from pandasite.base.errors import Unprocessable
 
 STATEMENT_MS = 5000
-QUERY_CANCELED = "57014"  # PostgreSQL's code of a statement that took too long
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def one_snapshot() -> Iterator[None]:
                 cursor.execute("SET LOCAL statement_timeout = %s", [STATEMENT_MS])
             yield
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:
+        if not isinstance(error.__cause__, QueryCanceled):
             raise
         words = f"this took longer than {STATEMENT_MS // 1000} seconds: narrow your search"
         raise Unprocessable(words, code="too_slow") from error
