@@ -1,5 +1,6 @@
 """What the documentation says is what the code has."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from jobs.api.bodies import ClaimBody, FileBody, JobBody, ReportBody, ReportedFileBody
 from jobs.api.urls import urlpatterns as rest_addresses
 from jobs.states import MOVES
+from pandasite.demo.grid import GENERATION
 from pandasite.limits import LIMITS, SWEEP_EMBEDDED, SWEEP_PRODUCTION
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,14 @@ def test_every_field_of_a_request_is_documented(body: type) -> None:
     words = set(re.findall(r"`([a-z_0-9]+)`", text_of("rest.md")))
     diagnostics = {name for name in fields if name.endswith("_diag")}
     assert set(fields) - words - diagnostics == set()
+
+
+def test_the_example_of_a_submission_names_its_output_to_the_program() -> None:
+    example = re.search(r"-d '(\{.*?\})'\n", text_of("rest.md"), re.DOTALL)
+    assert example
+    job = json.loads(example[1])["jobs"][0]
+    assert job["atlas_release"] == GENERATION  # else it is sent where the program is not
+    assert f"--output={job['output_files'][0]['lfn']}" in job["job_parameters"]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
