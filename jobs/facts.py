@@ -8,9 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from brokerage.models import Cloud, InstalledRelease, Site
+from brokerage.models import BannedNode, Cloud, InstalledRelease, Site
 from brokerage.policy import CloudRules, Limits, Offer
 from datasets.models import Replica, SiteStorage, StorageElement
 from jobs import counts
@@ -162,10 +162,14 @@ def _queue(now: dt.datetime) -> Counter[tuple[int, str]]:
 
 
 def _nodes(now: dt.datetime) -> tuple[dict[int, int], dict[int, int]]:
-    """Nodes by site: all whose pilots were seen of late, and those that sent a heartbeat."""
+    """Nodes by site: all whose pilots were seen of late, and those that sent a heartbeat.
+
+    Pilots of a banned node ask on, and get nothing: they are no evidence.
+    """
+    banned = BannedNode.objects.filter(site=OuterRef("site"), node=OuterRef("node"))
     lately = now - dt.timedelta(hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"])
     seen = (
-        Pilot.objects.filter(last_contact__gte=lately)
+        Pilot.objects.filter(~Exists(banned), last_contact__gte=lately)
         .values("site")
         .annotate(
             nodes=Count("node", distinct=True),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from brokerage.models import BannedNode
 from jobs import facts
 from jobs.states import LEASED
 from tests.builders import NOW, after, create_job, create_pilot, create_site
@@ -27,6 +28,16 @@ def test_a_node_that_once_had_a_job_and_only_asks_for_work_does_not_report():
     create_pilot(site, jobs=7)
 
     assert (offer_of(site).pilots_recent, offer_of(site).updating_nodes) == (1, 0)
+
+
+def test_a_banned_node_is_no_evidence_that_pilots_take_jobs_there():
+    site = create_site()
+    create_pilot(site, node="wn01", last_report=NOW)
+    create_pilot(site, node="wn02", last_report=NOW)
+    create_pilot(create_site(), node="wn02", last_report=NOW)
+    BannedNode.objects.create(site=site, node="wn02", reason="black hole", at=NOW)
+
+    assert (offer_of(site).pilots_recent, offer_of(site).updating_nodes) == (1, 1)
 
 
 def test_only_jobs_in_the_state_running_count_as_running():
