@@ -108,6 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "pandasite.base.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # a submission of 1,000 jobs fits in

@@ -1,5 +1,6 @@
 """The settings as a whole: embedded, and in production."""
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils.formats import localize
 
 from pandasite.celery import SWEEPS, app
 
@@ -98,3 +100,7 @@ def test_the_api_is_described_and_its_page_needs_no_inline_script(db):
     assert schema.status_code == 200
     assert b"/rest/v1/pilot/claim" in schema.content
     assert "<script>" not in page
+
+
+def test_times_in_the_admin_tell_two_events_of_one_minute_apart():
+    assert localize(dt.datetime(2026, 11, 27, 8, 16, 7, tzinfo=dt.UTC)) == "2026-11-27 08:16:07"
