@@ -20,7 +20,8 @@ from django.views.decorators.http import require_safe
 
 from monitor.params import shown_value
 from pandasite.base.errors import DomainError, NotAllowed
-from pandasite.base.problems import Problem, ProblemResponse, problem_of
+from pandasite.base.problems import Problem, ProblemResponse, answer, problem_of
+from pandasite.base.problems import wants_json as for_programs
 from pandasite.base.snapshot import one_snapshot
 
 P = ParamSpec("P")
@@ -117,6 +118,13 @@ def _etag(data: Mapping[str, Any], form: str, request: HttpRequest) -> str:
     body = json.dumps(data, cls=DjangoJSONEncoder, sort_keys=True)
     key = f"{form}\n{request.get_full_path()}\n{request.user.pk}\n{body}"
     return f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler404`: people who mistype an address keep the way back."""
+    if for_programs(request) or wants_json(request):
+        return answer(request, problem_of(exception))
+    return problem_page(request, problem_of(exception))
 
 
 def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:

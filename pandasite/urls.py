@@ -15,5 +15,5 @@ urlpatterns = [
 
 handler400 = "pandasite.base.problems.bad_request"
 handler403 = "pandasite.base.problems.permission_denied"
-handler404 = "pandasite.base.problems.page_not_found"
+handler404 = "monitor.pages.page_not_found"
 handler500 = "pandasite.base.problems.server_error"

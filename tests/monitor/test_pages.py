@@ -239,3 +239,13 @@ def test_a_user_without_pilot_account_is_named_in_the_frame() -> None:
     client.force_login(get_user_model().objects.create_user("shifter", is_staff=True))
     # then
     assert '<span class="who">shifter</span>' in client.get("/").content.decode()
+
+
+def test_an_unknown_address_is_told_in_the_frame_and_to_programs_in_json(client: Client) -> None:
+    page = client.get("/nowhere")
+    told = client.get("/rest/v1/nowhere", headers={"Accept": "text/html"})
+
+    assert page.status_code == told.status_code == 404
+    assert "There is nothing here." in page.content.decode()
+    assert 'aria-label="Pages"' in page.content.decode()
+    assert told.headers["Content-Type"] == "application/problem+json"
