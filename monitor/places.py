@@ -107,7 +107,7 @@ def read_site(name: str, *, now: dt.datetime) -> SitePage:
         ),
         pilots=list(seen[:PILOTS_SHOWN]),
         pilots_total=row.pilots,
-        banned=list(site.banned_nodes.order_by("node")),
+        banned=list(site.banned_nodes.select_related("author").order_by("node")),
         vos=[vo.name for vo in site.vos.all()],
         admin_url=_admin_url(site),
     )
