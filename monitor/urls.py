@@ -1,5 +1,6 @@
 """The pages of the monitor, at the root of the site."""
 
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
 
 from monitor import views
@@ -23,6 +24,9 @@ register_converter(PandaID, "number")
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    # Not the admin's: that one takes only those who may work there.
+    path("login/", LoginView.as_view(template_name="monitor/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/<number:panda_id>/", views.job, name="job"),
     path("jobs/<number:panda_id>/log", views.job_log, name="job_log"),

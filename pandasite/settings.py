@@ -106,7 +106,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "monitor:login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "monitor:dashboard"
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = "pandasite.base.formats"
 USE_TZ = True

@@ -50,7 +50,7 @@ def test_a_closed_monitor_sends_people_to_the_login_and_programs_away(
         page, told = client.get(address), client.get(address, {"format": "json"})
         # then
         assert page.status_code == 302
-        assert page.headers["Location"].startswith("/admin/login/?next=/")
+        assert page.headers["Location"].startswith("/login/?next=/")
         assert told.status_code == 401
         assert told.json()["code"] == "not_authenticated"
 
@@ -63,6 +63,23 @@ def test_a_closed_monitor_is_open_to_who_has_logged_in(
     client.force_login(create_user("shifter"))
     # then
     assert {client.get(address).status_code for address in addresses} == {200}
+
+
+def test_a_closed_monitor_lets_in_who_is_no_staff_and_out_again(
+    client: Client, settings: Any
+) -> None:
+    # given
+    settings.PANDASITE_MONITOR_PUBLIC = False
+    get_user_model().objects.create_user("alice", password="o0oo0oO0o")
+    # when
+    wrong = client.post("/login/", {"username": "alice", "password": "x", "next": "/jobs/"})
+    right = client.post("/login/", {"username": "alice", "password": "o0oo0oO0o", "next": "/jobs/"})
+    # then
+    assert (wrong.status_code, right.status_code) == (200, 302)
+    assert right.headers["Location"] == "/jobs/"
+    assert client.get("/jobs/").status_code == 200
+    assert client.post("/logout/").headers["Location"] == "/"
+    assert client.get("/jobs/").status_code == 302
 
 
 def test_pilots_read_no_pages(client: Client, addresses: list[str]) -> None:
