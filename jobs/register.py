@@ -83,7 +83,6 @@ def register(panda_id: int, *, now: dt.datetime) -> bool:
             # e.g. an output name that already belongs to other content
             log.warning("not_registered", extra={"panda_id": job.pk, "error": conflict.message})
             taken = errors.OUTPUT_NOT_ADDED.said(conflict.message)
-            job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)
             services.fail(Job.objects.filter(pk=job.pk), taken, actor="register", now=now)
         except (StorageElement.DoesNotExist, DataError, IntegrityError) as error:
             # Something to mend at the site or in a name: the job waits, the watchdog has a limit.
@@ -98,7 +97,6 @@ def _settle(job: Job, now: dt.datetime) -> None:
     )
     _register_log(job, here, now)
     if job.verdict == "failed":
-        job.files.filter(type=JobFile.Type.OUTPUT).update(status=JobFile.Status.FAILED)
         services.fail_as_reported(job, actor="register", now=now)
         return
     outputs = _register_files(job, JobFile.Type.OUTPUT, here, now)

@@ -61,6 +61,8 @@ def move(
         if moved:
             _write(moved, to, now=now, changes=changes)
             record_moves(rows, to, actor=actor, now=now, reason=reason or {})
+            if to in (JobState.FAILED, JobState.CANCELLED):
+                _give_up_outputs(moved)
     return moved
 
 
@@ -77,6 +79,12 @@ def _write(
         state_change_time=now,
         modification_time=now,
     )
+
+
+def _give_up_outputs(panda_ids: Sequence[int]) -> None:
+    """What a job has not made by its end, it will not make."""
+    owed = JobFile.objects.filter(job__in=panda_ids, type=JobFile.Type.OUTPUT)
+    owed.exclude(status=JobFile.Status.READY).update(status=JobFile.Status.FAILED)
 
 
 def _some(panda_ids: Collection[int]) -> JobQuerySet:

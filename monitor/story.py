@@ -133,7 +133,8 @@ def _failed(scene: Scene) -> str:
 def _cancelled(scene: Scene) -> str:
     last = scene.events[-1] if scene.events else None
     why = str(last.reason.get("reason", "")) if last else ""
-    actor = f" by {last.actor}" if last else ""
+    # A pilot only takes the command home: who gave it is in the reason.
+    actor = f" by {last.actor}" if last and not last.actor.startswith("pilot ") else ""
     return f"Cancelled{actor}: {why or scene.job.task_buffer_error_diag or 'no reason given'}."
 
 

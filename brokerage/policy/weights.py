@@ -20,7 +20,8 @@ def weigh(needs: Needs, offer: Offer, rules: Rules) -> tuple[float, str]:
     factor = tier1_factor(needs, offer, rules)
     value = queue / n_pilots / per_node / factor
     words = (
-        f"({offer.assigned} assigned + {offer.activated} activated) / {n_pilots} pilots"
+        f"({offer.assigned} assigned + {offer.activated} activated)"
+        f" / {n_pilots} pilot{'' if n_pilots == 1 else 's'}"
         f" / {plain(per_node)} running per node"
     )
     if factor != 1.0:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 
 from jobs.models import BrokerageDecision, ErrorCode, Transformation
 from pandasite.base.admin_kit import RECENT, BigTableAdmin, OurAdmin, recent
+from pandasite.base.audit import record
+from pandasite.base.clock import database_now
 
 
 @admin.register(ErrorCode)
@@ -28,7 +31,15 @@ class ErrorCodeAdmin(OurAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Meanings may be synchronised with the catalogue at this moment."""
-        obj.save(update_fields=["do_not_retry"])
+        with transaction.atomic():
+            obj.save(update_fields=["do_not_retry"])
+            record(
+                actor=request.user,
+                action="retry policy",
+                subject=f"error {obj.component} {obj.code} ({obj.source})",
+                reason="do not retry" if obj.do_not_retry else "retry",
+                now=database_now(),
+            )
 
 
 @admin.register(Transformation)

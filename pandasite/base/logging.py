@@ -98,6 +98,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "gunicorn.error": plain,
             # django-structlog writes each failed request once, with its id and trace.
             "django.request": {"level": "CRITICAL"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # Three lines for every sweep that goes well would be a hundred megabytes a day.
             "celery.beat": {"level": celery_level},
             "celery.worker.strategy": {"level": celery_level},

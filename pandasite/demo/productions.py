@@ -90,7 +90,9 @@ def productions(wave: Wave) -> tuple[Production, ...]:
         production(wave, "analysis", "analysis in other clouds", analysis(wave)),
         production(wave, "merge", "merge at the Tier-1", [merge(wave)]),
         production(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave)),
-        production(wave, "faulty", "jobs that are meant to fail", faulty(wave)),
+        production(
+            wave, "faulty", "jobs with a flaw, three of which are meant to fail", faulty(wave)
+        ),
     )
 
 

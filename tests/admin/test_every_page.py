@@ -178,6 +178,9 @@ def test_only_do_not_retry_of_an_error_meaning_can_be_changed(superuser: Client)
     )
     row.refresh_from_db()
     assert row.do_not_retry and row.meaning == meaning
+    line = AuditLine.objects.get()
+    assert (line.action, line.reason) == ("retry policy", "do not retry")
+    assert line.subject == f"error {row.component} {row.code} ({row.source})"
 
 
 def test_the_count_of_a_big_table_costs_one_bounded_query(

@@ -34,6 +34,14 @@ def test_a_job_killed_before_it_runs_is_cancelled_at_once(state):
     assert job.events.last().actor == "alice"
 
 
+def test_the_outputs_of_a_killed_job_are_not_waited_for():
+    job = create_job("activated", outputs=["HIST.1"])
+
+    services.kill(job.pk, actor="alice", reason="wrong seed", now=NOW)
+
+    assert [f.status for f in job.files.filter(type="output")] == ["failed"]
+
+
 @pytest.mark.parametrize("state", LEASED)
 def test_a_job_killed_with_its_pilot_gets_the_command_for_this_attempt(state):
     job = create_job(state)

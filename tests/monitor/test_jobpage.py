@@ -139,6 +139,16 @@ def test_a_cancelled_job_says_who_and_why(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_a_pilot_that_took_a_kill_home_is_not_who_gave_it(client: Client) -> None:
+    # given
+    job = create_job("running")
+    mine = Job.objects.filter(pk=job.pk)
+    services.cancel_killed(mine, actor="pilot at wn01", now=NOW, why="alice: too slow")
+    # then
+    assert told(client, job)["story"] == "Cancelled: alice: too slow."
+
+
+@pytest.mark.django_db
 def test_the_decision_is_shown_site_by_site(client: Client) -> None:
     # given
     job = create_job("activated", site=create_site("AGLT2"))
