@@ -198,10 +198,11 @@ def test_pilots_that_come_back_change_nothing(story: Story) -> None:
     assert story.after == story.before
 
 
-def test_a_pilot_that_was_stopped_is_refused(site: FlowSite, story: Story) -> None:
+def test_a_pilot_that_was_stopped_drops_its_job(site: FlowSite, story: Story) -> None:
+    """Its clock or a refused beat tells it, whichever is first; its last word is never said."""
     refused = [one for one in story.proxies[STOPPED].exchanges if one.status != 200]
 
-    assert {(one.status, one.answer["code"]) for one in refused} == {(409, "stale_attempt")}
+    assert {(one.status, one.answer["code"]) for one in refused} <= {(409, "stale_attempt")}
     assert story.proxies[STOPPED].finals() == []
     assert "lease lost, dropped" in site.pilot_log(STOPPED).read_text()
 
