@@ -31,15 +31,14 @@ from jobs.blocks import dispatch_block, missing_inputs
 from jobs.facts import Facts, gather
 from jobs.models import BrokerageDecision, Job, JobFile
 from jobs.states import JobState
-from pandasite.base import rounds
 from pandasite.base.nudge import nudge
-from pandasite.base.rounds import Round
+from pandasite.base.rounds import SECONDS, Round
 
 PAGE = 2000  # jobs read at once
 FILES = 20_000  # that those may read: each is an object while the page is worked on
 
 
-def run(now: dt.datetime, *, seconds: float = rounds.SECONDS) -> int:
+def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
     """One round, which begins no other bunch after `seconds`; returns how many jobs it moved.
 
     Incomplete when another transaction was in the way of some bunch.

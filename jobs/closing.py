@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -86,35 +87,28 @@ def _whole(_now: dt.datetime) -> tuple[DatasetState, QuerySet[Dataset]]:
 
 
 def _move(work: Round, datasets: QuerySet[Dataset], to: DatasetState, now: dt.datetime) -> int:
-    """Each on its own; 0, since `work` counts them."""
-    for dataset in datasets.order_by("pk")[:BATCH]:
-        if work.over:
-            break
-        work.do(f"dataset {dataset.name}", partial(_move_one, dataset, to, now))
-    return 0
-
-
-def _move_one(dataset: Dataset, to: DatasetState, now: dt.datetime) -> int:
-    try:
-        data.set_dataset_state(dataset, to, now=now)
-    except IllegalMove:
-        return 0  # another run of this sweep was faster
-    return 1
+    return _each(work, datasets, lambda dataset: data.set_dataset_state(dataset, to, now=now))
 
 
 def _give_up(work: Round, now: dt.datetime) -> int:
-    """Each forsaken block on its own; 0, since `work` counts them."""
     reason = "files that did not come are wanted by no job any more"
-    for dataset in _forsaken().order_by("pk")[:BATCH]:
+    return _each(
+        work, _forsaken(), lambda dataset: data.give_up_dataset(dataset, reason=reason, now=now)
+    )
+
+
+def _each(work: Round, datasets: QuerySet[Dataset], deed: Callable[[Dataset], None]) -> int:
+    """The deed for each dataset on its own; 0, since `work` counts them."""
+    for dataset in datasets.order_by("pk")[:BATCH]:
         if work.over:
             break
-        work.do(f"dataset {dataset.name}", partial(_give_up_one, dataset, reason, now))
+        work.do(f"dataset {dataset.name}", partial(_one, deed, dataset))
     return 0
 
 
-def _give_up_one(dataset: Dataset, reason: str, now: dt.datetime) -> int:
+def _one(deed: Callable[[Dataset], None], dataset: Dataset) -> int:
     try:
-        data.give_up_dataset(dataset, reason=reason, now=now)
+        deed(dataset)
     except IllegalMove:
         return 0  # another run of this sweep was faster
     return 1

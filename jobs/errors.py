@@ -27,6 +27,11 @@ class Error:
         """The same error with words for one case."""
         return Error(component=self.component, code=self.code, diag=diag)
 
+    def as_reason(self) -> dict[str, Any]:
+        """For the event of a move; without words of its own, those of the catalogue."""
+        said = self.diag or meaning(self.component, self.code)
+        return {"component": self.component, "code": self.code, "diag": said}
+
     def columns(self) -> dict[str, Any]:
         """The two columns of the job."""
         return {

@@ -211,7 +211,7 @@ def requeue(
         actor=actor,
         now=now,
         only_from=LEASED,
-        reason=_error_reason(error),
+        reason=error.as_reason(),
         queued_since=now,
         node="",
         start_time=None,
@@ -238,7 +238,7 @@ def fail(
             actor=actor,
             now=now,
             only_from=only_from,
-            reason=_error_reason(error),
+            reason=error.as_reason(),
             **error.columns(),
         )
         make_successors(moved, now=now)
@@ -250,11 +250,6 @@ def fail_as_reported(job: Job, *, actor: str, now: dt.datetime) -> None:
     reason = {"errors": [list(error) for error in job.errors()]}
     must_move(job, JobState.FAILED, actor=actor, now=now, reason=reason)
     make_successors([job.pk], now=now)
-
-
-def _error_reason(error: Error) -> dict[str, Any]:
-    said = error.diag or errors.meaning(error.component, error.code)
-    return {"component": error.component, "code": error.code, "diag": said}
 
 
 def cancel_killed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -22,6 +23,8 @@ from pilot_client.folder import JobFolder, disk_usage
 from pilot_client.launch import GRACE_SECONDS
 from pilot_client.measure import MEGABYTE, Meter
 from pilot_client.wire import Job
+
+log = logging.getLogger(__name__)
 
 # The grace, the guard's own sweep, and a little: after this the guard itself is beyond hope.
 GUARD_SECONDS = GRACE_SECONDS + 4.0
@@ -125,6 +128,7 @@ class Payload:
         if "error" in said:
             raise JobFailed(PilotCode.NOT_EXECUTED, str(said["error"]))
         if said.get("lease_is_over"):
+            log.warning("the guard has ended the payload at the end of the lease")
             raise LeaseLost
         if not isinstance(said.get("status"), int):
             raise JobFailed(PilotCode.NOT_EXECUTED, "the guard of the payload was killed")
