@@ -16,6 +16,7 @@ from pandasite.environment import Environment
 DATABASE_SCHEMES = ("postgres", "postgresql")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
 SHORTEST_SECRET_KEY = 50
+ENGINE = "pandasite.base.postgres"
 # No query waits long for another, and a transaction that its owner left open does not stop vacuum.
 TIMEOUTS_MS = {"idle_in_transaction_session_timeout": 10_000, "lock_timeout": 3_000}
 
@@ -35,7 +36,7 @@ class Engines:
         outside = are_outside(environment)
         found = cls._external(environment) if outside else cls._embedded(home)
         theirs = found.database.pop("OPTIONS", {})  # such as sslmode, from the URL
-        found.database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+        found.database.update(ENGINE=ENGINE, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
         found.database["OPTIONS"] = _connection_options(environment) | theirs
         return found
 

@@ -79,10 +79,11 @@ MIDDLEWARE = [
     *LOG_MIDDLEWARE,
     "pandasite.base.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "pandasite.base.middleware.NullCharacterMiddleware",
     "pandasite.base.health.HealthMiddleware",
+    "pandasite.base.door.DoorMiddleware",  # programs go no further
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -51,7 +51,7 @@ _SECRETS_IN_TEXT: Final = (
 # The middleware that belongs together, outermost first; see pandasite/base/middleware.py.
 LOG_MIDDLEWARE: Final = (
     "pandasite.base.middleware.RequestIdMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "pandasite.base.door.RequestLogMiddleware",
 )
 
 # Settings of django-structlog, each as DJANGO_STRUCTLOG_<name>.
