@@ -27,6 +27,7 @@ NUMBERS = (
     "memory_mb",
     "cpu_speed_mhz",
     "slots",
+    "job_cap",
     "max_core_count",
     "wall_seconds",
     "scratch_mb",

@@ -95,6 +95,9 @@ class Site(models.Model):
     cpu_speed_mhz = models.PositiveIntegerField("CPU speed (MHz)", default=0)
     slots = models.PositiveIntegerField(default=1)
     max_core_count = models.PositiveIntegerField("cores per job", default=1)
+    job_cap = models.PositiveIntegerField(
+        "jobs at once", default=0, help_text="most that pilots may hold at a time; 0 = no limit"
+    )
     wall_seconds = models.PositiveIntegerField("wall-time limit (s)", default=0)
     scratch_mb = models.PositiveIntegerField("scratch per slot (MB)", default=0)
     flavour = models.CharField("middleware", max_length=8, choices=Flavour, default=Flavour.LOCAL)

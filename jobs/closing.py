@@ -17,6 +17,7 @@ from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
 from jobs import counts
 from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
+from jobs.queue import forget_kinds
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
 from pandasite.base.rounds import Round
@@ -136,7 +137,7 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots long
-    silent; hours of the counts that no page shows.
+    silent; hours of the counts that no page shows; kinds of requirements that no queue has.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     decisions_before = now - dt.timedelta(days=DECISION_DAYS)
@@ -155,6 +156,7 @@ def housekeep(now: dt.datetime) -> int:
         work.do(rows.model.__name__, partial(_delete, work, rows))
     work.do("pilots", partial(_forget_pilots, now))
     work.do("counts", partial(counts.merge_old, now))
+    work.do("kinds of queues", forget_kinds)
     return work.end()
 
 

@@ -64,6 +64,23 @@ ON CONFLICT ({_KEY}) DO UPDATE
   SET n = jobs_jobcount.n + excluded.n, latest = greatest(jobs_jobcount.latest, excluded.latest)
 """
 
+_FOLD_ANSWERS = """
+WITH taken AS (DELETE FROM jobs_answerdelta RETURNING *),
+summed AS (
+  SELECT hour, site_id, outcome, sum(n) AS n FROM taken GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+)
+INSERT INTO jobs_answercount (hour, site_id, outcome, n)
+SELECT hour, site_id, outcome, n FROM summed
+ON CONFLICT (hour, site_id, outcome) DO UPDATE SET n = jobs_answercount.n + excluded.n
+"""
+
+_ANSWERS = """
+SELECT site_id, outcome, sum(n) FROM (
+  SELECT hour, site_id, outcome, n FROM jobs_answercount
+  UNION ALL SELECT hour, site_id, outcome, n FROM jobs_answerdelta
+) both_tables WHERE hour >= date_trunc('hour', %(since)s::timestamptz, 'UTC') GROUP BY 1, 2
+"""
+
 _MERGE = f"""
 WITH old AS (
   DELETE FROM jobs_jobcount WHERE hour > '{_LONG_AGO}' AND hour < %(before)s RETURNING *
@@ -78,6 +95,8 @@ WITH old AS (
 )
 SELECT count(*) FROM old
 """
+
+_FORGET_ANSWERS = "DELETE FROM jobs_answercount WHERE hour < %(before)s"
 
 _READ = f"""
 SELECT cloud_id, site_id, label, state, payload_error, sum(n), max(latest) FROM (
@@ -129,10 +148,24 @@ def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> li
 
 
 def fold() -> int:
-    """Add the deltas up into JobCount; returns how many keys changed. Safe at any time."""
+    """Add the deltas up into JobCount and AnswerCount; returns how many keys of jobs changed.
+
+    Safe at any time, also twice at once.
+    """
     with connection.cursor() as cursor:
+        cursor.execute(_FOLD_ANSWERS)
         cursor.execute(_FOLD)
         return cursor.rowcount
+
+
+def answers(*, since: dt.datetime) -> dict[tuple[int, str], int]:
+    """How often claims were answered since the full hour of `since`, by (site, outcome).
+
+    `job` counts the jobs handed out; the other outcomes are the reasons why there was none.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERS, {"since": since})
+        return {(site_id, outcome): int(n) for site_id, outcome, n in cursor.fetchall()}
 
 
 def merge_old(now: dt.datetime) -> int:
@@ -142,7 +175,9 @@ def merge_old(now: dt.datetime) -> int:
     hour that is deleted later counts -1 there, until the next merge.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_MERGE, {"before": now - dt.timedelta(hours=HOURS_KEPT)})
+        before = {"before": now - dt.timedelta(hours=HOURS_KEPT)}
+        cursor.execute(_FORGET_ANSWERS, before)
+        cursor.execute(_MERGE, before)
         return int(cursor.fetchone()[0])
 
 

@@ -1,10 +1,13 @@
-"""What a pilot may ask for: a job. It knows no HTTP.
+"""What a pilot may ask for: a job, or some. It knows no HTTP.
 
-`claim` does, in one transaction: 1. hold the idempotency key, or answer again with the job that it
-was given (a key that was given none leaves no row: ten thousand idle pilots ask every minute);
-2. note the pilot's contact; 3. say no, with the reason, when the site or the node is shut; 4. hand
-over the best activated job of the site that fits every fact the pilot gave, under a lease of its
-own.
+The decision is one stored function, `jobs/sql/claim.sql`: one round trip, one transaction. It
+1. looks whether the token that the caller was known by is still good; 2. holds the idempotency
+key, or answers again with the jobs that it was given (a key that was given none leaves no row: ten
+thousand idle pilots ask every minute); 3. says no when the site or the node is shut, or the site
+has as many jobs with pilots as it may; 4. hands over the best activated jobs of the site that fit
+every fact the pilot gave, each under a lease of its own; 5. notes the pilot's contact.
+
+Here its arguments are made and its outcomes put into words.
 """
 
 from __future__ import annotations
@@ -13,20 +16,20 @@ import datetime as dt
 import json
 import random
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import connection
 
-from brokerage.models import BannedNode, Site
 from brokerage.policy import Limits
 from jobs import lease
-from jobs.models import ClaimKey, Job, Pilot, PilotAccount
-from jobs.skew import noted_skew
+from jobs.identity import Caller, TokenGone
+from jobs.skew import NOTED
 from jobs.states import LEASED
 from pandasite.base.errors import Conflict, Unprocessable
 
+N_JOBS_MAX = 100  # of one claim
 _WORDS = Limits()  # which labels and processing types are which, as brokerage has it
 
 
@@ -48,178 +51,128 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """The job of a claim with its lease, or none with the reason and when to ask again (s)."""
+    """The jobs of a claim, or none with the reason and when to ask again (s).
 
-    job: Job | None = None
-    lease_token: str = ""
+    A job is a dict of its columns by name, with `vo`, `storage` (name and url, or None), `files`
+    (inputs and outputs) and the `lease_token`.
+    """
+
+    jobs: tuple[dict[str, Any], ...] = ()
     reason: str = ""
     message: str = ""
     retry_after: int = 0
     replayed: bool = False
-    facts: dict[str, object] = field(default_factory=dict)
 
 
 def claim(
-    *, account: PilotAccount, facts: Facts, key: str, body_sha256: str, now: dt.datetime
+    *,
+    caller: Caller,
+    facts: Facts,
+    key: str,
+    body_sha256: str,
+    n_jobs: int = 1,
+    now: dt.datetime | None = None,
 ) -> Claimed:
-    """One job for this pilot, or the reason why there is none. See the module's steps."""
-    site = account.site
-    with transaction.atomic():
-        _one_at_a_time(account, key)
-        earlier = ClaimKey.objects.filter(account=account, key=key).first()
-        if earlier is not None:
-            return _again(earlier, body_sha256)
-        pilot_pk = _contact(site, facts, now)
-        refusal = _shut(site, facts)
-        if refusal is not None:
-            return refusal
-        salt = lease.new_salt()
-        panda_id = _take(site, facts, pilot_pk=pilot_pk, salt=salt, now=now)
-        if panda_id is None:
-            return _none("no_job", f"nothing is activated at {site.name} that fits this pilot")
-        job = Job.objects.select_related("vo").get(pk=panda_id)
-        Pilot.objects.filter(pk=pilot_pk).update(jobs=F("jobs") + 1)
-        ClaimKey.objects.create(
-            account=account,
-            key=key,
-            body_sha256=body_sha256,
-            salt=salt,
-            job_id=panda_id,
-            attempt_nr=job.attempt_nr,
-            created_at=now,
-        )
-    return Claimed(job=job, lease_token=lease.token(salt))
+    """Up to `n_jobs` jobs for this pilot, or the reason why there is none.
 
-
-def _one_at_a_time(account: PilotAccount, key: str) -> None:
-    """A second request with a key that is being answered right now must come again."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [key, account.pk]
-        )
-        if not cursor.fetchone()[0]:
-            raise Conflict(
-                "a request with this idempotency key is being answered",
-                code="in_flight",
-                retry_after=1,
-            )
-
-
-def _again(earlier: ClaimKey, body_sha256: str) -> Claimed:
-    """The same job as the first time, unless its lease is over."""
-    if earlier.body_sha256 != body_sha256:
-        raise Unprocessable(
-            f"the idempotency key {earlier.key} was used for another claim", code="key_reused"
-        )
-    job = (
-        Job.objects.select_related("vo")
-        .filter(pk=earlier.job_id or 0, attempt_nr=earlier.attempt_nr or 0, state__in=LEASED)
-        .first()
+    `now` is the database's clock unless it is given. Raises TokenGone, Conflict (`in_flight`) or
+    Unprocessable (`key_reused`).
+    """
+    salt = lease.new_salt()
+    leases = [lease.fingerprint(_token(salt, nr)) for nr in range(n_jobs)]
+    answer = _ask(caller, facts, (key, body_sha256, n_jobs, salt, leases), now)
+    outcome = answer["outcome"]
+    if outcome == "jobs":
+        return Claimed(jobs=tuple(_leased(answer["jobs"], salt)))
+    if outcome == "again":
+        return _again(answer)
+    if outcome in _REFUSALS:
+        raise _REFUSALS[outcome](key)
+    return _none(
+        outcome, _NO[outcome].format(site=caller.site, text=answer["text"], node=facts.node)
     )
-    token = lease.token(earlier.salt)
-    if job is None or not lease.matches(token, job.lease_sha256):
+
+
+_CLAIM = """
+SELECT jobs_claim(%(token)s, %(account)s, %(site)s, %(key)s, %(body)s, %(pilot_id)s, %(node)s,
+  %(factory)s, %(cpu_speed_mhz)s, %(memory_mb)s, %(free_disk_mb)s, %(core_count)s,
+  %(releases)s::text[], %(labels)s::text[], %(install)s::text[], %(reprocessing)s::text[],
+  %(n_jobs)s, %(salt)s, %(leases)s::text[], %(sent_seconds)s, %(sent_at)s, %(noted)s, %(now)s)
+"""
+
+
+def _ask(
+    caller: Caller,
+    facts: Facts,
+    request: tuple[str, str, int, str, list[str]],
+    now: dt.datetime | None,
+) -> dict[str, Any]:
+    values = vars(facts) | {
+        "token": caller.token,
+        "account": caller.account_id,
+        "site": caller.site_id,
+        "labels": list(facts.labels),
+        "releases": release_keys(facts.releases),
+        "install": sorted(_WORDS.install_labels),
+        "reprocessing": sorted(_WORDS.reprocessing_types),
+        "sent_seconds": settings.PANDASITE["SENT_SECONDS"],
+        "noted": NOTED,
+        "now": now,
+    }
+    values |= dict(zip(("key", "body", "n_jobs", "salt", "leases"), request, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, values)
+        answer = cursor.fetchone()[0]
+    return answer if isinstance(answer, dict) else dict(json.loads(answer))
+
+
+def _token(salt: str, nr: int) -> str:
+    """The token of the job with this place in the answer."""
+    return lease.token(f"{salt}.{nr}" if nr else salt)
+
+
+def _leased(jobs: Iterable[dict[str, Any]], salt: str) -> Iterable[dict[str, Any]]:
+    for job in jobs:
+        yield job | {"lease_token": _token(salt, job["nr"] - 1)}
+
+
+def _again(answer: dict[str, Any]) -> Claimed:
+    """The same jobs as the first time, but for those whose lease is over."""
+    attempts = answer["attempts"]
+    held = tuple(
+        job
+        for job in _leased(answer["jobs"], answer["salt"])
+        if job["attempt_nr"] == attempts[job["nr"] - 1]
+        and job["state"] in LEASED
+        and lease.matches(job["lease_token"], job["lease_sha256"])
+    )
+    if not held:
         return _none("claim_expired", "the job of this key has moved on: ask with a new key")
-    return Claimed(job=job, lease_token=token, replayed=True)
+    return Claimed(jobs=held, replayed=True)
+
+
+_REFUSALS: dict[str, Any] = {
+    "token_gone": lambda _key: TokenGone("this token is not valid any more"),
+    "in_flight": lambda _key: Conflict(
+        "a request with this idempotency key is being answered", code="in_flight", retry_after=1
+    ),
+    "key_reused": lambda key: Unprocessable(
+        f"the idempotency key {key} was used for another claim", code="key_reused"
+    ),
+}
+_NO = {
+    "no_job": "nothing is activated at {site} that fits this pilot",
+    "site_offline": "{site} is offline: {text}",
+    "site_full": "{site} has as many jobs with pilots as it may have: {text}",
+    "node_banned": "{node} is banned: {text}",
+}
 
 
 def _none(reason: str, message: str) -> Claimed:
     # Jitter, so that a thousand idle pilots do not come back in the same second.
     pause = settings.PANDASITE["RETRY_AFTER_SECONDS"]
     wait = max(1, round(pause * random.uniform(0.8, 1.2)))
-    return Claimed(reason=reason, message=message, retry_after=wait)
-
-
-def _shut(site: Site, facts: Facts) -> Claimed | None:
-    if site.status == Site.Status.OFFLINE:
-        why = f": {site.status_reason}" if site.status_reason else ""
-        return _none("site_offline", f"{site.name} is offline{why}")
-    banned = BannedNode.objects.filter(site=site, node=facts.node).first()
-    if banned is not None:
-        return _none("node_banned", f"{facts.node} is banned: {banned.reason}")
-    return None
-
-
-_CONTACT = """
-INSERT INTO jobs_pilot (site_id, pilot_id, node, factory, cpu_speed_mhz, memory_mb, free_disk_mb,
-  first_contact, last_contact, claims, jobs)
-VALUES (%(site)s, %(pilot_id)s, %(node)s, %(factory)s, %(cpu_speed_mhz)s, %(memory_mb)s,
-  %(free_disk_mb)s, %(now)s, %(now)s, 1, 0)
-ON CONFLICT (site_id, pilot_id) DO UPDATE SET node = excluded.node, factory = excluded.factory,
-  cpu_speed_mhz = excluded.cpu_speed_mhz, memory_mb = excluded.memory_mb,
-  free_disk_mb = excluded.free_disk_mb, last_contact = excluded.last_contact,
-  claims = jobs_pilot.claims + 1
-RETURNING id
-"""
-
-
-def _contact(site: Site, facts: Facts, now: dt.datetime) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_CONTACT, {**asdict(facts), "site": site.pk, "now": now})
-        return int(cursor.fetchone()[0])
-
-
-# The candidate is materialised: without that the planner may run the inner SELECT once per row
-# and take more than one job. SKIP LOCKED lets pilots pass each other; the state is checked again
-# by the UPDATE, in the same statement that takes it.
-#
-# The release is not asked of the pilot where brokerage does not ask the site for it (the rule
-# `releases` in brokerage/policy/filters.py): jobs that it let through would wait for ever.
-_TAKE = """
-WITH here AS MATERIALIZED (
-  SELECT NOT c.releases_checked OR NOT EXISTS (
-    SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id) AS unchecked
-  FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id WHERE s.id = %(site)s
-), candidate AS MATERIALIZED (
-  SELECT panda_id FROM jobs_job
-  WHERE state = 'activated' AND computing_site_id = %(site)s
-    AND prod_source_label = ANY(%(labels)s)
-    AND min_ram_count <= %(memory_mb)s AND max_disk_count <= %(free_disk_mb)s
-    AND min_cpu_speed <= %(cpu_speed_mhz)s AND core_count <= %(core_count)s
-    AND ((atlas_release || '|' || cmt_config) = ANY(%(releases)s)
-      OR prod_source_label = ANY(%(install)s)
-      OR (processing_type <> ALL(%(reprocessing)s) AND (SELECT unchecked FROM here)))
-    AND (%(vos)s::bigint[] IS NULL OR vo_id = ANY(%(vos)s))
-    AND command = ''
-  ORDER BY current_priority DESC, panda_id
-  LIMIT 1 FOR UPDATE SKIP LOCKED
-), taken AS (
-  UPDATE jobs_job j SET state = 'sent', attempt_nr = attempt_nr + 1, event_seq = event_seq + 1,
-    storage_id = (SELECT storage_id FROM datasets_sitestorage
-      WHERE site_id = %(site)s AND role = 'local'),
-    pilot_id = %(pilot)s, node = %(node)s, lease_sha256 = %(lease)s, lease_until = %(until)s,
-    report_seq = 0, verdict = '', state_change_time = %(now)s, modification_time = %(now)s
-  FROM candidate c WHERE j.panda_id = c.panda_id AND j.state = 'activated'
-  RETURNING j.panda_id, j.attempt_nr, j.event_seq
-)
-INSERT INTO jobs_jobevent (job_id, seq, attempt_nr, from_state, to_state, actor, at, reason)
-SELECT panda_id, event_seq, attempt_nr, 'activated', 'sent', %(actor)s, %(now)s,
-  jsonb_build_object('node', %(node)s::text, 'pilot', %(pilot_name)s::text) || %(noted)s::jsonb
-FROM taken RETURNING job_id
-"""
-
-
-def _take(site: Site, facts: Facts, *, pilot_pk: int, salt: str, now: dt.datetime) -> int | None:
-    vos = list(site.vos.values_list("pk", flat=True))
-    values = {
-        **asdict(facts),
-        "site": site.pk,
-        "labels": list(facts.labels),
-        "releases": release_keys(facts.releases),
-        "install": sorted(_WORDS.install_labels),
-        "reprocessing": sorted(_WORDS.reprocessing_types),
-        "vos": vos or None,
-        "pilot": pilot_pk,
-        "pilot_name": facts.pilot_id,
-        "lease": lease.fingerprint(lease.token(salt)),
-        "until": now + dt.timedelta(seconds=settings.PANDASITE["SENT_SECONDS"]),
-        "now": now,
-        "actor": f"pilot {facts.pilot_id}"[:150],
-        "noted": json.dumps(noted_skew(facts.sent_at, now)),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, values)
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return Claimed(reason=reason, message=message.removesuffix(": "), retry_after=wait)
 
 
 def release_keys(releases: Iterable[tuple[str, str]]) -> list[str]:

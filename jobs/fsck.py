@@ -53,6 +53,14 @@ FROM jobs_jobevent e WHERE NOT EXISTS (SELECT 1 FROM jobs_job j WHERE j.panda_id
 LIMIT %s
 """
 
+_UNSEEN = """
+SELECT format('job %%s is activated, but its kind is not known at its site', j.panda_id)
+FROM jobs_job j WHERE j.state = 'activated' AND NOT EXISTS (SELECT 1 FROM jobs_queuekind k
+  WHERE k.site_id = j.computing_site_id AND k.requirement = jobs_requirement(j.prod_source_label,
+    j.vo_id, j.processing_type, j.atlas_release, j.cmt_config, j.min_ram_count, j.max_disk_count,
+    j.min_cpu_speed, j.core_count)) LIMIT %s
+"""
+
 
 def check() -> list[str]:
     """Every difference that was found, in words."""
@@ -77,5 +85,6 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_TWO_ENDS),
     lambda: _rows(_OUTPUTS),
     lambda: _rows(_ORPHANS),
+    lambda: _rows(_UNSEEN),
     counts.differences,
 )

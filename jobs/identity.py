@@ -3,14 +3,54 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from knox.models import get_token_model
 
 from brokerage.models import Site
 from jobs.models import PilotAccount
-from pandasite.base.errors import BadInput, Conflict
+from pandasite.base.errors import BadInput, Conflict, DomainError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """A pilot account as the hot path knows it; `token` is the digest that it was known by.
+
+    None: nobody has to ask whether it is still good.
+    """
+
+    account_id: int
+    site_id: int
+    site: str
+    token: str | None = None
+
+    @classmethod
+    def of(cls, account: PilotAccount, *, token: str | None = None) -> Caller:
+        return cls(
+            account_id=account.pk, site_id=account.site_id, site=account.site.name, token=token
+        )
+
+
+class TokenGone(DomainError):
+    """The token by which a caller was known is not good any more: it must be looked up anew."""
+
+    code = "token_gone"
+
+
+def must_hold(caller: Caller, *, now: dt.datetime) -> None:
+    """TokenGone when the caller's token was taken back, has expired or is of another site now."""
+    if caller.token is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT jobs_token_holds(%s, %s, %s, %s)",
+            [caller.token, caller.account_id, caller.site_id, now],
+        )
+        if not cursor.fetchone()[0]:
+            raise TokenGone("this token is not valid any more")
+
 
 PILOT_TOKEN_DAYS = 4  # as long as the pilot tokens of 2009
 USER_TOKEN_DAYS = 30

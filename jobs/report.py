@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import transaction
 
 from jobs import lease, services
-from jobs.models import Job, JobFile, JobOutput, Pilot, PilotAccount
+from jobs.identity import Caller
+from jobs.models import Job, JobFile, JobOutput, Pilot
 from jobs.skew import noted_skew
 from jobs.states import FINAL, LEASED, REPORTED, JobState
 from pandasite.base.errors import Conflict, NotThere, Unprocessable
@@ -68,12 +69,12 @@ class Answer:
     replayed: bool = False
 
 
-def hear(*, account: PilotAccount, report: Report, now: dt.datetime) -> Answer:
+def hear(*, caller: Caller, report: Report, now: dt.datetime) -> Answer:
     """Apply a report, or refuse it with the reason."""
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=report.panda_id).first()
-        if job is None or job.computing_site_id != account.site_id:
-            raise NotThere(f"there is no job {report.panda_id} at {account.site.name}")
+        if job is None or job.computing_site_id != caller.site_id:
+            raise NotThere(f"there is no job {report.panda_id} at {caller.site}")
         _check_lease(job, report)
         if job.state not in LEASED:
             return _after_the_end(job, report)
@@ -252,7 +253,7 @@ def _book_outputs(job: Job, report: Report) -> None:
 def _book_log(job: Job, report: Report) -> None:
     if report.log_file is None:
         return
-    scope, lfn = log_name(job)
+    scope, lfn = log_name(job.pk, job.attempt_nr)
     if report.log_file.lfn != lfn:
         raise Unprocessable(f"the log file of this attempt is named {lfn}", code="unknown_outputs")
     row, _made = JobFile.objects.get_or_create(
@@ -267,6 +268,6 @@ def _book(row: JobFile, said: ReportedFile) -> None:
     )
 
 
-def log_name(job: Job) -> tuple[str, str]:
-    """(scope, LFN) of the log tarball of the job's present attempt."""
-    return LOG_SCOPE, f"log.{job.pk}._{job.attempt_nr}.job.log.tgz"
+def log_name(panda_id: int, attempt_nr: int) -> tuple[str, str]:
+    """(scope, LFN) of the log tarball of an attempt."""
+    return LOG_SCOPE, f"log.{panda_id}._{attempt_nr}.job.log.tgz"

@@ -103,6 +103,7 @@ class SiteAdmin(ImportExportMixin, OurAdmin):
             {
                 "fields": [
                     "slots",
+                    "job_cap",
                     "max_core_count",
                     "memory_mb",
                     "cpu_speed_mhz",

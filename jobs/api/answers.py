@@ -102,9 +102,13 @@ class JobToRun(s.Serializer[Any]):
 
 
 class ClaimAnswer(s.Serializer[Any]):
-    """A job, or null with the reason and the seconds until it is worth asking again."""
+    """A job, or null with the reason and the seconds until it is worth asking again.
 
-    job = JobToRun(allow_null=True)
+    Who asked for `n_jobs` gets `jobs` in the place of `job`.
+    """
+
+    job = JobToRun(allow_null=True, required=False)
+    jobs = JobToRun(many=True, required=False)
     retry_after = s.IntegerField(required=False)
     reason = s.CharField(required=False)
     message = s.CharField(required=False)

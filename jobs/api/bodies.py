@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs.dispatch import N_JOBS_MAX
 from jobs.labels import LABELS
 from jobs.states import REPORTED
 from pandasite.base import serializers as strict
@@ -42,6 +43,7 @@ class ClaimBody(strict.StrictSerializer):
         min_length=1,
         max_length=len(LABELS),
     )
+    n_jobs = strict.StrictIntegerField(min_value=1, max_value=N_JOBS_MAX, required=False)
     # The moment of this try: told anew with each repeat, so no part of what the key stands for.
     sent_at = strict.AwareDateTimeField(required=False)
 

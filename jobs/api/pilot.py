@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.http import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from brokerage.models import Site
-from datasets.models import StorageElement
 from datasets.storage import path_of
 from jobs import dispatch, report
 from jobs.api.answers import ClaimAnswer, ReportAnswer, documented, key_header
-from jobs.api.auth import IsPilot, TokenAuthentication
+from jobs.api.auth import KNOWN, IsPilot, PilotAuthentication
 from jobs.api.bodies import TAIL_MAX, ClaimBody, ReportBody
 from jobs.api.keys import fingerprint, idempotency_key
-from jobs.models import Job, JobFile, PilotAccount
+from jobs.identity import Caller, TokenGone, must_hold
+from jobs.models import JobFile
 from pandasite.base.clock import database_now
 from pandasite.base.errors import NotAllowed, NotThere, TooMuch, field_error
-from pandasite.base.views import JSONView
+from pandasite.base.views import JSONView, json_answer
 
 DIAG_MAX = 500
 ERROR_FIELDS = ("pilot_error_code", "pilot_error_diag", "exe_error_code", "exe_error_diag")
-# What of a job its pilot is told, under the names of the columns.
+# What of a job its pilot is told, under the names that dispatch has for it.
 TOLD = (
-    "job_name", "job_definition_id", "task_id", "prod_source_label", "processing_type",
+    "panda_id", "attempt_nr", "lease_token", "vo", "storage", "job_name", "job_definition_id",
+    "task_id", "prod_source_label", "processing_type",
     "transformation", "job_parameters", "atlas_release", "homepackage", "cmt_config",
     "prod_user_id", "working_group", "core_count", "min_ram_count", "max_disk_count",
     "max_cpu_count",
 )  # fmt: skip
 
 
+T = TypeVar("T")
+
+
 class PilotView(JSONView):
     """Common to both: token of a pilot, strict JSON."""
 
-    authentication_classes = [TokenAuthentication]
+    authentication_classes = [PilotAuthentication]
     permission_classes = [IsPilot]
+
+    def for_caller(self, request: Request, work: Callable[[Caller], T]) -> T:
+        """What `work` makes; a token that does not hold any more is looked up anew, once."""
+        try:
+            return work(request.auth)  # type: ignore[arg-type]
+        except TokenGone:
+            KNOWN.clear()
+            request._authenticate()  # type: ignore[attr-defined]  # raises for a token that is none
+            self.check_permissions(request)
+            return work(request.auth)  # type: ignore[arg-type]
 
 
 class ClaimView(PilotView):
-    """One job for this pilot, or the reason why there is none."""
+    """One job for this pilot or some, or the reason why there is none."""
 
     @documented(
         request=ClaimBody,
@@ -48,86 +63,74 @@ class ClaimView(PilotView):
         problems=(400, 404, 409, 411, 413, 415, 422),
         parameters=[key_header(required=True)],
     )
-    def post(self, request: Request) -> Response:
-        """Answer with a job and its lease, or `job: null` with `reason` and `retry_after` (s)."""
+    def post(self, request: Request) -> HttpResponseBase:
+        """Answer with a job and its lease, or `job: null` with `reason` and `retry_after` (s).
+
+        Who asks for `n_jobs` gets `jobs`, a list, in the place of `job`.
+        """
         key = idempotency_key(request, required=True)
         body = ClaimBody(data=request.data)
         body.is_valid(raise_exception=True)
         said = dict(body.validated_data)
-        account = _account_at(request, said["site"])
         asked = {name: value for name, value in said.items() if name != "sent_at"}
-        claimed = dispatch.claim(
-            account=account,
-            facts=_facts(said),
-            key=key,
-            body_sha256=fingerprint(asked),
-            now=database_now(),
-        )
-        return Response(_claim_answer(claimed, account))
+        question = _question(said) | {"key": key, "body_sha256": fingerprint(asked)}
+
+        def work(caller: Caller) -> dispatch.Claimed:
+            _must_be_at(said["site"], caller)
+            return dispatch.claim(caller=caller, **question)
+
+        claimed = self.for_caller(request, work)
+        return json_answer(_claim_answer(claimed, bulk="n_jobs" in said))
 
 
-def _account_at(request: Request, site: str) -> PilotAccount:
-    """The pilot's account, when its token is for this site."""
-    account: PilotAccount = request.pilot_account  # type: ignore[attr-defined]
-    if account.site.name == site:
-        return account
+def _must_be_at(site: str, caller: Caller) -> None:
+    """The token is for this site."""
+    if caller.site == site:
+        return
     if not Site.objects.filter(name=site).exists():
         message = f"there is no site {site}"
         raise NotThere(message, code="unknown_site", fields=[field_error("site", message)])
-    raise NotAllowed(
-        f"this token is for {account.site.name}, not for {site}", code="site_not_allowed"
-    )
+    raise NotAllowed(f"this token is for {caller.site}, not for {site}", code="site_not_allowed")
 
 
-def _facts(said: dict[str, Any]) -> dispatch.Facts:
-    plain = {k: v for k, v in said.items() if k not in ("site", "releases", "labels")}
+def _question(said: dict[str, Any]) -> dict[str, Any]:
+    plain = {k: v for k, v in said.items() if k not in ("site", "releases", "labels", "n_jobs")}
     releases = tuple((r["release"], r["cmt_config"]) for r in said["releases"])
-    return dispatch.Facts(**plain, releases=releases, labels=tuple(said["labels"]))
+    facts = dispatch.Facts(**plain, releases=releases, labels=tuple(said["labels"]))
+    return {"facts": facts, "n_jobs": said.get("n_jobs", 1)}
 
 
-def _claim_answer(claimed: dispatch.Claimed, account: PilotAccount) -> dict[str, Any]:
-    if claimed.job is None:
-        return {
-            "job": None,
-            "retry_after": claimed.retry_after,
-            "reason": claimed.reason,
-            "message": claimed.message,
-        }
-    return {"job": _job_answer(claimed.job, claimed.lease_token, account)}
-
-
-def _job_answer(job: Job, lease_token: str, account: PilotAccount) -> dict[str, Any]:
-    files = list(job.files.select_related("file", "dataset"))
-    storage = (
-        job.storage
-        or StorageElement.objects.filter(
-            site_storages__site=account.site, site_storages__role="local"
-        ).first()
-    )
-    log_scope, log_lfn = report.log_name(job)
+def _claim_answer(claimed: dispatch.Claimed, *, bulk: bool) -> dict[str, Any]:
+    jobs = [_job_answer(job) for job in claimed.jobs]
+    if jobs:
+        return {"jobs": jobs} if bulk else {"job": jobs[0]}
     return {
-        "panda_id": job.pk,
-        "attempt_nr": job.attempt_nr,
-        "lease_token": lease_token,
-        "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
-        "heartbeat_seconds": settings.PANDASITE["HEARTBEAT_SECONDS"],
-        **{name: getattr(job, name) for name in TOLD},
-        "vo": job.vo.name,
-        "input_files": [_input(f) for f in files if f.type == JobFile.Type.INPUT],
-        "output_files": [_named(f) for f in files if f.type == JobFile.Type.OUTPUT],
-        "log_file": {"lfn": log_lfn, "scope": log_scope, "path": path_of(log_scope, log_lfn)},
-        "storage": {"name": storage.name, "url": storage.url} if storage else None,
+        **({"jobs": []} if bulk else {"job": None}),
+        "retry_after": claimed.retry_after,
+        "reason": claimed.reason,
+        "message": claimed.message,
     }
 
 
-def _named(f: JobFile) -> dict[str, Any]:
-    dataset = f.dataset.name if f.dataset else ""
-    return {"lfn": f.lfn, "scope": f.scope, "dataset": dataset, "path": path_of(f.scope, f.lfn)}
+def _job_answer(job: dict[str, Any]) -> dict[str, Any]:
+    scope, lfn = report.log_name(job["panda_id"], job["attempt_nr"])
+    return {
+        **{name: job[name] for name in TOLD},
+        "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
+        "heartbeat_seconds": settings.PANDASITE["HEARTBEAT_SECONDS"],
+        "input_files": [_input(f) for f in job["files"] if f["type"] == JobFile.Type.INPUT],
+        "output_files": [_named(f) for f in job["files"] if f["type"] == JobFile.Type.OUTPUT],
+        "log_file": {"lfn": lfn, "scope": scope, "path": path_of(scope, lfn)},
+    }
 
 
-def _input(f: JobFile) -> dict[str, Any]:
-    known = {name: getattr(f.file, name, None) for name in ("guid", "size", "adler32")}
-    return _named(f) | known
+def _named(f: dict[str, Any]) -> dict[str, Any]:
+    named = {name: f[name] for name in ("lfn", "scope", "dataset")}
+    return named | {"path": path_of(f["scope"], f["lfn"])}
+
+
+def _input(f: dict[str, Any]) -> dict[str, Any]:
+    return _named(f) | {name: f[name] for name in ("guid", "size", "adler32")}
 
 
 class ReportView(PilotView):
@@ -138,19 +141,21 @@ class ReportView(PilotView):
         answers={200: ReportAnswer},
         problems=(400, 404, 409, 411, 413, 415, 422),
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         """Answer with the job's state and the command for the pilot, if there is one."""
         _refuse_long_output(request.data)
         body = ReportBody(data=request.data)
         body.is_valid(raise_exception=True)
         said = body.validated_data
         errors, truncated = _errors(said)
-        answer = report.hear(
-            account=request.pilot_account,  # type: ignore[attr-defined]
-            report=_report(said, errors),
-            now=database_now(),
-        )
-        return Response(
+
+        def work(caller: Caller) -> report.Answer:
+            now = database_now()
+            must_hold(caller, now=now)
+            return report.hear(caller=caller, report=_report(said, errors), now=now)
+
+        answer = self.for_caller(request, work)
+        return json_answer(
             {
                 "panda_id": said["panda_id"],
                 "state": answer.state,

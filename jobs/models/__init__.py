@@ -1,11 +1,14 @@
 """Tables of this floor: tasks, jobs with their files and history, pilots, and bookkeeping."""
 
 from jobs.models.books import (
+    AnswerCount,
+    AnswerDelta,
     BrokerageDecision,
     ClaimKey,
     CountDelta,
     ErrorCode,
     JobCount,
+    QueueKind,
     SubmitKey,
     Transformation,
 )
@@ -16,6 +19,8 @@ from jobs.models.trace import JobEvent, JobOutput
 
 __all__ = [
     "ERROR_COMPONENTS",
+    "AnswerCount",
+    "AnswerDelta",
     "BrokerageDecision",
     "ClaimKey",
     "CountDelta",
@@ -27,6 +32,7 @@ __all__ = [
     "JobOutput",
     "Pilot",
     "PilotAccount",
+    "QueueKind",
     "SubmitKey",
     "Task",
     "Transformation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 
@@ -14,8 +15,8 @@ class ClaimKey(models.Model):
     key = models.CharField(max_length=64)
     body_sha256 = models.CharField(max_length=64)
     salt = models.CharField(max_length=64)
-    job_id = models.BigIntegerField(null=True)
-    attempt_nr = models.IntegerField(null=True)
+    panda_ids = ArrayField(models.BigIntegerField(), default=list)
+    attempts = ArrayField(models.IntegerField(), default=list, help_text="of those jobs, in order")
     created_at = models.DateTimeField(db_index=True)  # housekeeping
 
     class Meta:
@@ -102,6 +103,60 @@ class Transformation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class QueueKind(models.Model):
+    """A kind of requirements that jobs activated at a site have: what a claim chooses among.
+
+    Written by a trigger of the job table (jobs/sql/queue.sql) in the transaction that activates a
+    job; jobs/queue.py clears those that no job has any more.
+    """
+
+    pk = models.CompositePrimaryKey("site_id", "requirement")
+    site_id = models.BigIntegerField()
+    requirement = models.BigIntegerField(help_text="jobs_requirement() of all that follows")
+    label = models.CharField(max_length=20)
+    vo_id = models.BigIntegerField()
+    processing_type = models.CharField(max_length=64)
+    release_key = models.CharField(max_length=129, help_text="AtlasRelease|cmtConfig")
+    min_ram_count = models.IntegerField()
+    max_disk_count = models.IntegerField()
+    min_cpu_speed = models.IntegerField()
+    core_count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.release_key} at site {self.site_id}"
+
+
+class _Answered(models.Model):
+    """How many answers of an outcome a site's pilots had: `job` counts jobs handed out."""
+
+    site_id = models.BigIntegerField()
+    outcome = models.CharField(max_length=16)
+    hour = models.DateTimeField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class AnswerCount(_Answered):
+    """Folded answers, by the hour; the truth is this plus what AnswerDelta still holds."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "site_id", "outcome"], name="answer_count_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.n}"
+
+
+class AnswerDelta(_Answered):
+    """Append-only log of answers to claims, for the same reason as CountDelta."""
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.n:+d}"
 
 
 class _Counted(models.Model):

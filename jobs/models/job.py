@@ -30,6 +30,21 @@ ERROR_COMPONENTS = (
     "trans",
 )
 
+# What a job asks of a pilot, as one number: jobs/sql/requirement.sql.
+REQUIREMENT = models.Func(
+    "prod_source_label",
+    "vo",
+    "processing_type",
+    "atlas_release",
+    "cmt_config",
+    "min_ram_count",
+    "max_disk_count",
+    "min_cpu_speed",
+    "core_count",
+    function="jobs_requirement",
+    output_field=models.BigIntegerField(),
+)
+
 
 class JobQuerySet(models.QuerySet["Job"]):
     """The words in which the services and pages speak of jobs."""
@@ -184,21 +199,15 @@ class Job(models.Model):
             models.UniqueConstraint(fields=["retry_of"], name="one_successor"),
         ]
         indexes = [
-            # the claim: highest priority, then lowest PandaID of a site; the requirements ride
-            # along as keys so that jobs that do not match are skipped inside the index
+            # the claim: of a site and one kind of requirements, highest priority, then lowest
+            # PandaID; jobs of kinds that do not fit a pilot are never looked at
             models.Index(
                 "computing_site",
+                REQUIREMENT,
                 models.F("current_priority").desc(),
                 "panda_id",
-                "prod_source_label",
-                "min_ram_count",
-                "max_disk_count",
-                "min_cpu_speed",
-                "core_count",
-                "atlas_release",
-                "cmt_config",
                 condition=Q(state="activated"),
-                name="job_claim",
+                name="job_queue",
             ),
             # brokerage's page: never looked at first, then longest ago, then by priority
             models.Index(

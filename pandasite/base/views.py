@@ -9,10 +9,11 @@ APIView.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO, ClassVar, cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -54,6 +55,12 @@ class JSONBodyMixin:
 
 class JSONView(JSONBodyMixin, APIView):
     """APIView with strict JSON bodies; a view with larger bodies sets `max_body_bytes`."""
+
+
+def json_answer(value: Any) -> HttpResponse:
+    """An answer in JSON, made at once: without DRF's negotiation, which has nothing to choose."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return HttpResponse(text, content_type="application/json")
 
 
 def body_stream(request: HttpRequest) -> BinaryIO:

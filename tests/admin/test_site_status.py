@@ -11,6 +11,7 @@ from django.test import Client
 from brokerage.models import Site
 from jobs import assign, dispatch
 from jobs.groups import OPERATORS, SHIFTERS
+from jobs.identity import Caller
 from jobs.models import Job
 from pandasite.base.models import AuditLine
 from tests import builders as make
@@ -29,6 +30,7 @@ FORM = {
     "memory_mb": "2000",
     "cpu_speed_mhz": "0",
     "wall_seconds": "0",
+    "job_cap": "0",
     "scratch_mb": "0",
     "installed-TOTAL_FORMS": "0",
     "installed-INITIAL_FORMS": "0",
@@ -78,7 +80,7 @@ def claim(site: Site, key: str = "k") -> dispatch.Claimed:
         free_disk_mb=9000,
         labels=("managed",),
     )
-    return dispatch.claim(account=account, facts=facts, key=key, body_sha256="b", now=NOW)
+    return dispatch.claim(caller=Caller.of(account), facts=facts, key=key, body_sha256="b", now=NOW)
 
 
 def test_the_action_asks_for_a_reason_and_changes_nothing_yet(site: Site, operator: Client) -> None:
@@ -130,7 +132,7 @@ def test_pilots_of_an_offline_site_get_no_job_and_the_reason(site: Site, operato
     make.create_job("activated", site=site)
     act(operator, "set_offline", site, reason="cooling is out")
     answer = claim(site)
-    assert (answer.job, answer.reason) == (None, "site_offline")
+    assert (answer.jobs, answer.reason) == ((), "site_offline")
     assert "cooling is out" in answer.message
 
 

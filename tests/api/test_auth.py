@@ -146,3 +146,54 @@ def test_sites_have_accounts_of_their_own():
 def test_a_token_lives_between_a_minute_and_a_year(days):
     with pytest.raises(BadInput):
         identity.new_token(create_user(), days=days)
+
+
+# -- a token that was good a moment ago --------------------------------------------------------
+
+
+@pytest.fixture
+def known():
+    """A pilot whose token the server has met."""
+    who = pilot()
+    assert send(who, CLAIMS, CLAIM).status_code == 200
+    return who
+
+
+@pytest.mark.parametrize("address", POSTS[:2], ids=str)
+def test_a_token_that_was_taken_back_opens_nothing_more(known, address):
+    AuthToken.objects.all().delete()
+
+    problem(send(known, address, address.body), 401, "invalid_token")
+
+
+@pytest.mark.parametrize("address", POSTS[:2], ids=str)
+def test_a_token_that_has_expired_meanwhile_opens_nothing_more(known, address):
+    AuthToken.objects.update(expiry=dt.datetime(2009, 1, 1, tzinfo=dt.UTC))
+
+    problem(send(known, address, address.body), 401, "invalid_token")
+
+
+@pytest.mark.parametrize("address", POSTS[:2], ids=str)
+def test_an_account_that_was_banned_meanwhile_may_do_nothing_more(known, address):
+    get_user_model().objects.update(is_active=False)
+
+    problem(send(known, address, address.body), 403, "banned")
+
+
+def test_an_account_that_was_moved_to_another_site_claims_there(known):
+    PilotAccount.objects.update(site=create_site("MWT2_UC"))
+
+    problem(send(known, CLAIMS, CLAIM), 403, "site_not_allowed")
+    assert send(known, CLAIMS, CLAIM | {"site": "MWT2_UC"}).status_code == 200
+
+
+def test_an_account_that_is_none_any_more_belongs_to_a_person(known):
+    user = PilotAccount.objects.get().user
+    PilotAccount.objects.filter(user=user)._raw_delete("default")
+
+    problem(send(known, CLAIMS, CLAIM), 403, "permission_denied")
+
+
+def test_a_token_that_was_met_before_costs_no_query_of_its_own(known, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        send(known, CLAIMS, CLAIM)

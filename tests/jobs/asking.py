@@ -6,9 +6,11 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jobs import dispatch, report
+from jobs.identity import Caller
 from jobs.models import Job, PilotAccount
 from tests.builders import LEASE_TOKEN, NOW
 
@@ -28,21 +30,37 @@ ABLE: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked(dispatch.Claimed):
+    """What a claim gave, with the first job as the database has it."""
+
+    job: Job | None
+    lease_token: str
+
+
 def claim(
     account: PilotAccount,
     *,
     key: str = "",
     body: str = "body",
+    n_jobs: int = 1,
     now: dt.datetime = NOW,
     **facts: Any,
-) -> dispatch.Claimed:
-    """Ask for a job as a pilot that can do everything, but for what `facts` say."""
-    return dispatch.claim(
-        account=account,
+) -> Asked:
+    """Ask for jobs as a pilot that can do everything, but for what `facts` say."""
+    claimed = dispatch.claim(
+        caller=Caller.of(account),
         facts=dispatch.Facts(**ABLE | facts),
         key=key or f"key{next(_serial)}",
         body_sha256=body,
+        n_jobs=n_jobs,
         now=now,
+    )
+    first = claimed.jobs[0] if claimed.jobs else None
+    return Asked(
+        **vars(claimed),
+        job=Job.objects.get(pk=first["panda_id"]) if first else None,
+        lease_token=first["lease_token"] if first else "",
     )
 
 
@@ -52,7 +70,7 @@ def say(
     """Speak of a job made by `create_job`: attempt 1, word 1, unless told otherwise."""
     given = {"attempt_nr": 1, "lease_token": LEASE_TOKEN, "seq": 1} | more
     said = report.Report(panda_id=panda_id, state=state, **given)
-    return report.hear(account=account, report=said, now=now)
+    return report.hear(caller=Caller.of(account), report=said, now=now)
 
 
 def made(*lfns: str, **more: Any) -> list[report.ReportedFile]:

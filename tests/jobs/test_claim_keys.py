@@ -1,14 +1,17 @@
 """A lost answer never strands a job: the same key and body get the same job again."""
 
 import time
+from contextlib import contextmanager
 from threading import Barrier, Thread
 
 import pytest
 from django.db import connection, connections, transaction
 
-from jobs import closing, dispatch, fsck, services, watch
+from brokerage.models import Site
+from jobs import closing, fsck, services, watch
 from jobs.models import ClaimKey, Job
 from pandasite.base.errors import Conflict, Unprocessable
+from pandasite.base.sqlfile import sql_file
 from tests.builders import NOW, after, create_job, create_pilot_account, create_site
 from tests.jobs.asking import claim, say
 
@@ -179,18 +182,51 @@ class TestAtTheSameTime:
         assert set(Job.objects.values_list("attempt_nr", flat=True)) == {1}
         assert fsck.check() == []
 
-    def test_without_its_guards_the_claim_would_give_a_job_twice(self, site, pilots, monkeypatch):
+    def test_without_its_guards_the_claim_would_give_a_job_twice(self, site, pilots):
         """The control: the races above can fail."""
         job = create_job("activated", site=site)
-        careless = dispatch._TAKE.replace("FOR UPDATE SKIP LOCKED", "").replace(
-            "AND j.state = 'activated'", ""
-        )
-        monkeypatch.setattr(dispatch, "_TAKE", careless)
 
-        with transaction.atomic():
+        with without_guards(), transaction.atomic():
             first = claim(pilots, pilot_id="p1").job
             thread, result = in_thread(lambda: claim(pilots, pilot_id="p2"))
             wait_until_somebody_waits()
         thread.join(10)
 
         assert first == result["value"].job == job
+
+    def test_pilots_that_race_for_a_capped_site_stay_within_the_cap(self, site, pilots):
+        Site.objects.update(job_cap=5)
+        for _ in range(12):
+            create_job("activated", site=site)
+        start = Barrier(8)
+
+        def take(name):
+            start.wait(10)
+            return claim(pilots, pilot_id=name).reason
+
+        running = [in_thread(lambda name=f"p{i}": take(name)) for i in range(8)]
+        for thread, _ in running:
+            thread.join(60)
+
+        reasons = [result["value"] for _, result in running]
+        assert sorted(reasons) == [""] * 5 + ["site_full"] * 3
+        assert Job.objects.filter(state="sent").count() == 5
+
+
+@contextmanager
+def without_guards():
+    """A claim that reads without locking and does not look again before it writes."""
+    kept = sql_file("jobs", "claim")
+    careless = kept.replace("FOR UPDATE OF j SKIP LOCKED", "").replace(
+        "AND j.state = 'activated'", ""
+    )
+    try:
+        run_sql(careless)
+        yield
+    finally:
+        run_sql(kept)
+
+
+def run_sql(text):
+    with connection.cursor() as cursor:
+        cursor.execute(text)
