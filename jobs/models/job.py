@@ -78,19 +78,29 @@ class Job(models.Model):
     atlas_release = models.CharField("AtlasRelease", max_length=64, blank=True)
     homepackage = models.CharField(max_length=80, blank=True)
     cmt_config = models.CharField("cmtConfig", max_length=64, blank=True)
-    vo = models.ForeignKey(VO, on_delete=models.PROTECT, verbose_name="VO")
+    vo = models.ForeignKey(VO, on_delete=models.PROTECT, verbose_name="VO", db_index=False)
     working_group = models.CharField("workingGroup", max_length=64, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
     )
     prod_user_id = models.CharField("prodUserID", max_length=250)
 
-    cloud = models.ForeignKey(Cloud, null=True, blank=True, on_delete=models.PROTECT)
-    computing_site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT)
+    # Nobody looks for jobs by these alone, and each index is written at each change of state.
+    cloud = models.ForeignKey(
+        Cloud, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
+    computing_site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
     site_fixed = models.BooleanField(default=False, help_text="the submitter named the site")
     cloud_fixed = models.BooleanField(default=False, help_text="the submitter named the cloud")
     destination_se = models.ForeignKey(
-        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        StorageElement,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     storage = models.ForeignKey(
         StorageElement,
@@ -265,7 +275,12 @@ class JobFile(models.Model):
         TRANSFERRING = "transferring"  # output on the way to its destination
         FAILED = "failed"
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="files")
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.CASCADE,
+        related_name="files",
+        db_index=False,  # the unique key begins with it
+    )
     type = models.CharField(max_length=6, choices=Type)
     scope = models.CharField(max_length=64)
     lfn = models.CharField("LFN", max_length=250)

@@ -11,7 +11,11 @@ class JobEvent(models.Model):
     """One state change: written in the transaction of the change, never altered."""
 
     job = models.ForeignKey(
-        Job, on_delete=models.DO_NOTHING, db_constraint=False, related_name="events"
+        Job,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="events",
+        db_index=False,  # the unique key begins with it
     )
     seq = models.IntegerField()
     attempt_nr = models.IntegerField()

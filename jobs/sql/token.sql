@@ -3,10 +3,11 @@
 -- in the statement that does what the token allows: a token that is taken back opens nothing more.
 CREATE OR REPLACE FUNCTION jobs_token_holds(
   p_digest text, p_account bigint, p_site bigint, p_now timestamptz
-) RETURNS boolean LANGUAGE sql STABLE SET plan_cache_mode = force_generic_plan AS $$
-  SELECT EXISTS (
+) RETURNS boolean LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  RETURN EXISTS (
     SELECT 1 FROM knox_authtoken t JOIN auth_user u ON u.id = t.user_id
       JOIN jobs_pilotaccount a ON a.user_id = u.id
     WHERE t.digest = p_digest AND (t.expiry IS NULL OR t.expiry > p_now) AND u.is_active
-      AND a.id = p_account AND a.site_id = p_site)
-$$;
+      AND a.id = p_account AND a.site_id = p_site);
+END $$;
