@@ -18,6 +18,7 @@ from jobs.api.bodies import TAIL_MAX, ClaimBody, ReportBody
 from jobs.api.keys import fingerprint, idempotency_key
 from jobs.identity import Caller, TokenGone, must_hold
 from jobs.models import JobFile
+from pandasite.base import serializers as strict
 from pandasite.base.clock import database_now
 from pandasite.base.errors import NotAllowed, NotThere, TooMuch, field_error
 from pandasite.base.views import JSONView, json_answer
@@ -69,9 +70,7 @@ class ClaimView(PilotView):
         Who asks for `n_jobs` gets `jobs`, a list, in the place of `job`.
         """
         key = idempotency_key(request, required=True)
-        body = ClaimBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        said = dict(body.validated_data)
+        said = strict.validated(ClaimBody, request.data)
         asked = {name: value for name, value in said.items() if name != "sent_at"}
         question = _question(said) | {"key": key, "body_sha256": fingerprint(asked)}
 
@@ -144,9 +143,7 @@ class ReportView(PilotView):
     def post(self, request: Request) -> HttpResponseBase:
         """Answer with the job's state and the command for the pilot, if there is one."""
         _refuse_long_output(request.data)
-        body = ReportBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        said = body.validated_data
+        said = strict.validated(ReportBody, request.data)
         errors, truncated = _errors(said)
 
         def work(caller: Caller) -> report.Answer:

@@ -25,6 +25,7 @@ from jobs.api.listing import job_json, listed, parse_filter
 from jobs.api.resolve import specs
 from jobs.models import Job
 from jobs.submit import Submitted, submit, submitted_before
+from pandasite.base import serializers as strict
 from pandasite.base.clock import database_now
 from pandasite.base.errors import DomainError, NotAllowed, NotThere, TooMuch, field_error
 from pandasite.base.problems import problem_of
@@ -56,9 +57,8 @@ class JobsView(PersonView):
         """Submit 1 to 1,000 jobs, all or none; 201, or 200 when the key was answered before."""
         key = idempotency_key(request, required=False)
         _refuse_long_scripts(request.data)
-        body = SubmitBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        submitted = _submitted(_person(request), body.validated_data, key)
+        said = strict.validated(SubmitBody, request.data)
+        submitted = _submitted(_person(request), said, key)
         states = dict(Job.objects.filter(pk__in=submitted.panda_ids).values_list("pk", "state"))
         jobs = [{"panda_id": pk, "state": states.get(pk)} for pk in submitted.panda_ids]
         answer = {"jobs": jobs, "replayed": submitted.replayed}
@@ -96,10 +96,8 @@ class KillView(PersonView):
     )
     def post(self, request: Request) -> Response:
         """One job: its own status. More: a result each, in their order; 207 when one is refused."""
-        body = KillBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        reason = body.validated_data["reason"]
-        ids = body.validated_data["panda_ids"]
+        said = strict.validated(KillBody, request.data)
+        reason, ids = said["reason"], said["panda_ids"]
         if len(ids) == 1:
             return Response({"jobs": [_kill(request, ids[0], reason)]})
         results = [_try_to_kill(request, panda_id, reason) for panda_id in ids]

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from pandasite.base.json import BadNumber
+from pandasite.base.flaws import BadNumber
 
 # Words that DRF puts on every field; the rest of the messages are made where the limit is known.
 PREDICATES: dict[str, Any] = {"required": "is required", "null": "must not be null"}

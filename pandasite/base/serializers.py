@@ -1,17 +1,20 @@
 """Serializers that refuse what they do not know; the one door to them and their fields.
 
 DRF drops a key that it has no field for, so a misspelt name would pass for an absent one.
+What is plainly right goes a short way (`plain.py`), everything else that of DRF.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import empty
 from rest_framework.serializers import (
     LIST_SERIALIZER_KWARGS,
     LIST_SERIALIZER_KWARGS_REMOVE,
@@ -31,7 +34,7 @@ from pandasite.base.fields import (
     check_list,
     refuse,
 )
-from pandasite.base.json import BadNumber
+from pandasite.base.flaws import BadNumber
 from pandasite.base.name_fields import (
     Adler32Field,
     DatasetNameField,
@@ -40,6 +43,7 @@ from pandasite.base.name_fields import (
     NameField,
     ScopeField,
 )
+from pandasite.base.plain import NotPlain, Take, take_list, take_of
 
 __all__ = [
     "Adler32Field",
@@ -59,10 +63,27 @@ __all__ = [
     "StrictListSerializer",
     "StrictSerializer",
     "refuse",
+    "validated",
 ]
 
 # A body of a thousand unknown keys is answered with the first few.
 UNKNOWN_NAMED = 10
+_ABSENT: Any = object()  # no value of the client
+_LEFT_OUT: Any = object()  # a default that there is not
+
+
+def validated(kind: type[StrictSerializer], data: Any) -> Any:
+    """What `kind` makes of a body; raises DRF's ValidationError with every fault.
+
+    One serializer of each kind serves all requests and threads: DRF copies every field when it
+    makes one, and nothing of a body is kept on it by `run_validation`.
+    """
+    return _of_all(kind).run_validation(data)
+
+
+@cache
+def _of_all(kind: type[StrictSerializer]) -> StrictSerializer:
+    return kind()
 
 
 class StrictListSerializer(serializers.ListSerializer[Any]):
@@ -78,6 +99,13 @@ class StrictListSerializer(serializers.ListSerializer[Any]):
         with _of_no_field():
             check_list(data, low=low, high=self.max_length)
         return list(super().to_internal_value(data))
+
+    @property
+    def short_way(self) -> Take | None:
+        """The short way of the whole list, None when its items have none."""
+        item = getattr(self.child, "short_way", None)
+        own = type(self) is StrictListSerializer and not self.validators and not self.read_only
+        return take_list(self, item) if item and own and self.source == self.field_name else None
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -95,6 +123,29 @@ class StrictSerializer(serializers.Serializer[Any]):
         child = {k: v for k, v in kwargs.items() if k not in LIST_SERIALIZER_KWARGS_REMOVE}
         own = {k: v for k, v in kwargs.items() if k in LIST_SERIALIZER_KWARGS}
         return StrictListSerializer(*args, **own, child=cls(*args, **child))  # type: ignore[misc]
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """As DRF does it; a short way is tried first and settles nothing but what is right."""
+        if self.short_way is not None:
+            try:
+                return self.short_way(data)
+            except (NotPlain, serializers.ValidationError):
+                pass  # the long way says what is wrong, and where
+        return super().run_validation(data)
+
+    @cached_property
+    def short_way(self) -> Take | None:
+        """What takes an object that is plainly right; None when a rule is in the way of it."""
+        fields = list(self._writable_fields)
+        if not _is_plain(self, fields):
+            return None
+        plan = []
+        for field in fields:
+            take = getattr(field, "short_way", None) or take_of(field)
+            if take is None:
+                return None
+            plan.append((str(field.field_name), take, _absent(field)))
+        return _take_object(plan, self.validate)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """All errors at once: those of the fields and those of unknown keys."""
@@ -117,6 +168,49 @@ class StrictSerializer(serializers.Serializer[Any]):
             key: [_bad_number(data[key]) or _unknown_field(key, known)]
             for key in unknown[:UNKNOWN_NAMED]
         }
+
+
+def _is_plain(serializer: StrictSerializer, fields: Sequence[Any]) -> bool:
+    """Whether nothing but its fields and its `validate` has a say."""
+    kind = type(serializer)
+    ours = all(
+        getattr(kind, name) is getattr(StrictSerializer, name)
+        for name in ("run_validation", "to_internal_value", "run_validators")
+    )
+    ruled = any(hasattr(serializer, f"validate_{field.field_name}") for field in fields)
+    made = any(field.default is not empty and callable(field.default) for field in fields)
+    partial = getattr(serializer.root, "partial", False)
+    named = serializer.source == serializer.field_name and not serializer.read_only
+    return ours and named and not (ruled or made or partial or serializer.validators)
+
+
+def _absent(field: Any) -> Any:
+    """What stands for a field that the client left out."""
+    if field.required:
+        return _ABSENT
+    return _LEFT_OUT if field.default is empty else field.default
+
+
+def _take_object(plan: Sequence[tuple[str, Take, Any]], validate: Take) -> Take:
+    def take(data: Any) -> Any:
+        if type(data) is not dict:
+            raise NotPlain
+        value: dict[str, Any] = {}
+        said = 0
+        for name, take_one, absent in plan:
+            one = data.get(name, _ABSENT)
+            if one is not _ABSENT:
+                value[name] = take_one(one)
+                said += 1
+            elif absent is _ABSENT:
+                raise NotPlain
+            elif absent is not _LEFT_OUT:
+                value[name] = absent
+        if said != len(data):
+            raise NotPlain  # a key without a field
+        return validate(value)
+
+    return take
 
 
 @contextmanager

@@ -9,17 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pandasite.base.errors import DomainError
-from pandasite.base.json import (
-    FLOAT_MAX,
-    INT64_MAX,
-    INT64_MIN,
-    BadBody,
-    BadNumber,
-    BodyTooLarge,
-    loads_strict,
-    path_text,
-    read_capped,
-)
+from pandasite.base.flaws import FLOAT_MAX, INT64_MAX, INT64_MIN, BadNumber
+from pandasite.base.json import BadBody, BodyTooLarge, loads_strict, path_text, read_capped
 
 MEGABYTE = 1024 * 1024
 
