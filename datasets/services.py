@@ -6,7 +6,7 @@ What is wished for is beside it: whole datasets in subscriptions.py, single file
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -47,8 +47,14 @@ def ensure_datasets(
     names: Iterable[str], *, type: Dataset.Type, now: dt.datetime
 ) -> dict[str, Dataset]:
     """The datasets of these names, made where they are missing; an existing one keeps its type."""
-    wanted = sorted(set(names))
-    fresh = [Dataset(name=n, type=type, created_at=now, state_changed_at=now) for n in wanted]
+    return ensure_typed(dict.fromkeys(names, type), now=now)
+
+
+def ensure_typed(types: Mapping[str, Dataset.Type], *, now: dt.datetime) -> dict[str, Dataset]:
+    """The same for datasets of several types: by name, the type that a missing one gets."""
+    # In one order, so that two who make the same datasets never wait for each other.
+    wanted = sorted(types)
+    fresh = [Dataset(name=n, type=types[n], created_at=now, state_changed_at=now) for n in wanted]
     Dataset.objects.bulk_create(fresh, ignore_conflicts=True)
     return {dataset.name: dataset for dataset in Dataset.objects.filter(name__in=wanted)}
 

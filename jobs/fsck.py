@@ -1,4 +1,4 @@
-"""Recount what must agree: states with events, counts with rows, files with datasets.
+"""Recount what must agree: states with events, counts with rows, files with datasets and states.
 
 Each check is one SQL statement whose rows are the differences, so that a large installation can
 afford it; `check` returns them in words, an empty list when all is well.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.db import connection
 
 from jobs import counts
-from jobs.states import MOVES, JobState
+from jobs.states import FINAL, MOVES, JobState
 
 LIMIT = 100  # differences shown per check
 
@@ -46,6 +46,12 @@ WHERE j.state = 'finished' AND f.type = 'output' AND (
   f.file_id IS NULL OR NOT EXISTS (SELECT 1 FROM datasets_replica r WHERE r.file_id = f.file_id)
   OR (f.dataset_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM datasets_datasetfile d
     WHERE d.file_id = f.file_id AND d.dataset_id = f.dataset_id))) LIMIT %s
+"""
+_PROMISES = """
+SELECT format('job %%s is %%s, its output %%s is %%s', j.panda_id, j.state, f.lfn,
+  CASE WHEN j.state = ANY(%s) THEN 'still ' || f.status ELSE f.status || ' already' END)
+FROM jobs_jobfile f JOIN jobs_job j ON j.panda_id = f.job_id
+WHERE f.type = 'output' AND (f.status IN ('pending', 'transferring')) = (j.state = ANY(%s)) LIMIT %s
 """
 _ORPHANS = """
 SELECT format('event %%s is of job %%s, which does not exist', e.id, e.job_id)
@@ -84,6 +90,7 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     _illegal,
     lambda: _rows(_TWO_ENDS),
     lambda: _rows(_OUTPUTS),
+    lambda: _rows(_PROMISES, list(FINAL), list(FINAL)),
     lambda: _rows(_ORPHANS),
     lambda: _rows(_UNSEEN),
     counts.differences,

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.models import Job, JobEvent
 from jobs.states import JobState
+from pandasite.base.copying import NewRows
 
 
 def record_birth(jobs: Sequence[Job], *, actor: str, reason: dict[str, Any]) -> None:
@@ -24,6 +25,16 @@ def record_birth(jobs: Sequence[Job], *, actor: str, reason: dict[str, Any]) -> 
         )
         for job in jobs
     )
+
+
+def record_births(
+    panda_ids: Sequence[int], states: Sequence[JobState], *, actor: str, now: dt.datetime
+) -> None:
+    """The same for many new jobs that have not been tried yet: attempt 0, event 1."""
+    rows = NewRows(
+        JobEvent, ("job_id", "to_state"), seq=1, attempt_nr=0, actor=actor, at=now, reason={}
+    )
+    rows.insert([(p, state.value) for p, state in zip(panda_ids, states, strict=True)])
 
 
 def record_moves(

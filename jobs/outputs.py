@@ -1,35 +1,38 @@
-"""Whether jobs may make the outputs they name, asked before hours are spent on making them."""
+"""Whether jobs may make the outputs they name, asked before hours are spent on making them.
+
+A live job promises its outputs: no two rows of jobs_jobfile that are `pending` or `transferring`
+outputs have the same name (constraint `output_promised_once`). The promise ends with the status:
+registration makes it `ready`, with the file in the catalogue, and an end without one `failed`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from datasets.models import Dataset, File
 from datasets.states import DatasetState
 from jobs.models import JobFile
-from jobs.states import LIVE
-from pandasite.base.errors import Unprocessable, field_error
+from jobs.models.job import IS_PROMISED, PROMISED
+from pandasite.base.errors import Conflict, Unprocessable, field_error
 
 MAX_FAULTS = 1000
+# A name that is promised to a job whose end is just being written may be had a moment later.
+TRIES = 5
+SYSTEM = (Dataset.Type.DISPATCH, Dataset.Type.SUB)
 
-# Names share these locks: each has a place in a table of some thousands that the whole server
-# shares, and one submission may name more outputs than that.
-STRIPES = 2048  # a power of two
-LOCK_SPACE = 20_090_917  # apart from the advisory locks of others
-
-# Sorted, so that two submissions never wait for each other. A thousand jobs take a second or two,
-# and several such submissions may come at once: they wait longer than for an ordinary row.
-_HOLD = """
-SET LOCAL lock_timeout = '10s';
-SELECT pg_advisory_xact_lock(%(space)s, stripe) FROM (
-  SELECT DISTINCT (hashtextextended(name, 0) & %(mask)s)::int AS stripe
-  FROM unnest(%(names)s::text[]) AS name ORDER BY stripe
-) AS sorted
+# Somebody who promises one of the names may be a submission of a thousand jobs: it is waited for
+# longer than for an ordinary row.
+_PATIENCE = "SET LOCAL lock_timeout = '10s'"
+_MADE = """
+SELECT EXISTS (
+  SELECT FROM jobs_jobfile f JOIN datasets_file c USING (scope, lfn)
+  WHERE f.job_id = ANY(%s) AND f.type = 'output'
+)
 """
 
 
@@ -43,33 +46,72 @@ class Output:
     dataset: str
 
 
-def check_outputs(outputs: Sequence[Output]) -> None:
-    """Unprocessable, with the place of every fault, when one could never be registered.
+def promise(
+    write: Callable[[], None],
+    *,
+    panda_ids: Sequence[int],
+    into: Collection[Dataset],
+    outputs: Callable[[], Sequence[Output]],
+) -> None:
+    """Let `write` insert the files of new jobs, whose outputs go `into` datasets.
 
+    Unprocessable, with the place of every fault, when one could never be registered.
     `lfn_exists`: the catalogue has the name, or a live job is making it. `dataset_closed`: the
-    dataset takes no more files, or belongs to the system.
-
-    Must be called in the transaction that makes the jobs: until it ends, another that promises
-    one of the names waits here, and then sees the jobs.
+    dataset takes no more files, or belongs to the system. Another transaction that promises one
+    of the names is waited for. `outputs` is asked only when there is a fault.
     """
-    _hold_names(outputs)
-    faults = [*_taken(outputs), *_closed(outputs)]
+    with connection.cursor() as cursor:
+        cursor.execute(_PATIENCE)
+    for _ in range(TRIES):
+        if _written(write):
+            # Read behind the promises: a name leaves those only with the commit that registers it.
+            if _is_made(panda_ids) or any(_is_closed(dataset) for dataset in into):
+                _refuse(outputs(), panda_ids)
+            return
+        _refuse(outputs(), panda_ids)
+    message = "others promise and give up some of these outputs just now; send it again"
+    raise Conflict(message, code="busy_outputs")
+
+
+def _written(write: Callable[[], None]) -> bool:
+    """Whether all could be inserted: False when a live job has promised one of the names."""
+    try:
+        with transaction.atomic():
+            write()
+    except IntegrityError as error:
+        if constraint_of(error) != PROMISED:
+            raise
+        return False
+    return True
+
+
+def constraint_of(error: IntegrityError) -> str | None:
+    """The constraint that a row would have broken."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+
+
+def _is_made(panda_ids: Sequence[int]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_MADE, [list(panda_ids)])
+        return bool(cursor.fetchone()[0])
+
+
+def _is_closed(dataset: Dataset) -> bool:
+    return dataset.type in SYSTEM or dataset.state != DatasetState.OPEN
+
+
+def _refuse(outputs: Sequence[Output], panda_ids: Collection[int]) -> None:
+    """Unprocessable when there is a fault to be seen."""
+    faults = [*_taken(outputs, panda_ids), *_closed(outputs)]
     if faults:
         first = faults[0]
         raise Unprocessable(first["message"], code=first["code"], fields=faults[:MAX_FAULTS])
 
 
-def _hold_names(outputs: Sequence[Output]) -> None:
-    names = [f"{output.scope}:{output.lfn}" for output in outputs]
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD, {"space": LOCK_SPACE, "mask": STRIPES - 1, "names": names})
-
-
-def _taken(outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
+def _taken(outputs: Sequence[Output], panda_ids: Collection[int]) -> Iterator[dict[str, Any]]:
     wanted = by_name((output.scope, output.lfn) for output in outputs)
-    making = JobFile.objects.filter(wanted, type=JobFile.Type.OUTPUT, job__state__in=LIVE)
+    making = JobFile.objects.filter(wanted, IS_PROMISED).exclude(job__in=panda_ids)
     promised = {(f.scope, f.lfn): f.job_id for f in making}
-    # Read behind the promises: a name leaves those only with the commit that registers it.
     made = set(File.objects.filter(wanted).values_list("scope", "lfn"))
     for output in outputs:
         name = (output.scope, output.lfn)
@@ -80,9 +122,8 @@ def _taken(outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
 
 
 def _closed(outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
-    known = Dataset.objects.filter(name__in={o.dataset for o in outputs if o.dataset})
-    ours = Q(type__in=[Dataset.Type.DISPATCH, Dataset.Type.SUB])
-    closed = {d.name: d for d in known.filter(ours | ~Q(state=DatasetState.OPEN))}
+    named = Dataset.objects.filter(name__in={o.dataset for o in outputs if o.dataset})
+    closed = {dataset.name: dataset for dataset in named if _is_closed(dataset)}
     for output in outputs:
         if output.dataset in closed:
             dataset, field = closed[output.dataset], f"{output.place}.dataset"

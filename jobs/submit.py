@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from brokerage.models import VO, Cloud, Site
 from datasets import services as data
-from datasets.models import Dataset, File, StorageElement
-from jobs.history import record_birth
-from jobs.models import Job, JobFile, SubmitKey, Task
-from jobs.outputs import Output, check_outputs
+from datasets.models import Dataset
+from jobs.history import record_births
+from jobs.models import Job, SubmitKey, Task
+from jobs.outputs import Output, promise
+from jobs.rows import FileSpec, JobSpec, Known, write_files, write_jobs
 from jobs.states import JobState
 from jobs.wake import known_files
+from pandasite.base.copying import reserve_keys
 from pandasite.base.errors import Unprocessable
 from pandasite.base.nudge import nudge
+
+__all__ = ["MAX_JOBS", "FileSpec", "JobSpec", "Submitted", "submit", "submitted_before"]
 
 MAX_JOBS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSpec:
-    """A file that a job names: input or output, with its dataset ('' = none)."""
-
-    scope: str
-    lfn: str
-    dataset: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSpec:
-    """One job as submitted and checked: names resolved, ranges kept."""
-
-    fields: dict[str, Any]  # columns of Job
-    vo: VO
-    cloud: Cloud | None = None
-    site: Site | None = None
-    destination_se: StorageElement | None = None
-    task: str = ""
-    input_files: Sequence[FileSpec] = field(default_factory=tuple)
-    output_files: Sequence[FileSpec] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """PandaIDs in the order of the submission; replayed = an earlier answer given again."""
+    """PandaIDs in the order of the submission, and the states that the jobs were born in.
+
+    replayed: an earlier answer given again, which knows no states.
+    """
 
     panda_ids: list[int]
+    states: Sequence[JobState] = ()
     replayed: bool = False
 
 
@@ -73,12 +57,13 @@ def submit(
             old = _reserve(owner, key, body_sha256, now)
             if old is not None:
                 return _replay(old, body_sha256)
-        panda_ids = _create(owner, specs, now)
+        submitted = _create(owner, specs, now)
         if key:
-            SubmitKey.objects.filter(owner=owner, key=key).update(panda_ids=panda_ids)
+            kept = SubmitKey.objects.filter(owner=owner, key=key)
+            kept.update(panda_ids=submitted.panda_ids)
     nudge("jobs.wake")
     nudge("jobs.assign")
-    return Submitted(panda_ids=panda_ids)
+    return submitted
 
 
 def submitted_before(*, owner: User, key: str, body_sha256: str) -> Submitted | None:
@@ -110,29 +95,36 @@ def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> Submi
     return None if made else row
 
 
-def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> list[int]:
-    check_outputs(
-        [
-            Output(f"jobs[{i}].output_files[{k}]", f.scope, f.lfn, f.dataset)
-            for i, spec in enumerate(specs)
-            for k, f in enumerate(spec.output_files)
-        ]
+def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitted:
+    """Insert everything. Who waits for somebody waits in this order: tasks, datasets, names."""
+    known = Known(
+        tasks=_tasks(owner, specs, now),
+        datasets=_datasets(specs, now),
+        files=known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files),
     )
-    tasks = _tasks(owner, specs, now)
-    datasets = _datasets(specs, now)
-    files = known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files)
-    jobs = [_job(spec, owner, tasks, files, now) for spec in specs]
-    Job.objects.bulk_create(jobs, batch_size=500)
-    JobFile.objects.bulk_create(
-        (
-            row
-            for job, spec in zip(jobs, specs, strict=True)
-            for row in _files(job, spec, datasets, files)
-        ),
-        batch_size=2000,
+    panda_ids = reserve_keys(Job, len(specs))
+    promise(
+        lambda: write_files(specs, panda_ids, known=known),
+        panda_ids=panda_ids,
+        into=[known.datasets[name] for name in _named(specs, "output_files")],
+        outputs=lambda: _outputs(specs),
     )
-    record_birth(jobs, actor=owner.get_username(), reason={})
-    return [job.pk for job in jobs]
+    states = write_jobs(specs, panda_ids, owner=owner, known=known, now=now)
+    record_births(panda_ids, states, actor=owner.get_username(), now=now)
+    return Submitted(panda_ids=panda_ids, states=states)
+
+
+def _outputs(specs: Sequence[JobSpec]) -> list[Output]:
+    return [
+        Output(f"jobs[{i}].output_files[{k}]", f.scope, f.lfn, f.dataset)
+        for i, spec in enumerate(specs)
+        for k, f in enumerate(spec.output_files)
+    ]
+
+
+def _named(specs: Sequence[JobSpec], kind: Literal["input_files", "output_files"]) -> set[str]:
+    """The datasets of files of this kind."""
+    return {f.dataset for spec in specs for f in getattr(spec, kind) if f.dataset}
 
 
 def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Task]:
@@ -160,65 +152,9 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
 
 def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:
     """By name, made where they are missing; one that jobs write into becomes a destination."""
-    outputs = {f.dataset for spec in specs for f in spec.output_files if f.dataset}
-    inputs = {f.dataset for spec in specs for f in spec.input_files if f.dataset} - outputs
-    made = data.ensure_datasets(outputs, type=Dataset.Type.DESTINATION, now=now)
-    data.promote_to_destinations(outputs)
+    outputs = _named(specs, "output_files")
     # An input dataset may be one that other jobs are still going to fill: made here, empty.
-    return made | data.ensure_datasets(inputs, type=Dataset.Type.INPUT, now=now)
-
-
-def _job(
-    spec: JobSpec,
-    owner: User,
-    tasks: dict[str, Task],
-    files: dict[tuple[str, str], File],
-    now: dt.datetime,
-) -> Job:
-    known = all((f.scope, f.lfn) in files for f in spec.input_files)
-    return Job(
-        **spec.fields,
-        owner=owner,
-        prod_user_id=owner.get_username(),
-        vo=spec.vo,
-        task=tasks.get(spec.task),
-        cloud=spec.cloud or (spec.site.cloud if spec.site else None),
-        cloud_fixed=spec.cloud is not None,
-        computing_site=spec.site,
-        site_fixed=spec.site is not None,
-        destination_se=spec.destination_se,
-        current_priority=spec.fields["assigned_priority"],
-        prod_d_block=_first_dataset(spec.input_files),
-        destination_d_block=_first_dataset(spec.output_files),
-        state=JobState.DEFINED if known else JobState.WAITING,
-        event_seq=1,
-        creation_time=now,
-        queued_since=now,
-        state_change_time=now,
-        modification_time=now,
-    )
-
-
-def _first_dataset(files: Sequence[FileSpec]) -> str:
-    return next((f.dataset for f in files if f.dataset), "")
-
-
-def _files(
-    job: Job,
-    spec: JobSpec,
-    datasets: dict[str, Dataset],
-    files: dict[tuple[str, str], File],
-) -> Iterable[JobFile]:
-    for kind, named in (
-        (JobFile.Type.INPUT, spec.input_files),
-        (JobFile.Type.OUTPUT, spec.output_files),
-    ):
-        for f in named:
-            yield JobFile(
-                job=job,
-                type=kind,
-                scope=f.scope,
-                lfn=f.lfn,
-                dataset=datasets.get(f.dataset),
-                file=files.get((f.scope, f.lfn)) if kind == JobFile.Type.INPUT else None,
-            )
+    types = dict.fromkeys(_named(specs, "input_files"), Dataset.Type.INPUT)
+    made = data.ensure_typed(types | dict.fromkeys(outputs, Dataset.Type.DESTINATION), now=now)
+    data.promote_to_destinations(outputs)
+    return made

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from datasets.models import File, Replica
 from jobs import services
 from jobs.models import Job, JobFile
-from jobs.outputs import by_name
 from jobs.states import JobState
 
 BATCH = 2000  # jobs per round
 
 
-def known_files(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], File]:
-    """Files of the catalogue that have a good replica somewhere, by (scope, LFN)."""
-    found = File.objects.filter(by_name(names)).filter(Exists(good_replica("pk")))
-    return {(file.scope, file.lfn): file for file in found}
+# One query whatever the number of names and scopes, and whatever stands in them.
+_KNOWN = """
+SELECT f.scope, f.lfn, f.id
+FROM ROWS FROM (jsonb_array_elements_text(%s), jsonb_array_elements_text(%s)) AS named (scope, lfn)
+JOIN datasets_file f USING (scope, lfn)
+WHERE EXISTS (SELECT FROM datasets_replica r WHERE r.file_id = f.id AND r.state = 'available')
+"""
+
+
+def known_files(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Keys of the files that have a good replica somewhere, by (scope, LFN)."""
+    wanted = list(set(names))
+    if not wanted:
+        return {}
+    columns = [json.dumps(column) for column in zip(*wanted, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, columns)
+        return {(scope, lfn): pk for scope, lfn, pk in cursor.fetchall()}
 
 
 def good_replica(file: str) -> QuerySet[Replica]:

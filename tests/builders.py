@@ -32,6 +32,13 @@ from jobs.states import FINAL, LEASED, JobState
 NOW = dt.datetime(2009, 9, 17, 12, 0, tzinfo=dt.UTC)
 LEASE_TOKEN = "lease-of-the-tests"  # every job made with a pilot is held with this one
 AT_A_SITE = (*(s for s in JobState if s not in (JobState.DEFINED, JobState.WAITING, *FINAL)),)
+# An end leaves no output to be made.
+OUTPUT_STATUS = {
+    JobState.FINISHED: "ready",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "failed",
+    JobState.TRANSFERRING: "transferring",
+}
 GUID = "7c1f2a60-5b8e-4f0a-9d3e-2b6c8a4e1f00"
 ADLER32 = "0c2a04f1"
 
@@ -222,4 +229,11 @@ def _add_files(
             job=job, type="input", scope=file.scope, lfn=file.lfn, file=file, dataset=dataset
         )
     for lfn in outputs:
-        JobFile.objects.create(job=job, type="output", scope="mc09", lfn=lfn, dataset=dataset)
+        JobFile.objects.create(
+            job=job,
+            type="output",
+            scope="mc09",
+            lfn=lfn,
+            dataset=dataset,
+            status=OUTPUT_STATUS.get(JobState(job.state), "pending"),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -74,6 +74,15 @@ class Names:
     releases: frozenset[str]
     transformations: Catalogue
     nearest: Nearest = field(default_factory=Nearest)
+
+    @cached_property
+    def known(self) -> dict[str, Container[str]]:
+        """What each field of a job may say."""
+        return {
+            **self.rows,
+            "atlas_release": self.releases,
+            "transformation": self.transformations,
+        }
 
     @classmethod
     def of(cls, jobs: Sequence[dict[str, Any]]) -> Names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,16 +12,10 @@ from django.contrib.auth.models import AbstractUser
 from jobs.api.names import Names
 from jobs.labels import LABELS, is_analysis
 from jobs.report import LOG_SCOPE
-from jobs.submit import FileSpec, JobSpec
+from jobs.rows import SAID, FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
 MAX_FAULTS = 1000
-COLUMNS = (
-    "job_name", "job_definition_id", "prod_source_label", "processing_type", "transformation",
-    "job_parameters", "atlas_release", "homepackage", "cmt_config", "working_group",
-    "assigned_priority", "max_attempt", "min_ram_count", "max_disk_count", "max_cpu_count",
-    "min_cpu_speed", "core_count",
-)  # fmt: skip
 
 
 def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec]:
@@ -79,20 +73,20 @@ def _forbidden(field: str, message: str, code: str, **limit: Any) -> NotAllowed:
 
 def _faults(index: int, job: dict[str, Any], names: Names) -> Iterable[dict[str, Any]]:
     place = f"jobs[{index}]"
-    known: dict[str, Container[str]] = {
-        **names.rows,
-        "atlas_release": names.releases,
-        "transformation": names.transformations,
-    }
-    for column, its_names in known.items():
+    for column, its_names in names.known.items():
         if job.get(column) and job[column] not in its_names:
             yield _unknown(place, column, job[column], names)
     site, cloud = names.rows["site"].get(job.get("site") or ""), job.get("cloud")
     if site is not None and cloud and site.cloud.name != cloud:
         message = f"{place}.site is in cloud {site.cloud.name}, not in {cloud}"
         yield field_error(f"{place}.site", message, code="wrong_cloud")
-    yield from _file_faults(place, job)
-    yield from _reserved(place, job)
+    outputs = job.get("output_files", ())
+    files = [*job.get("input_files", ()), *outputs]
+    # Places are written out only where something is wrong: a submission may have a million files.
+    if len({f["lfn"] for f in files}) < len(files):
+        yield from _file_faults(place, job)
+    if any(f["scope"] == LOG_SCOPE for f in outputs):
+        yield from _reserved(place, job)
 
 
 def _unknown(place: str, column: str, name: str, names: Names) -> dict[str, Any]:
@@ -123,6 +117,9 @@ def _reserved(place: str, job: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _shared_outputs(jobs: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """Two jobs cannot make the same file: the second could not be registered."""
+    named = [(f["scope"], f["lfn"]) for job in jobs for f in job.get("output_files", ())]
+    if len(set(named)) == len(named):
+        return
     seen: dict[tuple[str, str], str] = {}
     for i, job in enumerate(jobs):
         for k, f in enumerate(job.get("output_files", [])):
@@ -138,7 +135,7 @@ def _duplicate(field: str, lfn: str, first: str) -> dict[str, Any]:
 
 def _spec(job: dict[str, Any], names: Names) -> JobSpec:
     return JobSpec(
-        fields={name: job[name] for name in COLUMNS if name in job},
+        fields={name: job[name] for name in SAID if name in job},
         vo=names.rows["vo"][job["vo"]],
         cloud=names.rows["cloud"].get(job.get("cloud") or ""),
         site=names.rows["site"].get(job.get("site") or ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib.auth.models import User
@@ -59,8 +60,11 @@ class JobsView(PersonView):
         _refuse_long_scripts(request.data)
         said = strict.validated(SubmitBody, request.data)
         submitted = _submitted(_person(request), said, key)
-        states = dict(Job.objects.filter(pk__in=submitted.panda_ids).values_list("pk", "state"))
-        jobs = [{"panda_id": pk, "state": states.get(pk)} for pk in submitted.panda_ids]
+        ids = submitted.panda_ids
+        jobs = [
+            {"panda_id": panda_id, "state": state}
+            for panda_id, state in zip(ids, submitted.states or _states(ids), strict=True)
+        ]
         answer = {"jobs": jobs, "replayed": submitted.replayed}
         return Response(answer, status=200 if submitted.replayed else 201)
 
@@ -122,6 +126,12 @@ def _submitted(owner: User, said: dict[str, Any], key: str) -> Submitted:
         body_sha256=body_sha256,
         now=database_now(),
     )
+
+
+def _states(panda_ids: Sequence[int]) -> list[str | None]:
+    """Where jobs of an earlier submission are now; None: gone."""
+    states = dict(Job.objects.filter(pk__in=panda_ids).values_list("pk", "state"))
+    return [states.get(panda_id) for panda_id in panda_ids]
 
 
 def _job(panda_id: int) -> Job:

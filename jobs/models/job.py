@@ -261,6 +261,11 @@ class Job(models.Model):
         return [(component, code, diag) for component, code, diag in found if code]
 
 
+# An output whose name belongs to its job as long as that lives.
+IS_PROMISED = Q(type="output", status__in=["pending", "transferring"])
+PROMISED = "output_promised_once"
+
+
 class JobFile(models.Model):
     """A file of a job: an input it needs, an output it must make, or its log."""
 
@@ -308,7 +313,9 @@ class JobFile(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["job", "scope", "lfn"], name="job_file_once")
+            models.UniqueConstraint(fields=["job", "scope", "lfn"], name="job_file_once"),
+            # no two live jobs make one file: jobs/outputs.py
+            models.UniqueConstraint(fields=["scope", "lfn"], condition=IS_PROMISED, name=PROMISED),
         ]
         # waiting jobs look for files by name when new ones are registered
         indexes = [models.Index(fields=["scope", "lfn"], name="job_file_name")]

@@ -77,7 +77,7 @@ def test_known_files_are_those_with_a_good_replica():
 
     known = wake.known_files([("mc09", "EVNT.1"), ("mc09", "EVNT.2"), ("mc09", "EVNT.3")])
 
-    assert known == {("mc09", "EVNT.1"): good}
+    assert known == {("mc09", "EVNT.1"): good.pk}
 
 
 def test_no_names_are_no_files():
