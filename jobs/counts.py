@@ -1,9 +1,9 @@
 """How many jobs are in which state: the one place that the monitor and brokerage read.
 
-A row trigger writes a delta (+1, -1) in the transaction of each change of a job's state, site,
-cloud or label. Nobody waits for a shared counter, since deltas are only inserted; `fold` adds
-them up. A reader sums both tables in one statement, so what it sees is exact at every moment.
-The trigger, not the services, writes them: the admin and the shell are counted too.
+A trigger writes a delta (+1, -1, or +n for n births) in the transaction of each change of a job's
+state, site, cloud or label. Nobody waits for a shared counter, since deltas are only inserted;
+`fold` adds them up. A reader sums both tables in one statement, so what it sees is exact at every
+moment. The trigger, not the services, writes them: the admin and the shell are counted too.
 """
 
 from __future__ import annotations
@@ -51,6 +51,35 @@ CREATE TRIGGER jobs_job_count_update AFTER UPDATE ON jobs_job FOR EACH ROW
 DROP TRIGGER jobs_job_count_update ON jobs_job;
 DROP TRIGGER jobs_job_count_insert_delete ON jobs_job;
 DROP FUNCTION jobs_job_count();
+""",
+)
+
+# Births come by the thousand: one delta for all of a statement that count alike. (A transition
+# table cannot be had for some columns only, and heartbeats are updates: those stay with the rows.)
+COUNT_BIRTHS = (
+    """
+CREATE FUNCTION jobs_job_count_births() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO jobs_countdelta (cloud_id, site_id, label, state, hour, payload_error, n, latest)
+  SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label, state,
+    coalesce(date_trunc('hour', end_time, 'UTC'), 'epoch'),
+    state = 'failed' AND (exe_error_code <> 0 OR trans_error_code <> 0),
+    count(*), max(state_change_time)
+  FROM born GROUP BY 1, 2, 3, 4, 5, 6;
+  RETURN NULL;
+END $$;
+DROP TRIGGER jobs_job_count_insert_delete ON jobs_job;
+CREATE TRIGGER jobs_job_count_delete AFTER DELETE ON jobs_job
+  FOR EACH ROW EXECUTE FUNCTION jobs_job_count();
+CREATE TRIGGER jobs_job_count_insert AFTER INSERT ON jobs_job
+  REFERENCING NEW TABLE AS born FOR EACH STATEMENT EXECUTE FUNCTION jobs_job_count_births();
+""",
+    """
+DROP TRIGGER jobs_job_count_insert ON jobs_job;
+DROP TRIGGER jobs_job_count_delete ON jobs_job;
+DROP FUNCTION jobs_job_count_births();
+CREATE TRIGGER jobs_job_count_insert_delete AFTER INSERT OR DELETE ON jobs_job
+  FOR EACH ROW EXECUTE FUNCTION jobs_job_count();
 """,
 )
 

@@ -13,6 +13,10 @@ from monitor.words import WINDOWS
 from tests.builders import NOW, after, create_cloud, create_job, create_site
 
 pytestmark = pytest.mark.django_db
+COLUMNS = {
+    "job_name": "evgen.1", "prod_source_label": "managed", "transformation": "evgen.py",
+    "queued_since": NOW, "state_change_time": NOW, "modification_time": NOW,
+}  # fmt: skip
 
 
 def read(**kwargs):
@@ -37,6 +41,19 @@ def test_a_new_job_is_counted():
     assert (count.cloud_id, count.site_id) == (site.cloud_id, site.pk)
     assert (count.label, count.state, count.n) == ("managed", "running", 1)
     assert count.latest == NOW
+
+
+def test_new_jobs_of_one_statement_that_count_alike_are_one_delta():
+    old = create_job("defined")
+    CountDelta.objects.all().delete()
+
+    Job.objects.bulk_create(
+        Job(**COLUMNS, vo=old.vo, owner=old.owner, state=state, creation_time=NOW)
+        for state in ("defined", "defined", "waiting")
+    )
+
+    deltas = CountDelta.objects.order_by("n").values_list("state", "n", "latest")
+    assert list(deltas) == [("waiting", 1, NOW), ("defined", 2, NOW)]
 
 
 def test_a_job_without_a_site_is_counted_under_nought():
