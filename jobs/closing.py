@@ -15,8 +15,8 @@ from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
-from jobs import counts
-from jobs.models import BrokerageDecision, ClaimKey, Job, JobFile, Pilot, SubmitKey
+from jobs import archive, counts, decisions
+from jobs.models import ClaimKey, Job, JobFile, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
@@ -24,7 +24,7 @@ from pandasite.base.rounds import Round
 
 BATCH = 1000
 PILOT_BATCHES = 20  # a round; what is left waits for the next one
-DECISION_DAYS = 3
+DECISION_DAYS = (3, 10)  # while a job queues it may get another; `manage.py retain` has the rest
 FAILED_TRANSFER_DAYS = 7  # each try of a storage that is down leaves one
 HOUSEKEEP_SECONDS = 20.0
 
@@ -137,12 +137,11 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots long
-    silent; hours of the counts that no page shows; kinds of requirements that no queue has.
+    silent; hours of the counts that no page shows; kinds of requirements that no queue has. And the
+    archive gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
-    decisions_before = now - dt.timedelta(days=DECISION_DAYS)
-    shown = Job.objects.filter(decision=OuterRef("pk"))
-    unseen = BrokerageDecision.objects.filter(~Exists(shown), at__lt=decisions_before)
+    young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
     old_transfers = Transfer.objects.filter(
         state=TransferState.FAILED, ended_at__lt=now - dt.timedelta(days=FAILED_TRANSFER_DAYS)
     )
@@ -150,13 +149,15 @@ def housekeep(now: dt.datetime) -> int:
     for rows in (
         ClaimKey.objects.filter(created_at__lt=keys_before),
         SubmitKey.objects.filter(created_at__lt=keys_before),
-        unseen,
         old_transfers,
     ):
         work.do(rows.model.__name__, partial(_delete, work, rows))
+    forget = partial(decisions.forget, since=old, before=young, over=lambda: work.over)
+    work.do("decisions", forget)
     work.do("pilots", partial(_forget_pilots, now))
     work.do("counts", partial(counts.merge_old, now))
     work.do("kinds of queues", forget_kinds)
+    work.do("weeks of the archive", partial(archive.make_weeks, now))
     return work.end()
 
 

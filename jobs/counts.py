@@ -139,7 +139,7 @@ GROUP BY cloud_id, site_id, label, state, payload_error HAVING sum(n) <> 0
 
 _RECOUNT = """
 SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label, state, count(*)
-FROM jobs_job GROUP BY 1, 2, 3, 4
+FROM jobs_anyjob GROUP BY 1, 2, 3, 4
 """
 
 
@@ -211,7 +211,7 @@ def merge_old(now: dt.datetime) -> int:
 
 
 def differences() -> list[str]:
-    """Where the counts differ from the job table, in words; empty when all is well."""
+    """Where the counts differ from the jobs, live and ended, in words; empty when all is well."""
     epoch = dt.datetime.fromtimestamp(0, dt.UTC)
     kept: dict[tuple[int, int, str, str], int] = {}
     for count in read(ended_since=epoch):

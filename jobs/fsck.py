@@ -7,19 +7,22 @@ afford it; `check` returns them in words, an empty list when all is well.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from django.db import connection
 
 from jobs import counts
 from jobs.states import FINAL, MOVES, JobState
+from pandasite.base.snapshot import one_snapshot
 
 LIMIT = 100  # differences shown per check
 
 _LAST_EVENT = """
 SELECT format('job %%s is %%s (event %%s), its last event says %%s (event %%s)',
   j.panda_id, j.state, j.event_seq, coalesce(e.to_state, 'nothing'), coalesce(e.seq, 0))
-FROM jobs_job j LEFT JOIN LATERAL (
-  SELECT seq, to_state FROM jobs_jobevent WHERE job_id = j.panda_id ORDER BY seq DESC LIMIT 1
+FROM jobs_anyjob j LEFT JOIN LATERAL (
+  SELECT seq, to_state FROM jobs_anyjobevent
+  WHERE job_id = j.panda_id AND shelf = j.shelf ORDER BY seq DESC LIMIT 1
 ) e ON true
 WHERE e.to_state IS DISTINCT FROM j.state OR e.seq IS DISTINCT FROM j.event_seq LIMIT %s
 """
@@ -28,20 +31,20 @@ SELECT format('job %%s: event %%s starts from %%s, the one before it ended in %%
   job_id, seq, from_state, before) FROM (
   SELECT job_id, seq, from_state,
     lag(to_state, 1, '') OVER w AS before, lag(seq, 1, 0) OVER w AS seq_before
-  FROM jobs_jobevent WINDOW w AS (PARTITION BY job_id ORDER BY seq)
+  FROM jobs_anyjobevent WINDOW w AS (PARTITION BY job_id ORDER BY seq)
 ) chain WHERE from_state <> before OR seq <> seq_before + 1 LIMIT %s
 """
 _ILLEGAL = """
 SELECT format('job %%s: event %%s went from %%s to %%s', job_id, seq, from_state, to_state)
-FROM jobs_jobevent WHERE from_state <> '' AND (from_state || '>' || to_state) <> ALL(%s) LIMIT %s
+FROM jobs_anyjobevent WHERE from_state <> '' AND (from_state || '>' || to_state) <> ALL(%s) LIMIT %s
 """
 _TWO_ENDS = """
-SELECT format('job %%s has %%s final events', job_id, count(*)) FROM jobs_jobevent
+SELECT format('job %%s has %%s final events', job_id, count(*)) FROM jobs_anyjobevent
 WHERE to_state IN ('finished', 'failed', 'cancelled') GROUP BY job_id HAVING count(*) > 1 LIMIT %s
 """
 _OUTPUTS = """
 SELECT format('job %%s is finished, but %%s has no registered file', f.job_id, f.lfn)
-FROM jobs_jobfile f JOIN jobs_job j ON j.panda_id = f.job_id
+FROM jobs_anyjobfile f JOIN jobs_anyjob j ON j.panda_id = f.job_id AND j.shelf = f.shelf
 WHERE j.state = 'finished' AND f.type = 'output' AND (
   f.file_id IS NULL OR NOT EXISTS (SELECT 1 FROM datasets_replica r WHERE r.file_id = f.file_id)
   OR (f.dataset_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM datasets_datasetfile d
@@ -50,13 +53,22 @@ WHERE j.state = 'finished' AND f.type = 'output' AND (
 _PROMISES = """
 SELECT format('job %%s is %%s, its output %%s is %%s', j.panda_id, j.state, f.lfn,
   CASE WHEN j.state = ANY(%s) THEN 'still ' || f.status ELSE f.status || ' already' END)
-FROM jobs_jobfile f JOIN jobs_job j ON j.panda_id = f.job_id
+FROM jobs_anyjobfile f JOIN jobs_anyjob j ON j.panda_id = f.job_id AND j.shelf = f.shelf
 WHERE f.type = 'output' AND (f.status IN ('pending', 'transferring')) = (j.state = ANY(%s)) LIMIT %s
 """
+# What belongs to a job lies where the job lies: no constraint of the database says so.
 _ORPHANS = """
-SELECT format('event %%s is of job %%s, which does not exist', e.id, e.job_id)
-FROM jobs_jobevent e WHERE NOT EXISTS (SELECT 1 FROM jobs_job j WHERE j.panda_id = e.job_id)
-LIMIT %s
+SELECT format('{what} %%s is of job %%s, which does not exist', o.{key}, o.job_id)
+FROM {table} o WHERE NOT EXISTS (
+  SELECT 1 FROM jobs_anyjob j WHERE j.panda_id = o.job_id AND j.shelf = o.shelf) LIMIT %s
+"""
+_TWICE = """
+SELECT format('job %%s is there %%s times', panda_id, count(*)) FROM jobs_anyjob
+GROUP BY panda_id HAVING count(*) > 1 LIMIT %s
+"""
+_SUCCESSORS = """
+SELECT format('job %%s has %%s successors', retry_of, count(*))
+FROM jobs_anyjob WHERE retry_of IS NOT NULL GROUP BY retry_of HAVING count(*) > 1 LIMIT %s
 """
 
 _UNSEEN = """
@@ -69,8 +81,12 @@ FROM jobs_job j WHERE j.state = 'activated' AND NOT EXISTS (SELECT 1 FROM jobs_q
 
 
 def check() -> list[str]:
-    """Every difference that was found, in words."""
-    return [line for look in CHECKS for line in look()]
+    """Every difference that was found, in words. Each look is at one moment, and takes its time."""
+    found: list[str] = []
+    for look in CHECKS:
+        with one_snapshot(statement_ms=0):
+            found += look()
+    return found
 
 
 def _rows(sql: str, *values: list[str]) -> list[str]:
@@ -84,6 +100,10 @@ def _illegal() -> list[str]:
     return _rows(_ILLEGAL, pairs)
 
 
+def _orphans(what: str, key: str, table: str) -> list[str]:
+    return _rows(_ORPHANS.format(what=what, key=key, table=table))
+
+
 CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_LAST_EVENT),
     lambda: _rows(_CHAIN),
@@ -91,7 +111,11 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_TWO_ENDS),
     lambda: _rows(_OUTPUTS),
     lambda: _rows(_PROMISES, list(FINAL), list(FINAL)),
-    lambda: _rows(_ORPHANS),
+    partial(_orphans, "event", "id", "jobs_anyjobevent"),
+    partial(_orphans, "file", "id", "jobs_anyjobfile"),
+    partial(_orphans, "output", "job_id", "jobs_anyjoboutput"),
+    lambda: _rows(_TWICE),
+    lambda: _rows(_SUCCESSORS),
     lambda: _rows(_UNSEEN),
     counts.differences,
 )

@@ -17,7 +17,7 @@ from django.db.models import Q
 from datasets.models import Dataset, File
 from datasets.states import DatasetState
 from jobs.models import JobFile
-from jobs.models.job import IS_PROMISED, PROMISED
+from jobs.models.file import IS_PROMISED, PROMISED
 from pandasite.base.errors import Conflict, Unprocessable, field_error
 
 MAX_FAULTS = 1000

@@ -16,7 +16,8 @@ from django.db import transaction
 
 from jobs import lease, services
 from jobs.identity import Caller
-from jobs.models import Job, JobFile, JobOutput, Pilot
+from jobs.models import AnyJob, Job, JobColumns, JobFile, JobOutput, Pilot
+from jobs.refusals import already_final
 from jobs.skew import noted_skew
 from jobs.states import FINAL, LEASED, REPORTED, JobState
 from pandasite.base.errors import Conflict, NotThere, Unprocessable
@@ -73,9 +74,12 @@ def hear(*, caller: Caller, report: Report, now: dt.datetime) -> Answer:
     """Apply a report, or refuse it with the reason."""
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=report.panda_id).first()
-        if job is None or job.computing_site_id != caller.site_id:
+        known = job or AnyJob.objects.filter(pk=report.panda_id).first()
+        if known is None or known.computing_site_id != caller.site_id:
             raise NotThere(f"there is no job {report.panda_id} at {caller.site}")
-        _check_lease(job, report)
+        _check_lease(known, report)
+        if job is None:  # in the archive
+            return _after_the_end(known, report)
         if job.state not in LEASED:
             return _after_the_end(job, report)
         if report.seq <= job.report_seq:
@@ -85,7 +89,7 @@ def hear(*, caller: Caller, report: Report, now: dt.datetime) -> Answer:
         return _apply(job, report, now)
 
 
-def _check_lease(job: Job, report: Report) -> None:
+def _check_lease(job: JobColumns, report: Report) -> None:
     if report.attempt_nr != job.attempt_nr:
         raise Conflict(
             f"job {job.pk} is at attempt {job.attempt_nr}, not {report.attempt_nr}",
@@ -100,15 +104,13 @@ def _check_lease(job: Job, report: Report) -> None:
         )
 
 
-def _after_the_end(job: Job, report: Report) -> Answer:
+def _after_the_end(job: JobColumns, report: Report) -> Answer:
     """The pilot has had its final word (or the job was killed): only repeats are heard."""
     if report.state == job.verdict or report.seq <= job.report_seq:
         command = TOBEKILLED if job.state == JobState.CANCELLED else None
         return Answer(state=job.state, command=command, replayed=True)
     if job.state in FINAL:
-        raise Conflict(
-            f"job {job.pk} is {job.state} already", code="already_final", command=TOBEKILLED
-        )
+        raise already_final(job, command=TOBEKILLED)
     raise services.illegal(job, REPORTED[report.state])
 
 

@@ -18,11 +18,12 @@ from brokerage.models import Cloud, Site
 from jobs import errors
 from jobs.errors import Error
 from jobs.history import record_moves
-from jobs.models import BrokerageDecision, Job, JobFile
+from jobs.models import BrokerageDecision, Job, JobColumns, JobFile
 from jobs.models.job import JobQuerySet
+from jobs.refusals import already_final, not_live
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
 from jobs.successors import make_successors
-from pandasite.base.errors import Conflict, IllegalMove, NotThere
+from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
 # Columns of a lease that has ended. Its hash stays, so that a repeated last word is recognised.
@@ -97,7 +98,7 @@ def must_move(job: Job, to: JobState, *, actor: str, now: dt.datetime, **changes
         raise illegal(job, to)
 
 
-def illegal(job: Job, to: str) -> IllegalMove:
+def illegal(job: JobColumns, to: str) -> IllegalMove:
     """The refusal of a move, with the moves that there are."""
     legal_list = legal(JobState(job.state))
     facts: dict[str, Any] = {"from": str(job.state), "to": to, "legal": legal_list}
@@ -276,12 +277,12 @@ def kill(job_id: int, *, actor: str, reason: str, now: dt.datetime) -> str:
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=job_id).first()
         if job is None:
-            raise NotThere(f"there is no job {job_id}")
+            raise not_live(job_id)
         if job.state in QUEUED:
             cancel_killed(Job.objects.filter(pk=job_id), actor=actor, now=now, why=reason)
             return JobState.CANCELLED
         if job.state in FINAL:
-            raise Conflict(f"job {job_id} is {job.state} already", code="already_final")
+            raise already_final(job)
         if job.state not in LEASED:
             raise illegal(job, JobState.CANCELLED)
         order_end(Job.objects.filter(pk=job_id), reason=f"{actor}: {reason}", now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from jobs import activate as activation
+from jobs import archive as archiving
 from jobs import assign as assignment
 from jobs import closing, counts
 from jobs import register as registration
@@ -46,6 +47,11 @@ def watch() -> int:
 @shared_task(name="jobs.fold_counts")
 def fold_counts() -> int:
     return run_sweep("jobs.fold_counts", lambda _now: counts.fold())
+
+
+@shared_task(name="jobs.archive")
+def archive() -> int:
+    return run_sweep("jobs.archive", archiving.run)
 
 
 @shared_task(name="jobs.close_datasets")

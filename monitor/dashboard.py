@@ -12,8 +12,9 @@ from django.conf import settings
 from django.urls import reverse
 
 from brokerage.models import Cloud, Site
+from jobs.states import JobState
 from monitor import queries
-from monitor.attention import Item, attention
+from monitor.attention import SHOWN, Item, attention
 from monitor.queries import Facts
 from monitor.rows import FAILURE_PERCENT, FEW_JOBS, Cell, Links, Row, cells, jobs_url
 from monitor.servers import Sweep, sweeps
@@ -126,10 +127,17 @@ def read(*, now: dt.datetime, hours: int, kind: str) -> Dashboard:
     """The dashboard as of `now`, from the database."""
     facts = queries.gather(now=now, hours=hours, kind=kind)
     rows = rows_of(facts)
-    failing = [site_id for (_cloud, site_id), row in rows.items() if row.fails_a_lot and site_id]
     labels = KINDS[kind] if kind else None
+    failing = worst(rows)[: SHOWN + 1]  # what attention has a line for
     tops = queries.top_errors(failing, since=facts.since, labels=labels) if failing else {}
     return assemble(facts, rows, tops, uptime=time.monotonic() - health.STARTED)
+
+
+def worst(rows: Mapping[tuple[int, int], Row]) -> list[int]:
+    """Sites that fail a lot, those with the most failures first."""
+    failing = [(site, row) for (_cloud, site), row in rows.items() if row.fails_a_lot and site]
+    failing.sort(key=lambda pair: -pair[1].states[JobState.FAILED])
+    return [site for site, _row in failing]
 
 
 def assemble(

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.http import QueryDict
 
-from jobs.api.listing import JobFilter, filter_of, summary
+from brokerage.models import VO
+from jobs.api.listing import JobFilter, filter_of, named, summary
 from jobs.errors import meaning
-from jobs.models import ERROR_COMPONENTS, Job
+from jobs.models import ERROR_COMPONENTS, AnyJob
 from jobs.states import FINAL, JobState
 from monitor.keyset import DEFAULT_SORT, Sort
 from monitor.params import Params, Period
@@ -64,7 +65,7 @@ DEFAULT_LIMIT = JobFilter().limit
 class Listing:
     """A page of jobs; `total` is how many there are, at most COUNTED + 1; `before` continues."""
 
-    jobs: list[Job]
+    jobs: list[AnyJob]
     total: int
     before: str | None
 
@@ -122,9 +123,10 @@ def _none(params: Params) -> Q:
 
 
 def _names(params: Params) -> Q:
-    columns = {"vo": "vo__name", "user": "prod_user_id", "node": "node"}
+    columns = {"user": "prod_user_id", "node": "node"}
     given = {column: params.text(name) for name, column in columns.items() if params.text(name)}
-    return Q(**given)
+    vo = params.text("vo")
+    return Q(**given) & (named("vo", VO, vo) if vo else Q())
 
 
 def _errors(params: Params) -> Q:
@@ -156,7 +158,8 @@ def _times(params: Params, now: dt.datetime) -> Q:
     found &= _within("creation_time", params.period("created", now=now))
     if hours := params.hours("window"):
         since = full_hour(now - dt.timedelta(hours=hours))
-        found &= ~Q(state__in=FINAL) | Q(end_time__gte=since)
+        # Live jobs are those without an end; said like that, weeks before the window are skipped.
+        found &= Q(end_time__isnull=True) | Q(end_time__gte=since)
     if hours := params.hours("idle"):
         cutoff = now - dt.timedelta(hours=hours)
         found &= ~Q(state__in=FINAL)
@@ -175,7 +178,7 @@ def _within(column: str, period: Period) -> Q:
 
 def read(wanted: Wanted) -> Listing:
     """The page; NotThere when a page behind the last one is asked for."""
-    matching = wanted.rest.apply(Job.objects.all()).filter(wanted.further)
+    matching = wanted.rest.apply(AnyJob.objects.all()).filter(wanted.further)
     page = matching.filter(wanted.sort.beyond(wanted.before)) if wanted.before else matching
     limit = wanted.rest.limit
     # Parameters may be 64 KB long, and no list shows them.
@@ -192,7 +195,7 @@ def read(wanted: Wanted) -> Listing:
     )
 
 
-def job_facts(job: Job) -> dict[str, Any]:
+def job_facts(job: AnyJob) -> dict[str, Any]:
     """A job's facts with the meaning of each error."""
     facts = summary(job)
     for error in facts["errors"]:

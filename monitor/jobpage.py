@@ -12,7 +12,7 @@ from django.db.models import Prefetch
 from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
 from jobs.api.listing import job_json
-from jobs.models import Job, JobEvent, JobFile, JobOutput
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
 from jobs.states import FINAL
 from monitor.joblist import job_facts
 from monitor.jobtable import Error, errors_of
@@ -30,7 +30,7 @@ EVENTS_SHOWN = 500
 class FileRow:
     """A file of the job: what the catalogue says of it, else what its pilot has said."""
 
-    file: JobFile
+    file: AnyJobFile
     guid: str
     size: int | None
     adler32: str
@@ -38,7 +38,7 @@ class FileRow:
     moves: Sequence[Transfer]  # those that have not arrived, latest first
 
     @classmethod
-    def of(cls, file: JobFile) -> FileRow:
+    def of(cls, file: AnyJobFile) -> FileRow:
         """From a row of the job and its prefetched relations."""
         known = file.file
         return cls(
@@ -55,16 +55,16 @@ class FileRow:
 class JobPage:
     """Everything on the page of one job."""
 
-    job: Job
+    job: AnyJob
     now: dt.datetime
     story: str
-    events: Sequence[JobEvent]
+    events: Sequence[AnyJobEvent]
     bars: Sequence[Bar]
     attempts: Sequence[Attempt]
     files: Sequence[FileRow]
     errors: Sequence[Error]
     choice: Choice | None
-    output: JobOutput | None
+    output: AnyJobOutput | None
     successor: int | None
     logs: Sequence[LogLink] = field(default_factory=tuple)
 
@@ -100,8 +100,8 @@ def _replica(replica: Replica) -> dict[str, str]:
 
 def read(panda_id: int, *, now: dt.datetime) -> JobPage:
     """The job with all that belongs to it; NotThere when there is none."""
-    related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision", "output")
-    job = Job.objects.select_related(*related).filter(pk=panda_id).first()
+    related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision")
+    job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
     if job is None:
         raise NotThere(f"there is no job {panda_id}")
     events = list(job.events.order_by("seq")[:EVENTS_SHOWN])
@@ -117,13 +117,13 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         files=[FileRow.of(file) for file in files],
         errors=errors_of(job),
         choice=choice,
-        output=getattr(job, "output", None),
-        successor=Job.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
-        logs=[LogLink.of(f) for f in files if f.type == JobFile.Type.LOG and f.file_id],
+        output=job.output,
+        successor=AnyJob.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
+        logs=[LogLink.of(f) for f in files if f.type == AnyJobFile.Type.LOG and f.file_id],
     )
 
 
-def files_of(job: Job) -> list[JobFile]:
+def files_of(job: AnyJob) -> list[AnyJobFile]:
     """Files with datasets, replicas and the transfers that bring them, inputs first."""
     replicas = Replica.objects.select_related("storage").order_by("storage__name")
     moves = Transfer.objects.select_related("destination", "source").order_by("-pk")
@@ -149,7 +149,7 @@ def _reasons(reason: dict[str, Any]) -> Iterator[str]:
             yield f"{name} {value}"
 
 
-def needs_words(job: Job) -> str:
+def needs_words(job: AnyJob) -> str:
     """What the job asks of a node; what it leaves open is not named."""
     wanted = (
         (job.min_ram_count, f"{job.min_ram_count:,} MB memory"),
@@ -160,7 +160,7 @@ def needs_words(job: Job) -> str:
     return ", ".join([plural(job.core_count, "core"), *(text for amount, text in wanted if amount)])
 
 
-def used_words(job: Job) -> str:
+def used_words(job: AnyJob) -> str:
     """What it has used so far, as its pilot says."""
     used = (
         (job.cpu_consumption_time, f"{span(job.cpu_consumption_time)} CPU"),

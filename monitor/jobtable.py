@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from brokerage.models import VO, Cloud, Site
 from jobs.errors import meaning
 from jobs.labels import LABELS
-from jobs.models import ERROR_COMPONENTS, Job
+from jobs.models import ERROR_COMPONENTS, AnyJob
 from jobs.states import JobState
 from monitor.joblist import Listing, Wanted, job_facts
 from monitor.words import KINDS, NONE
@@ -76,7 +76,7 @@ class Error:
 class JobRow:
     """A row of the page."""
 
-    job: Job
+    job: AnyJob
     errors: Sequence[Error]
 
 
@@ -85,7 +85,7 @@ def rows(listing: Listing) -> list[JobRow]:
     return [JobRow(job=job, errors=errors_of(job)) for job in listing.jobs]
 
 
-def errors_of(job: Job) -> list[Error]:
+def errors_of(job: AnyJob) -> list[Error]:
     """The errors that a job carries, each with its meaning."""
     return [
         Error(name=f"{component}:{code}", diag=diag, meaning=meaning(component, code))

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import F, Q
 from django.db.models.expressions import OrderBy
 
-from jobs.models import Job
+from jobs.models import AnyJob
 from pandasite.base.params import refuse
 
 BIGGEST = 2**63 - 1
@@ -75,7 +75,7 @@ class Sort:
         nulls = {"nulls_last": True} if field == self.column.field and self.column.nullable else {}
         return F(field).desc(**nulls) if self.descending else F(field).asc(**nulls)
 
-    def cursor(self, job: Job) -> str:
+    def cursor(self, job: AnyJob) -> str:
         """The cursor that continues behind this job."""
         if self.name == "panda_id":
             return str(job.pk)
@@ -97,7 +97,12 @@ class Sort:
             return Q(**{f"{field}__isnull": True}) & tie
         value = _time(text, cursor) if self.column.is_time else _signed(text, cursor)
         further = self._behind(field, value) | (Q(**{field: value}) & tie)
-        return further | Q(**{f"{field}__isnull": True}) if self.column.nullable else further
+        # Said twice: from "at or behind" alone an index knows where to begin.
+        bound = Q(**{f"{field}__{'lte' if self.descending else 'gte'}": value})
+        if self.column.nullable:
+            none = Q(**{f"{field}__isnull": True})
+            return (bound | none) & (further | none)
+        return bound & further
 
     def _behind(self, field: str, value: Any) -> Q:
         return Q(**{f"{field}__{'lt' if self.descending else 'gt'}": value})

@@ -14,7 +14,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from datasets.models import Replica, StorageElement
 from datasets.storage import CHUNK, StorageError, open_storage, path_of
-from jobs.models import JobFile
+from jobs.models import AnyJobFile
 from pandasite.base.errors import NotThere
 from pandasite.base.ranges import RangeNotSatisfiable, Span, span_of
 
@@ -50,7 +50,7 @@ class LogLink:
     url: str
 
     @classmethod
-    def of(cls, log: JobFile) -> Self:
+    def of(cls, log: AnyJobFile) -> Self:
         """The link of a registered log."""
         attempt = attempt_of(log)
         query = "" if attempt is None else f"?attempt={attempt}"
@@ -61,15 +61,15 @@ class LogLink:
         )
 
 
-def attempt_of(log: JobFile) -> int | None:
+def attempt_of(log: AnyJobFile) -> int | None:
     """Which attempt the log is of: its name says so (jobs.report.log_name)."""
     found = ATTEMPT.search(log.lfn)
     return int(found[1]) if found else None
 
 
-def log_of(panda_id: int, attempt: int | None) -> JobFile:
+def log_of(panda_id: int, attempt: int | None) -> AnyJobFile:
     """The registered log of an attempt, or of the last that has one; else NotThere."""
-    logs = JobFile.objects.filter(job=panda_id, type=JobFile.Type.LOG, file__isnull=False)
+    logs = AnyJobFile.objects.filter(job=panda_id, type=AnyJobFile.Type.LOG, file__isnull=False)
     wanted = [log for log in logs.order_by("-pk") if attempt in (None, attempt_of(log))]
     found = wanted[0] if wanted else None
     if found is None:
@@ -78,13 +78,13 @@ def log_of(panda_id: int, attempt: int | None) -> JobFile:
     return found
 
 
-def holders(log: JobFile) -> list[StorageElement]:
+def holders(log: AnyJobFile) -> list[StorageElement]:
     """The storage elements with a good replica of a log, the oldest first."""
     good = Replica.objects.filter(file=log.file_id, state=Replica.State.AVAILABLE)
     return [replica.storage for replica in good.select_related("storage").order_by("pk")]
 
 
-def download(log: JobFile, held_by: Sequence[StorageElement], part: Part) -> HttpResponseBase:
+def download(log: AnyJobFile, held_by: Sequence[StorageElement], part: Part) -> HttpResponseBase:
     """The bytes of a log as an attachment; NotThere when no storage element gives them.
 
     Raises RangeNotSatisfiable when the part lies behind the end.

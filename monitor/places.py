@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Prefetch, Sum
+from django.db.models import Count, F, Prefetch, Sum
 from django.urls import NoReverseMatch, reverse
 
 from brokerage.models import BannedNode, InstalledRelease, Site, SiteStatusChange
 from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
 from jobs import counts
-from jobs.models import Job, JobFile, Pilot, Task
+from jobs.models import AnyJob, AnyJobFile, Pilot, Task
 from monitor.dashboard import status_json
 from monitor.rows import Cell, Links, Row, cells, jobs_url
 from monitor.space import SpaceLine, space_line
@@ -177,10 +177,10 @@ def read_task(task_id: int) -> TaskPage:
     task = Task.objects.select_related("owner", "vo").filter(pk=task_id).first()
     if task is None:
         raise NotThere(f"there is no task {task_id}")
-    found = Job.objects.filter(task=task).order_by().values_list("state").annotate(n=Count("pk"))
-    by_state = dict(found)
+    jobs = AnyJob.objects.filter(task=task).order_by()
+    by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
     datasets = (
-        JobFile.objects.filter(job__task=task, dataset__isnull=False)
+        AnyJobFile.objects.filter(job__task=task, shelf=F("job__shelf"), dataset__isnull=False)
         .order_by("dataset__name", "type")
         .values("type", "dataset__name", "dataset__state")
         .annotate(files=Count("pk"))[:DATASETS_SHOWN]

@@ -10,22 +10,21 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from brokerage.models import Cloud, Site
 from datasets.models import SiteStorage
 from jobs import counts, errors
-from jobs.models import ERROR_COMPONENTS, BrokerageDecision, Job, Pilot
+from jobs.models import ERROR_COMPONENTS, AnyJob, BrokerageDecision, Job, Pilot
 from jobs.models.job import JobQuerySet
 from jobs.states import JobState
 from monitor.words import KINDS, PILOT_HOURS, STALE_HOURS, window_start
 from pandasite.base import health
 from pandasite.base.models import SweepRun
 
-FAILURES_READ = 2000  # of the latest ones, to find the most frequent error
+FAILURES_READ = 500  # of the latest ones of a site, to find the most frequent error
 UNPLACED_SECONDS = 60  # brokerage has had its chance
 
 
@@ -186,18 +185,18 @@ def top_errors(
     site_ids: Collection[int], *, since: dt.datetime, labels: Collection[str] | None
 ) -> dict[int, TopError]:
     """By site, the error that most of its latest failures carry."""
-    columns = [f"{component}_error_code" for component in ERROR_COMPONENTS]
-    rows = (
-        _labelled(labels)
-        .filter(state=JobState.FAILED, end_time__gte=since, computing_site__in=site_ids)
-        .order_by("-end_time")
-        .values_list("computing_site", *columns)[:FAILURES_READ]
-    )
-    tally: dict[int, Counter[tuple[str, int]]] = {}
-    for site_id, *codes in rows:
-        found = zip(ERROR_COMPONENTS, codes, strict=True)
-        tally.setdefault(site_id, Counter()).update((c, code) for c, code in found if code)
+    failed = AnyJob.objects.filter(_chosen(labels), state=JobState.FAILED, end_time__gte=since)
+    tally = {site_id: _tally(failed.filter(computing_site=site_id)) for site_id in site_ids}
     return {site_id: _most(count) for site_id, count in tally.items() if count}
+
+
+def _tally(failed: QuerySet[AnyJob]) -> Counter[tuple[str, int]]:
+    columns = [f"{component}_error_code" for component in ERROR_COMPONENTS]
+    count: Counter[tuple[str, int]] = Counter()
+    for codes in failed.order_by("-end_time").values_list(*columns)[:FAILURES_READ]:
+        found = zip(ERROR_COMPONENTS, codes, strict=True)
+        count.update((component, code) for component, code in found if code)
+    return count
 
 
 def _most(count: Counter[tuple[str, int]]) -> TopError:
@@ -206,5 +205,8 @@ def _most(count: Counter[tuple[str, int]]) -> TopError:
 
 
 def _labelled(labels: Collection[str] | None) -> JobQuerySet:
-    chosen: dict[str, Any] = {} if labels is None else {"prod_source_label__in": labels}
-    return Job.objects.filter(**chosen)
+    return Job.objects.filter(_chosen(labels))
+
+
+def _chosen(labels: Collection[str] | None) -> Q:
+    return Q() if labels is None else Q(prod_source_label__in=labels)

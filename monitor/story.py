@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from brokerage.policy import Choice
 from jobs.errors import meaning
-from jobs.models import Job, JobEvent, JobFile
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile
 from jobs.states import JobState
 from monitor.words import ago, plural, span
 
@@ -17,9 +17,9 @@ from monitor.words import ago, plural, span
 class Scene:
     """What a sentence may be made of."""
 
-    job: Job
-    files: Sequence[JobFile]
-    events: Sequence[JobEvent]
+    job: AnyJob
+    files: Sequence[AnyJobFile]
+    events: Sequence[AnyJobEvent]
     choice: Choice | None
     now: dt.datetime
 
@@ -32,15 +32,15 @@ class Scene:
         """How long it has been in its state."""
         return ago((self.now - self.job.state_change_time).total_seconds())
 
-    def of(self, kind: str) -> list[JobFile]:
+    def of(self, kind: str) -> list[AnyJobFile]:
         return [f for f in self.files if f.type == kind]
 
 
 def story(
-    job: Job,
+    job: AnyJob,
     *,
-    files: Sequence[JobFile],
-    events: Sequence[JobEvent],
+    files: Sequence[AnyJobFile],
+    events: Sequence[AnyJobEvent],
     choice: Choice | None,
     now: dt.datetime,
 ) -> str:
@@ -67,7 +67,7 @@ def _waiting(scene: Scene) -> str:
 
 def _assigned(scene: Scene) -> str:
     inputs = scene.of("input")
-    ready = sum(f.status == JobFile.Status.READY for f in inputs)
+    ready = sum(f.status == AnyJobFile.Status.READY for f in inputs)
     there = f"{ready} of {plural(len(inputs), 'input file')} there"
     return f"Goes to {scene.site}; its input is on the way for {scene.age}, {there}."
 
@@ -103,7 +103,7 @@ def _transferring(scene: Scene) -> str:
     return f"Outputs travel to {home} for {scene.age}, {files_there}."
 
 
-def _has_arrived(f: JobFile, home: str) -> bool:
+def _has_arrived(f: AnyJobFile, home: str) -> bool:
     replicas = f.file.replicas.all() if f.file else ()
     return any(r.storage.name == home and r.state == "available" for r in replicas)
 
@@ -138,7 +138,7 @@ def _cancelled(scene: Scene) -> str:
     return f"Cancelled{actor}: {why or scene.job.task_buffer_error_diag or 'no reason given'}."
 
 
-def _end(job: Job) -> dt.datetime:
+def _end(job: AnyJob) -> dt.datetime:
     return job.end_time or job.state_change_time
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.models import JobEvent
+from jobs.models import AnyJobEvent
 from jobs.states import LEASED
 from monitor.words import span
 
@@ -30,7 +30,7 @@ class Bar:
         return span(self.seconds)
 
 
-def bars(events: Sequence[JobEvent], *, now: dt.datetime, final: bool) -> list[Bar]:
+def bars(events: Sequence[AnyJobEvent], *, now: dt.datetime, final: bool) -> list[Bar]:
     """The stays from the first event to the end, or to now while the job lives."""
     stays = [
         Bar(state=event.to_state, since=event.at, seconds=_seconds(event.at, until))
@@ -82,7 +82,7 @@ class Attempt:
         }
 
 
-def attempts(events: Iterable[JobEvent]) -> list[Attempt]:
+def attempts(events: Iterable[AnyJobEvent]) -> list[Attempt]:
     """The tries of this PandaID; one begins with `sent` and ends when the pilot lets go."""
     found: list[Attempt] = []
     for event in events:
@@ -93,7 +93,7 @@ def attempts(events: Iterable[JobEvent]) -> list[Attempt]:
     return found
 
 
-def _begun(event: JobEvent) -> Attempt:
+def _begun(event: AnyJobEvent) -> Attempt:
     return Attempt(
         nr=event.attempt_nr,
         node=str(event.reason.get("node", "")),
@@ -104,7 +104,7 @@ def _begun(event: JobEvent) -> Attempt:
     )
 
 
-def _over(attempt: Attempt, event: JobEvent) -> Attempt:
+def _over(attempt: Attempt, event: AnyJobEvent) -> Attempt:
     said = event.reason.get("said") or event.reason.get("diag") or event.reason.get("reason") or ""
     return Attempt(
         nr=attempt.nr,

@@ -30,6 +30,7 @@ SWEEPS = {
     "jobs.fold_counts": 1,
     "datasets.measure_storage": 6,
     "jobs.close_datasets": 6,
+    "jobs.archive": 6,
     "jobs.housekeep": 60,
 }
 

@@ -42,6 +42,9 @@ LIMITS = {
     "OFFLINE_HOURS": Limit(3, 0, 720),
     "RUNNING_DAYS": Limit(21, 1, 365),
     "CLOSE_MINUTES": Limit(30, 0, 43_200),
+    # Ended jobs: when they leave the live tables, and how long they are kept (0: for ever).
+    "ARCHIVE_HOURS": Limit(24, 0, 720),
+    "RETAIN_DAYS": Limit(0, 0, 36_500),
     # Work and how often it is tried again.
     "BUNCH_SIZE": Limit(20, 1, 1000),  # jobs, or their input files, that are brokered together
     "REBROKER_MAX": Limit(3, 0, 100),

@@ -24,7 +24,7 @@ from datasets.models import (
     StorageElement,
     Transfer,
 )
-from jobs import lease
+from jobs import archive, lease
 from jobs.history import record_birth
 from jobs.models import Job, JobFile, Pilot, PilotAccount, Transformation
 from jobs.states import FINAL, LEASED, JobState
@@ -202,6 +202,12 @@ def create_job(
     record_birth([job], actor="tests", reason={})
     _add_files(job, inputs, outputs, dataset)
     return job
+
+
+def put_away(*, before: dt.datetime | None = None) -> None:
+    """Move every job that has ended (before then) into the archive, as the sweep does."""
+    for state in FINAL:
+        archive.move(state, before=before or after(days=10_000))
 
 
 def _columns_of(state: JobState, at: dt.datetime) -> dict[str, Any]:

@@ -13,19 +13,19 @@ from django.utils.html import format_html
 
 from jobs import services
 from jobs.labels import LABELS
-from jobs.models import ERROR_COMPONENTS, Job, JobEvent, JobFile, Task
+from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobEvent, AnyJobFile, Job, Task
 from jobs.states import LEASED
 from pandasite.base.admin_kit import RECENT, BigTableAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order
 from pandasite.base.errors import IllegalMove
 
 
-def _kill(job: Job, order: Order) -> str:
+def _kill(job: AnyJob, order: Order) -> str:
     state = services.kill(job.pk, actor=order.name, reason=order.reason, now=order.now)
     return "its pilot is told to end it" if state in LEASED else f"{state}"
 
 
-def _rebroker(job: Job, order: Order) -> str:
+def _rebroker(job: AnyJob, order: Order) -> str:
     moved = services.rebroker(
         Job.objects.filter(pk=job.pk),
         actor=order.name,
@@ -37,7 +37,7 @@ def _rebroker(job: Job, order: Order) -> str:
     return "back to brokerage"
 
 
-def _number(job: Job) -> str:
+def _number(job: AnyJob) -> str:
     return f"job {job.pk}"
 
 
@@ -87,22 +87,30 @@ class LabelFilter(admin.SimpleListFilter):
         return queryset if value is None else queryset.filter(prod_source_label=value)
 
 
-class JobEventInline(ReadOnlyInline):
-    model = JobEvent
+class SeenAsLive:
+    """Rows of both sides: who may see the live ones may see them all."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        live = self.model.live._meta  # type: ignore[attr-defined]
+        return request.user.has_perm(f"{live.app_label}.view_{live.model_name}")
+
+
+class JobEventInline(SeenAsLive, ReadOnlyInline):
+    model = AnyJobEvent
     fields = ["seq", "at", "attempt_nr", "from_state", "to_state", "actor", "reason"]
 
 
-class JobFileInline(ReadOnlyInline):
-    model = JobFile
+class JobFileInline(SeenAsLive, ReadOnlyInline):
+    model = AnyJobFile
     fields = ["type", "scope", "lfn", "dataset", "block", "status", "size", "adler32"]
     raw_id_fields = ["dataset", "block"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[JobFile]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AnyJobFile]:
         return super().get_queryset(request).select_related("dataset", "block")
 
 
-@admin.register(Job)
-class JobAdmin(BigTableAdmin):
+@admin.register(AnyJob)
+class JobAdmin(SeenAsLive, BigTableAdmin):
     list_display = [
         "panda_id",
         "job_name",
@@ -177,33 +185,34 @@ class JobAdmin(BigTableAdmin):
     ]
 
     @admin.display(description="successor")
-    def successor(self, job: Job) -> str:
-        pk = Job.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first()
+    def successor(self, job: AnyJob) -> str:
+        pk = AnyJob.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first()
         if pk is None:
             return "-"
-        return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=[pk]), pk)
+        page = reverse("admin:jobs_anyjob_change", args=[pk])
+        return format_html('<a href="{}">{}</a>', page, pk)
 
     @admin.display(description="end of stdout")
-    def stdout_tail(self, job: Job) -> str:
-        output = getattr(job, "output", None)
+    def stdout_tail(self, job: AnyJob) -> str:
+        output = job.output
         return format_html("<pre>{}</pre>", output.as_text()) if output else "-"
 
 
-@admin.register(JobEvent)
-class JobEventAdmin(BigTableAdmin):
+@admin.register(AnyJobEvent)
+class JobEventAdmin(SeenAsLive, BigTableAdmin):
     list_display = ["at", "job_id", "attempt_nr", "from_state", "to_state", "actor"]
     list_filter = [recent("to_state", "to state")]
     search_help_text = f"By PandaID; by actor, whole, among the last {RECENT:,}."
     search_fields = ["actor__exact"]
     search_recent = True
     number_field = "job_id"
-    # Not the job itself: a link costs a query per row, and the row may be in the archive.
+    # Not the job itself: a link costs a query per row.
     fields = ["job_id", "seq", "attempt_nr", "from_state", "to_state", "actor", "at", "reason"]
     readonly_fields = ["job_id"]
 
 
-@admin.register(JobFile)
-class JobFileAdmin(BigTableAdmin):
+@admin.register(AnyJobFile)
+class JobFileAdmin(SeenAsLive, BigTableAdmin):
     list_display = ["lfn", "job_id", "type", "status", "dataset", "size"]
     list_select_related = ["dataset"]
     list_filter = ["type", "status"]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
+from brokerage.models import Cloud, Site
 from jobs.labels import LABELS
-from jobs.models import Job, Task
-from jobs.models.job import JobQuerySet
+from jobs.models import AnyJob, Task
 from jobs.states import JobState
 from pandasite.base.params import Params
 
 LIMIT_MAX = 1000
-TEXT_FILTERS = {
-    "site": "computing_site__name",
-    "cloud": "cloud__name",
-    "task": "task__name",
-    "label": "prod_source_label",
-}
+TEXT_FILTERS = ("site", "cloud", "task", "label")
 # `format` is read by the negotiation of the answer.
 KNOWN = (*TEXT_FILTERS, "state", "before", "limit", "format")
 
@@ -35,25 +31,42 @@ class JobFilter:
     before: int | None = None
     limit: int = 100
 
-    def apply(self, jobs: JobQuerySet) -> JobQuerySet:
+    def apply(self, jobs: QuerySet[AnyJob]) -> QuerySet[AnyJob]:
         """The jobs that pass."""
         if self.state:
             jobs = jobs.filter(state=self.state)
         for name, text in (self.texts or {}).items():
-            wanted = Q(task__in=_tasks(text)) if name == "task" else Q(**{TEXT_FILTERS[name]: text})
-            jobs = jobs.filter(wanted)
+            jobs = jobs.filter(_WITH[name](text))
         return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
 
 
-def _tasks(text: str) -> list[int]:
-    """Those of this name, or of this ID, as in a submission.
+def named(column: str, model: type[Model], name: str) -> Q:
+    """Jobs with a row of that name in the column.
 
-    Looked up first: jobs of one task or another have an index, jobs of a name or an ID have not.
+    Looked up first: jobs of a site have an index. And a join with its name would leave the planner
+    to guess, over all the weeks of the archive, that hardly any job passes: it would sort them all.
     """
-    named = Q(name=text)
+    return Q(**{f"{column}__in": _keys(model, Q(name=name))})
+
+
+def _keys(model: type[Model], wanted: Q) -> list[int]:
+    return list(model._default_manager.filter(wanted).values_list("pk", flat=True))
+
+
+def _of_task(text: str) -> Q:
+    """Those of tasks of this name, or of this ID, as in a submission."""
+    called = Q(name=text)
     if text.isascii() and text.isdecimal() and len(text) < 19:
-        named |= Q(pk=int(text))
-    return list(Task.objects.filter(named).values_list("pk", flat=True))
+        called |= Q(pk=int(text))
+    return Q(task__in=_keys(Task, called))
+
+
+_WITH: dict[str, Callable[[str], Q]] = {
+    "site": partial(named, "computing_site", Site),
+    "cloud": partial(named, "cloud", Cloud),
+    "task": _of_task,
+    "label": lambda text: Q(prod_source_label=text),
+}
 
 
 def parse_filter(given: QueryDict) -> JobFilter:
@@ -73,7 +86,7 @@ def filter_of(params: Params) -> JobFilter:
 
 def listed(wanted: JobFilter) -> dict[str, Any]:
     """A page of jobs, newest first; `before` continues it."""
-    jobs = wanted.apply(Job.objects.defer("job_parameters"))
+    jobs = wanted.apply(AnyJob.objects.defer("job_parameters"))
     jobs = jobs.select_related("cloud", "computing_site", "vo", "task")
     page = list(jobs.order_by("-panda_id")[: wanted.limit + 1])
     more = len(page) > wanted.limit
@@ -84,7 +97,7 @@ def listed(wanted: JobFilter) -> dict[str, Any]:
     }
 
 
-def summary(job: Job) -> dict[str, Any]:
+def summary(job: AnyJob) -> dict[str, Any]:
     """The facts of a job that a list shows."""
     return {
         "panda_id": job.pk,
@@ -114,7 +127,7 @@ def summary(job: Job) -> dict[str, Any]:
     }
 
 
-def job_json(job: Job) -> dict[str, Any]:
+def job_json(job: AnyJob) -> dict[str, Any]:
     """Everything that is known of a job."""
     files = job.files.select_related("dataset", "block", "file")
     return summary(job) | {

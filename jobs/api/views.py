@@ -24,7 +24,7 @@ from jobs.api.bodies import KillBody, SubmitBody
 from jobs.api.keys import fingerprint, idempotency_key
 from jobs.api.listing import job_json, listed, parse_filter
 from jobs.api.resolve import specs
-from jobs.models import Job
+from jobs.models import AnyJob
 from jobs.submit import Submitted, submit, submitted_before
 from pandasite.base import serializers as strict
 from pandasite.base.clock import database_now
@@ -130,12 +130,12 @@ def _submitted(owner: User, said: dict[str, Any], key: str) -> Submitted:
 
 def _states(panda_ids: Sequence[int]) -> list[str | None]:
     """Where jobs of an earlier submission are now; None: gone."""
-    states = dict(Job.objects.filter(pk__in=panda_ids).values_list("pk", "state"))
+    states = dict(AnyJob.objects.filter(pk__in=panda_ids).values_list("pk", "state"))
     return [states.get(panda_id) for panda_id in panda_ids]
 
 
-def _job(panda_id: int) -> Job:
-    job = Job.objects.filter(pk=panda_id).first() if panda_id < 2**63 else None
+def _job(panda_id: int) -> AnyJob:
+    job = AnyJob.objects.filter(pk=panda_id).first() if panda_id < 2**63 else None
     if job is None:
         raise NotThere(f"there is no job {panda_id}")
     return job

@@ -1,5 +1,6 @@
 """Tables of this floor: tasks, jobs with their files and history, pilots, and bookkeeping."""
 
+from jobs.models.anyjob import LIVE_SHELF, AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
 from jobs.models.books import (
     AnswerCount,
     AnswerDelta,
@@ -12,20 +13,27 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
-from jobs.models.job import ERROR_COMPONENTS, Job, JobFile
+from jobs.models.file import JobFile
+from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
 from jobs.models.pilot import Pilot, PilotAccount
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
 
 __all__ = [
     "ERROR_COMPONENTS",
+    "LIVE_SHELF",
     "AnswerCount",
     "AnswerDelta",
+    "AnyJob",
+    "AnyJobEvent",
+    "AnyJobFile",
+    "AnyJobOutput",
     "BrokerageDecision",
     "ClaimKey",
     "CountDelta",
     "ErrorCode",
     "Job",
+    "JobColumns",
     "JobCount",
     "JobEvent",
     "JobFile",

@@ -1,4 +1,4 @@
-"""The job and its files. States are written by jobs/services.py alone."""
+"""The job. States are written by jobs/services.py alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from brokerage.models import VO, Cloud, Site
-from datasets.models import Dataset, File, StorageElement
+from datasets.models import StorageElement
 from jobs.models.books import BrokerageDecision
 from jobs.models.pilot import Pilot
 from jobs.models.task import Task
@@ -62,7 +62,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(state__in=states, state_change_time__lt=cutoff)
 
 
-class Job(models.Model):
+class JobColumns(models.Model):
     """One job in PanDA's vocabulary. Memory and disk in MB, times in s, CPU speed in MHz."""
 
     panda_id = models.BigAutoField("PandaID", primary_key=True)
@@ -178,10 +178,32 @@ class Job(models.Model):
     trans_error_code = models.IntegerField("transErrorCode", default=0)
     trans_error_diag = models.CharField("transErrorDiag", max_length=500, blank=True)
 
+    class Meta:
+        abstract = True
+        ordering = ["-panda_id"]
+
+    def __str__(self) -> str:
+        return f"{self.panda_id} {self.job_name}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    def errors(self) -> list[tuple[str, int, str]]:
+        """The errors it carries: (component, code, diagnostic text)."""
+        found = (
+            (c, getattr(self, f"{c}_error_code"), getattr(self, f"{c}_error_diag"))
+            for c in ERROR_COMPONENTS
+        )
+        return [(component, code, diag) for component, code, diag in found if code]
+
+
+class Job(JobColumns):
+    """A job that is not in the archive: live, or ended of late. `AnyJob` has the others too."""
+
     objects = JobQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["-panda_id"]
+    class Meta(JobColumns.Meta):
         permissions = [
             ("submit_production", "Can submit production jobs and set any priority"),
             ("kill_any_job", "Can kill the jobs of others"),
@@ -241,84 +263,8 @@ class Job(models.Model):
             ),
             # job lists by site and state, newest first
             models.Index(fields=["computing_site", "state", "-panda_id"], name="job_site_state"),
-            # job lists by state over the last hours
-            models.Index(fields=["state", "-end_time"], name="job_ended"),
+            # job lists by state over the last hours; jobs.archive, the longest ended first
+            models.Index(
+                fields=["state", "-end_time"], condition=Q(state__in=FINAL), name="job_final"
+            ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.panda_id} {self.job_name}"
-
-    @property
-    def is_final(self) -> bool:
-        return self.state in FINAL
-
-    def errors(self) -> list[tuple[str, int, str]]:
-        """The errors it carries: (component, code, diagnostic text)."""
-        found = (
-            (c, getattr(self, f"{c}_error_code"), getattr(self, f"{c}_error_diag"))
-            for c in ERROR_COMPONENTS
-        )
-        return [(component, code, diag) for component, code, diag in found if code]
-
-
-# An output whose name belongs to its job as long as that lives.
-IS_PROMISED = Q(type="output", status__in=["pending", "transferring"])
-PROMISED = "output_promised_once"
-
-
-class JobFile(models.Model):
-    """A file of a job: an input it needs, an output it must make, or its log."""
-
-    class Type(models.TextChoices):
-        INPUT = "input"
-        OUTPUT = "output"
-        LOG = "log"
-
-    class Status(models.TextChoices):
-        PENDING = "pending"  # input: not at the site yet; output: not made yet
-        READY = "ready"  # input at the site; output registered in its dataset
-        TRANSFERRING = "transferring"  # output on the way to its destination
-        FAILED = "failed"
-
-    job = models.ForeignKey(
-        Job,
-        on_delete=models.CASCADE,
-        related_name="files",
-        db_index=False,  # the unique key begins with it
-    )
-    type = models.CharField(max_length=6, choices=Type)
-    scope = models.CharField(max_length=64)
-    lfn = models.CharField("LFN", max_length=250)
-    dataset = models.ForeignKey(
-        Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    block = models.ForeignKey(
-        Dataset,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="job_files",
-        help_text="dispatch block of an input, sub block of an output",
-    )
-    file = models.ForeignKey(
-        File, null=True, blank=True, on_delete=models.PROTECT, related_name="job_files"
-    )
-    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
-    # what the pilot reported, until registration makes the catalogue's row of it
-    guid = models.CharField("GUID", max_length=36, blank=True)
-    size = models.BigIntegerField("size (bytes)", null=True, blank=True)
-    adler32 = models.CharField(max_length=8, blank=True)
-    events = models.BigIntegerField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "scope", "lfn"], name="job_file_once"),
-            # no two live jobs make one file: jobs/outputs.py
-            models.UniqueConstraint(fields=["scope", "lfn"], condition=IS_PROMISED, name=PROMISED),
-        ]
-        # waiting jobs look for files by name when new ones are registered
-        indexes = [models.Index(fields=["scope", "lfn"], name="job_file_name")]
-
-    def __str__(self) -> str:
-        return f"{self.scope}:{self.lfn}"

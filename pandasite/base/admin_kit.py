@@ -152,12 +152,18 @@ class ReadOnlyInline(admin.TabularInline):
 def blocked_by(model: type[models.Model], objs: Any) -> list[str]:
     """What forbids the deletion of `objs`: "2 jobs (computing site)", one text per reference."""
     blockers = []
-    for relation in model._meta.get_fields(include_hidden=True):
-        if not isinstance(relation, models.ForeignObjectRel):
-            continue
-        if relation.on_delete not in (models.PROTECT, models.RESTRICT):
-            continue
+    relations = [
+        relation
+        for relation in model._meta.get_fields(include_hidden=True)
+        if isinstance(relation, models.ForeignObjectRel)
+        and relation.on_delete in (models.PROTECT, models.RESTRICT)
+    ]
+    # A view over two tables says `live` of the table whose rows it has too: they count once.
+    covered = {getattr(relation.related_model, "live", None) for relation in relations}
+    for relation in relations:
         other, key = relation.related_model, relation.field
+        if other in covered:
+            continue
         n = other._base_manager.filter(**{f"{key.name}__in": objs}).count()
         if n:
             name = other._meta.verbose_name if n == 1 else other._meta.verbose_name_plural

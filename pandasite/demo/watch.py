@@ -9,7 +9,7 @@ from django.db.models import Sum
 from datasets.models import File, Replica, Transfer
 from datasets.states import TransferState
 from datasets.storage import path_of
-from jobs.models import Job, JobEvent, JobFile
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile
 from jobs.states import JobState
 from pandasite.demo.productions import SCOPE
 from pandasite.demo.verdict import Expectation, JobFacts, deviations, interrupted, lost, per_state
@@ -30,9 +30,9 @@ class Found:
 
 def look(wave: Wave) -> Found:
     """Read the wave's jobs, files and transfers."""
-    jobs = Job.objects.filter(job_name__startswith=f"demo.{wave.tag}.")
-    names = JobFile.objects.filter(job__in=jobs)
-    made = names.exclude(type=JobFile.Type.INPUT).exclude(file=None).values("file")
+    jobs = AnyJob.objects.filter(job_name__startswith=f"demo.{wave.tag}.")
+    names = AnyJobFile.objects.filter(job__in=jobs)
+    made = names.exclude(type=AnyJobFile.Type.INPUT).exclude(file=None).values("file")
     used = names.exclude(file=None).values("file")
     transfers = Transfer.objects.filter(file__in=used, state=TransferState.DONE)
     return Found(
@@ -40,12 +40,12 @@ def look(wave: Wave) -> Found:
         files=File.objects.filter(pk__in=made).count(),
         transfers=transfers.count(),
         bytes_moved=transfers.aggregate(total=Sum("bytes_moved"))["total"] or 0,
-        attempts=JobEvent.objects.filter(job__in=jobs, to_state=JobState.SENT).count(),
+        attempts=AnyJobEvent.objects.filter(job__in=jobs, to_state=JobState.SENT).count(),
         plot=plot_of(wave),
     )
 
 
-def facts(job: Job) -> JobFacts:
+def facts(job: AnyJob) -> JobFacts:
     """What the verdict needs of a job."""
     errors = job.errors()
     return JobFacts(
@@ -75,14 +75,14 @@ def plot_of(wave: Wave) -> Path | None:
 
 def latest_wave() -> Wave | None:
     """The wave of the newest job of the demo."""
-    newest = Job.objects.filter(job_name__startswith="demo.").order_by("-pk")
+    newest = AnyJob.objects.filter(job_name__startswith="demo.").order_by("-pk")
     names = newest.values_list("job_name", flat=True)[:1000]
     return next((wave for name in names if (wave := Wave.of_job(name))), None)
 
 
 def known_ids(names: Sequence[str]) -> dict[str, int]:
     """PandaIDs of first jobs (not successors) by job name."""
-    rows = Job.objects.filter(job_name__in=names, retry_of=None)
+    rows = AnyJob.objects.filter(job_name__in=names, retry_of=None)
     return dict(rows.values_list("job_name", "panda_id"))
 
 

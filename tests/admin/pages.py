@@ -13,6 +13,8 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile
+
 
 def staff(name: str, *, group: str = "", permissions: Iterable[str] = ()) -> Any:
     """A user who may enter the admin, with what the group and the permissions allow."""
@@ -30,8 +32,12 @@ def logged_in(user: Any) -> Client:
 
 
 def address(model: type[Model] | Model, page: str, *args: Any) -> str:
-    """Of a page of the model: `changelist`, `add`, `change`, `delete`, `import`, `export`."""
-    meta = model._meta
+    """Of a page of the model: `changelist`, `add`, `change`, `delete`, `import`, `export`.
+
+    Jobs, live or ended, have theirs together.
+    """
+    shown = {AnyJob.live: AnyJob, AnyJobEvent.live: AnyJobEvent, AnyJobFile.live: AnyJobFile}
+    meta = shown.get(model._meta.model, model)._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=args)
 
 

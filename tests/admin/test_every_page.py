@@ -25,11 +25,12 @@ from datasets.models import Dataset, File, Replica, StorageElement, Subscription
 from jobs import identity
 from jobs.groups import OURS, SHIFTERS
 from jobs.models import (
+    AnyJob,
+    AnyJobEvent,
+    AnyJobFile,
     BrokerageDecision,
     ErrorCode,
     Job,
-    JobEvent,
-    JobFile,
     JobOutput,
     Pilot,
     PilotAccount,
@@ -43,7 +44,7 @@ from tests.builders import NOW
 pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-BIG = [Job, JobEvent, JobFile, File, Replica, Transfer, Dataset, AuditLine]
+BIG = [AnyJob, AnyJobEvent, AnyJobFile, File, Replica, Transfer, Dataset, AuditLine]
 NEVER_DELETED = [*BIG, Task, SweepRun, Pilot, PilotAccount, ErrorCode, SiteStatusChange]
 
 
@@ -149,7 +150,7 @@ def test_a_pilot_and_a_person_without_staff_status_are_kept_out() -> None:
 def test_a_job_page_shows_its_history_and_what_it_says_is_text(superuser: Client) -> None:
     rows()
     job = Job.objects.get(state="running")
-    page = superuser.get(address(Job, "change", job.pk))
+    page = superuser.get(address(AnyJob, "change", job.pk))
     assert "alert(1)" in text(page) or "&lt;script&gt;alert(1)" in page.content.decode()
     assert "<script>alert(1)</script>" not in page.content.decode()
     assert job.lease_sha256 not in page.content.decode()
@@ -158,16 +159,16 @@ def test_a_job_page_shows_its_history_and_what_it_says_is_text(superuser: Client
 def test_a_failed_job_names_its_successor(superuser: Client) -> None:
     rows()
     failed = Job.objects.get(state="failed")
-    page = superuser.get(address(Job, "change", failed.pk)).content.decode()
+    page = superuser.get(address(AnyJob, "change", failed.pk)).content.decode()
     successor = Job.objects.get(retry_of=failed.pk)
-    assert address(Job, "change", successor.pk) in page
+    assert address(AnyJob, "change", successor.pk) in page
 
 
 def test_a_number_finds_the_job_of_that_pandaid(superuser: Client) -> None:
     one, other = make.create_job(job_name="one"), make.create_job(job_name="other")
-    page = text(superuser.get(address(Job, "changelist"), {"q": f" {one.pk} "}))
+    page = text(superuser.get(address(AnyJob, "changelist"), {"q": f" {one.pk} "}))
     assert "one" in page and other.job_name not in page.replace("another", "")
-    assert superuser.get(address(Job, "changelist"), {"q": "9" * 30}).status_code == 200
+    assert superuser.get(address(AnyJob, "changelist"), {"q": "9" * 30}).status_code == 200
 
 
 def test_only_do_not_retry_of_an_error_meaning_can_be_changed(superuser: Client) -> None:
@@ -189,7 +190,7 @@ def test_the_count_of_a_big_table_costs_one_bounded_query(
     for _ in range(20):
         make.create_job(site=None)
     with django_assert_max_num_queries(12) as queries:
-        superuser.get(address(Job, "changelist"), {"_facets": "True"})
+        superuser.get(address(AnyJob, "changelist"), {"_facets": "True"})
     counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
     assert len(counts) == 1 and "LIMIT 10000" in counts[0]
 

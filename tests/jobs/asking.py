@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from jobs import dispatch, report
 from jobs.identity import Caller
-from jobs.models import Job, PilotAccount
+from jobs.models import AnyJob, Job, PilotAccount
 from tests.builders import LEASE_TOKEN, NOW
 
 _serial = itertools.count(1)
@@ -82,9 +82,9 @@ def made(*lfns: str, **more: Any) -> list[report.ReportedFile]:
 @contextmanager
 def unchanged(panda_id: int) -> Iterator[None]:
     """Whatever is said within, no column of the job changes."""
-    before = Job.objects.filter(pk=panda_id).values().get()
+    before = AnyJob.objects.filter(pk=panda_id).values().get()
     yield
-    assert Job.objects.filter(pk=panda_id).values().get() == before
+    assert AnyJob.objects.filter(pk=panda_id).values().get() == before
 
 
 class Dice:

@@ -18,8 +18,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from brokerage.models import Site
 from datasets import services as data
 from datasets.models import File, Transfer
-from jobs import activate, assign, closing, counts, fsck, register, services, wake, watch
-from jobs.models import Job, JobFile, Pilot
+from jobs import (
+    activate,
+    archive,
+    assign,
+    closing,
+    counts,
+    fsck,
+    register,
+    services,
+    wake,
+    watch,
+)
+from jobs.models import AnyJob, AnyJobFile, Job, JobFile, Pilot
 from jobs.states import FINAL, LEASED, MOVES, QUEUED, JobState
 from jobs.submit import FileSpec, JobSpec, submit
 from pandasite.base.errors import Conflict
@@ -39,7 +50,7 @@ WORDS = ("starting", "running", "running", "finished", "finished", "failed")
 MINUTES = (1, 20, 45, 150, 150, 1500)
 SWEEPS: tuple[Callable[[dt.datetime], int], ...] = (
     wake.run, assign.run, activate.run, register.run, register.complete, closing.close_datasets,
-    lambda _now: counts.fold(),
+    lambda _now: counts.fold(), archive.run,
 )  # fmt: skip
 
 
@@ -125,7 +136,7 @@ class Lives(RuleBasedStateMachine):
             create_file(dice.of(missing), at=[self.home])
 
     def kill(self, dice: Dice) -> None:
-        job = dice.of(Job.objects.order_by("pk"))
+        job = dice.of(AnyJob.objects.order_by("pk"))
         try:
             state = services.kill(job.pk, actor="alice", reason="wrong seed", now=self.now)
         except Conflict:
@@ -198,7 +209,7 @@ class Lives(RuleBasedStateMachine):
                 pass  # stale, final already, or another final word: each is tested by its name
 
     def _say(self, lease: Lease, word: str, seq: int) -> Any:
-        files = JobFile.objects.filter(job=lease.panda_id, type="output")
+        files = AnyJobFile.objects.filter(job=lease.panda_id, type="output")
         return say(
             lease.account,
             lease.panda_id,
@@ -258,7 +269,9 @@ class Lives(RuleBasedStateMachine):
     # -- what must not work ----------------------------------------------------------------
 
     def force(self, dice: Dice) -> None:
-        job, to = dice.of(Job.objects.order_by("pk")), dice.of(list(JobState))
+        if not (jobs := Job.objects.order_by("pk")):
+            return
+        job, to = dice.of(jobs), dice.of(list(JobState))
         if to in MOVES[JobState(job.state)] or to == job.state:
             return
         assert services.move(Job.objects.filter(pk=job.pk), to, actor="x", now=self.now) == []
@@ -283,13 +296,13 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def every_job_has_one_owner_or_none_and_an_end_is_an_end(self) -> None:
-        states = dict(Job.objects.values_list("pk", "state"))
+        states = dict(AnyJob.objects.values_list("pk", "state"))
         assert {pk for pk, state in states.items() if state in LEASED} == set(self.owned)
         assert {pk: states.get(pk) for pk in self.ended} == self.ended
         self.ended = {pk: state for pk, state in states.items() if state in FINAL}
 
     @invariant()
     def every_successor_follows_a_failure_and_has_attempts_left(self) -> None:
-        for job in Job.objects.exclude(retry_of=None):
+        for job in AnyJob.objects.exclude(retry_of=None):
             assert self.ended[job.retry_of or 0] == "failed"
             assert job.attempt_nr < job.max_attempt or job.state not in QUEUED

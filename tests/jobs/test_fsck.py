@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from jobs import fsck, services
-from jobs.models import CountDelta, Job, JobEvent
+from jobs.models import CountDelta, Job, JobEvent, JobOutput
 from tests.builders import (
     NOW,
     create_dataset,
@@ -14,6 +14,7 @@ from tests.builders import (
     create_site,
     create_storage,
     local_storage,
+    put_away,
 )
 
 pytestmark = pytest.mark.django_db
@@ -147,3 +148,72 @@ def test_many_differences_are_cut_short(monkeypatch):
     assert local_storage(site)
 
     assert len(fsck.check()) == 2
+
+
+# -- the archive ---------------------------------------------------------------------------------
+
+
+def archived_job(state="failed"):
+    job = create_job(state)
+    job.files.create(type="log", scope="log", lfn="log.1")
+    JobOutput.objects.create(job=job, attempt_nr=1, tail="", at=NOW)
+    put_away()
+    return job
+
+
+def in_the_archive(sql, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def test_an_archive_in_order_has_no_differences():
+    archived_job()
+    archived_job("cancelled")
+
+    assert fsck.check() == []
+
+
+def test_a_job_that_is_on_both_sides_is_found():
+    job = archived_job()
+    job.save(force_insert=True)
+
+    assert f"job {job.pk} is there 2 times" in found()
+
+
+@pytest.mark.parametrize("what", ["event", "file", "output"])
+def test_what_belongs_to_no_job_is_found_on_either_side(what):
+    ended, live = archived_job(), create_job("running")
+    live.files.create(type="log", scope="log", lfn="log.2")
+    JobOutput.objects.create(job=live, attempt_nr=1, tail="", at=NOW)
+    in_the_archive("DELETE FROM jobs_endedjob")
+    behind_the_guard("DELETE FROM jobs_job")
+
+    lines = [line for line in fsck.check() if line.startswith(what)]
+
+    assert len(lines) == 2
+    assert all("which does not exist" in line for line in lines)
+    assert {f"of job {job.pk}," in "".join(lines) for job in (ended, live)} == {True}
+
+
+def test_what_lies_on_another_side_than_its_job_is_found():
+    job = archived_job()
+    in_the_archive("UPDATE jobs_endedjobfile SET job_end = job_end + interval '1 s'")
+
+    assert f"is of job {job.pk}, which does not exist" in found()
+
+
+def test_a_state_in_the_archive_without_its_event_is_found():
+    job = archived_job()
+    in_the_archive("UPDATE jobs_endedjob SET state = 'finished'")
+
+    assert f"job {job.pk} is finished (event 1), its last event says failed (event 1)" in found()
+    assert "counted 1, found 0" in found()
+
+
+def test_two_successors_on_two_sides_are_found():
+    job = archived_job()
+    create_job("failed", retry_of=job.pk)
+    put_away()
+    create_job("waiting", retry_of=job.pk)
+
+    assert fsck.check() == [f"job {job.pk} has 2 successors"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 
 from brokerage.policy import Choice, explain_lines
 from jobs import assign
-from jobs.models import Job
+from jobs.models import AnyJob, Job
 from pandasite.base.clock import database_now
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *, panda_id: int, **_: Any) -> None:
         job = (
-            Job.objects.select_related("decision", "vo", "cloud", "computing_site")
+            AnyJob.objects.select_related("decision", "vo", "cloud", "computing_site")
             .filter(pk=panda_id)
             .first()
         )
@@ -32,7 +32,8 @@ class Command(BaseCommand):
             self.stdout.write(f"\ndecided {job.decision.at:%Y-%m-%d %H:%M:%S} UTC:")
             self._print(Choice.from_json(job.decision.detail))
         self.stdout.write("\nif it were decided now:")
-        self._print(assign.explain_job(job, now=database_now()))
+        # Brokerage reads of a job what both sides have.
+        self._print(assign.explain_job(cast(Job, job), now=database_now()))
 
     def _print(self, choice: Choice) -> None:
         for line in explain_lines(choice):
