@@ -83,8 +83,8 @@ def test_a_task_shows_its_jobs_per_state_and_its_datasets(client: Client) -> Non
     # given
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
     dataset = create_dataset("mc09.evgen")
-    for state in ("running", "running", "finished"):
-        create_job(state, site=create_site(), task=task, outputs=[f"E{state}"], dataset=dataset)
+    for nr, state in enumerate(("running", "running", "finished")):
+        create_job(state, site=create_site(), task=task, outputs=[f"E{nr}"], dataset=dataset)
     create_job("running")
     # when
     text = client.get(f"/tasks/{task.pk}/").content.decode()
