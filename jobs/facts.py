@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q
 
 from brokerage.models import BannedNode, Cloud, InstalledRelease, Site
-from brokerage.policy import CloudRules, Limits, Offer
-from datasets.models import Replica, SiteStorage, StorageElement
+from brokerage.policy import CloudRules, Grid, Limits, Offer
+from datasets.models import SiteStorage, StorageElement
 from jobs import counts
 from jobs.models import Pilot
 from jobs.states import JobState
@@ -20,76 +21,110 @@ from jobs.states import JobState
 DEFAULT_THRESHOLD_GB = {1: 1024.0}  # by tier; other tiers:
 OTHER_THRESHOLD_GB = 200.0
 
-Releases = dict[int, set[tuple[str, str]]]
+Releases = defaultdict[int, set[tuple[str, str]]]
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a round knows. `took` keeps it true while the round assigns."""
+    """What a round knows. The grid stays true while the round assigns: `grid.took`."""
 
     sites: dict[str, Site]
-    offers: dict[str, Offer]
-    clouds: dict[str, CloudRules]
     storages: dict[str, StorageElement]  # by site name: where its jobs read and write
-    limits: Limits
+    grid: Grid
 
-    def took(self, site: str, n_jobs: int) -> None:
-        """Raise the assigned count of a site at once, for the next bunch of this round."""
-        self.offers[site] = self.offers[site].taking(n_jobs)
+    def holdings(self, bunches: Sequence[Collection[int]]) -> list[dict[str, int]]:
+        """For each set of files (by key): how many of them are at each site that has any."""
+        at = defaultdict(list)
+        for site, storage in self.storages.items():
+            at[storage.pk].append(site)
+        found: list[dict[str, int]] = [{} for _ in bunches]
+        for number, storage_id, n in _held(bunches):
+            found[number].update(dict.fromkeys(at[storage_id], n))
+        return found
 
-    def holding(self, files: Collection[int]) -> list[Offer]:
-        """The offers with how many of these files (by key) each site already holds."""
-        if not files:
-            return list(self.offers.values())
-        good = Replica.objects.filter(file__in=files, state=Replica.State.AVAILABLE)
-        held = dict(good.values_list("storage").annotate(n=Count("pk")))
-        return [
-            replace(offer, held_files=held.get(self._storage_id(offer.name), 0))
-            for offer in self.offers.values()
-        ]
 
-    def _storage_id(self, site: str) -> int | None:
-        storage = self.storages.get(site)
-        return storage.pk if storage else None
+_HELD = """
+SELECT wanted.bunch, r.storage_id, count(*)
+FROM unnest(%s::int[], %s::bigint[]) AS wanted(bunch, file_id)
+JOIN datasets_replica r ON r.file_id = wanted.file_id AND r.state = 'available'
+GROUP BY wanted.bunch, r.storage_id
+"""
+
+
+def _held(bunches: Sequence[Collection[int]]) -> list[tuple[int, int, int]]:
+    """(number of the bunch, storage element, files of the bunch that are there)."""
+    wanted = [(number, file) for number, files in enumerate(bunches) for file in files]
+    if not wanted:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, [list(column) for column in zip(*wanted, strict=True)])
+        return cursor.fetchall()
 
 
 def gather(now: dt.datetime) -> Facts:
-    """All facts in a handful of queries, however many jobs the round has."""
-    sites = list(Site.objects.select_related("cloud").prefetch_related("vos"))
-    storages = {
-        link.site.name: link.storage
-        for link in SiteStorage.objects.filter(role="local").select_related("site", "storage")
-    }
+    """All facts in a handful of queries, however many jobs the round has.
+
+    What an administrator adds between two of them is a fact of the next round.
+    """
+    clouds = Cloud.objects.in_bulk()
+    sites = Site.objects.in_bulk()
+    storages = _storages()
     installed, validated = _releases()
+    vos = _vos()
     queue = _queue(now)
     nodes, updating = _nodes(now)
+    offers = [
+        _offer(
+            site,
+            clouds[site.cloud_id],
+            storages.get(pk),
+            vos=frozenset(vos[pk]),
+            installed=frozenset(installed[pk]),
+            validated=frozenset(validated[pk]),
+            queue=queue,
+            nodes=nodes.get(pk, 0),
+            updating=updating.get(pk, 0),
+        )
+        for pk, site in sites.items()
+        if site.cloud_id in clouds
+    ]
+    rules = {cloud.name: _rules(cloud, sites) for cloud in clouds.values()}
     return Facts(
-        sites={site.name: site for site in sites},
-        offers={
-            site.name: _offer(
-                site,
-                storages.get(site.name),
-                installed=frozenset(installed.get(site.pk, ())),
-                validated=frozenset(validated.get(site.pk, ())),
-                queue=queue,
-                nodes=nodes.get(site.pk, 0),
-                updating=updating.get(site.pk, 0),
-            )
-            for site in sites
-        },
-        clouds={cloud.name: _rules(cloud) for cloud in Cloud.objects.select_related("tier1")},
-        storages=storages,
-        limits=Limits(
-            evidence_hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"],
-            bunch_size=settings.PANDASITE["BUNCH_SIZE"],
-        ),
+        sites={site.name: site for site in sites.values()},
+        storages={site.name: storages[pk] for pk, site in sites.items() if pk in storages},
+        grid=Grid(offers=offers, clouds=rules, limits=_limits()),
     )
+
+
+def _limits() -> Limits:
+    return Limits(
+        evidence_hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"],
+        bunch_size=settings.PANDASITE["BUNCH_SIZE"],
+    )
+
+
+def _storages() -> dict[int, StorageElement]:
+    """By site."""
+    local = SiteStorage.objects.filter(role=SiteStorage.Role.LOCAL)
+    of_site = dict(local.values_list("site", "storage"))
+    elements = StorageElement.objects.in_bulk()
+    return {site: elements[se] for site, se in of_site.items() if se in elements}
+
+
+def _vos() -> defaultdict[int, set[str]]:
+    """Names of VOs by site."""
+    vos: defaultdict[int, set[str]] = defaultdict(set)
+    for site, vo in Site.vos.through.objects.values_list("site", "vo__name"):
+        vos[site].add(vo)
+    return vos
 
 
 def _offer(
     site: Site,
+    cloud: Cloud,
     storage: StorageElement | None,
     *,
+    vos: frozenset[str],
     installed: frozenset[tuple[str, str]],
     validated: frozenset[tuple[str, str]],
     queue: Counter[tuple[int, str]],
@@ -98,7 +133,7 @@ def _offer(
 ) -> Offer:
     return Offer(
         name=site.name,
-        cloud=site.cloud.name,
+        cloud=cloud.name,
         tier=site.tier,
         type=site.type,
         status=site.status,
@@ -109,7 +144,7 @@ def _offer(
         max_core_count=site.max_core_count,
         wall_seconds=site.wall_seconds,
         scratch_mb=site.scratch_mb,
-        vos=frozenset(vo.name for vo in site.vos.all()),
+        vos=vos,
         releases=installed,
         validated_releases=validated,
         pilots_recent=nodes,
@@ -129,11 +164,12 @@ def _threshold(site: Site, storage: StorageElement | None) -> float:
     return DEFAULT_THRESHOLD_GB.get(site.tier, OTHER_THRESHOLD_GB)
 
 
-def _rules(cloud: Cloud) -> CloudRules:
+def _rules(cloud: Cloud, sites: Mapping[int, Site]) -> CloudRules:
+    tier1 = sites.get(cloud.tier1_id or 0)
     return CloudRules(
         name=cloud.name,
         status=cloud.status,
-        tier1=cloud.tier1.name if cloud.tier1 else None,
+        tier1=tier1.name if tier1 else None,
         releases_checked=cloud.releases_checked,
         reprocessing_at_tier1=cloud.reprocessing_at_tier1,
         weight=cloud.weight,
@@ -143,13 +179,20 @@ def _rules(cloud: Cloud) -> CloudRules:
 
 
 def _releases() -> tuple[Releases, Releases]:
-    installed: Releases = {}
-    validated: Releases = {}
-    for row in InstalledRelease.objects.select_related("release"):
-        pair = (row.release.atlas_release, row.release.cmt_config)
-        installed.setdefault(row.site_id, set()).add(pair)
-        if row.validated:
-            validated.setdefault(row.site_id, set()).add(pair)
+    installed: Releases = defaultdict(set)
+    validated: Releases = defaultdict(set)
+    columns = ("site", "validated", "release__name", "release__version", "release__cmt_config")
+    for (
+        site,
+        is_validated,
+        name,
+        version,
+        cmt_config,
+    ) in InstalledRelease.objects.order_by().values_list(*columns):
+        pair = (f"{name}-{version}", cmt_config)
+        installed[site].add(pair)
+        if is_validated:
+            validated[site].add(pair)
     return installed, validated
 
 

@@ -1,4 +1,4 @@
-"""The verbs of jobs: the only code that writes a job's state.
+"""The verbs of jobs: with jobs/bulk.py the only code that writes a job's state.
 
 Each move is one conditional update and one event row in one transaction. A caller that lost a
 race gets fewer PandaIDs back than it asked for, or IllegalMove where exactly one was meant.
@@ -14,11 +14,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from brokerage.models import Cloud, Site
 from jobs import errors
 from jobs.errors import Error
 from jobs.history import record_moves
-from jobs.models import BrokerageDecision, Job, JobColumns, JobFile
+from jobs.models import Job, JobColumns, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.refusals import already_final, not_live
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
@@ -125,31 +124,6 @@ def wake(panda_ids: Collection[int], *, now: dt.datetime) -> list[int]:
     if moved:
         nudge("jobs.assign")
     return moved
-
-
-def assign(
-    panda_ids: Collection[int],
-    to: JobState,
-    *,
-    site: Site,
-    cloud: Cloud,
-    decision: BrokerageDecision,
-    now: dt.datetime,
-    dispatch_block: str = "",
-) -> list[int]:
-    """defined -> assigned (input has to move), or -> activated (nothing is missing)."""
-    return move(
-        _some(panda_ids),
-        to,
-        actor="brokerage",
-        now=now,
-        only_from=[JobState.DEFINED],
-        reason={"site": site.name, "decision": decision.pk, "dispatchDBlock": dispatch_block},
-        computing_site=site,
-        cloud=cloud,
-        decision=decision,
-        dispatch_d_block=dispatch_block,
-    )
 
 
 def activate(panda_ids: Collection[int], *, now: dt.datetime) -> list[int]:

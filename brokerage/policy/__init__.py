@@ -5,7 +5,8 @@ rules in words, and how to add one.
 """
 
 from .bunching import bunches
-from .choice import choose
+from .choice import choose, choose_from
+from .grid import Grid
 from .needs import CloudRules, Limits, Needs, Offer
 from .verdicts import Choice, Gist, Verdict, explain_lines
 
@@ -13,11 +14,13 @@ __all__ = [
     "Choice",
     "CloudRules",
     "Gist",
+    "Grid",
     "Limits",
     "Needs",
     "Offer",
     "Verdict",
     "bunches",
     "choose",
+    "choose_from",
     "explain_lines",
 ]

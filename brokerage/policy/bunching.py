@@ -10,7 +10,7 @@ def bunches(
     jobs: Iterable[Job],
     *,
     key: Callable[[Job], Hashable],
-    files: Callable[[Job], Collection[str]],
+    files: Callable[[Job], Collection[Hashable]],
     size: int,
 ) -> Iterator[list[Job]]:
     """Cut jobs into bunches of one ``key``, full at ``size`` jobs or ``size`` distinct files.
@@ -26,10 +26,10 @@ def bunches(
 
 
 def _cut(
-    group: Sequence[Job], *, files: Callable[[Job], Collection[str]], size: int
+    group: Sequence[Job], *, files: Callable[[Job], Collection[Hashable]], size: int
 ) -> Iterator[list[Job]]:
     bunch: list[Job] = []
-    names: set[str] = set()
+    names: set[Hashable] = set()
     for job in group:
         bunch.append(job)
         names.update(files(job))

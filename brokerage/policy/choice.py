@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from .filters import job_type, lacks_releases, refusals, vo
-from .needs import CloudRules, Limits, Needs, Offer, Rules
+from .filters import job_type, lacks_releases, vo
+from .grid import Grid
+from .needs import CloudRules, Limits, Needs, Offer
 from .ranking import rank
 from .verdicts import Choice, Verdict
-from .weights import weigh
 
 
 def choose(
@@ -17,9 +17,17 @@ def choose(
     clouds: Mapping[str, CloudRules],
     limits: Limits,
 ) -> Choice:
+    """``choose_from`` for one bunch alone."""
+    return choose_from(Grid(offers=offers, clouds=clouds, limits=limits), needs)
+
+
+def choose_from(
+    grid: Grid, needs: Needs, *, held: Mapping[str, int] | None = None, keep: int | None = None
+) -> Choice:
     """Choose the site of one bunch.
 
-    ``offers`` are all sites of the grid, in any order, each name once; ``clouds`` goes by name.
+    ``held``: by site, how many of the bunch's input files are there (None = as the offers say).
+    ``keep``: how many verdicts the choice brings along (None = all); the decision is the same.
 
     1. Candidates: the site fixed by the submitter, or the sites of the cloud, or all.
     2. Every filter is asked at every candidate; each refusal is kept as a sentence.
@@ -30,54 +38,22 @@ def choose(
     Nobody left: no site, and the reasons. Ties end by name, so that the same facts always give
     the same choice.
     """
-    grid = [(offer, _rules_of(offer, clouds, limits)) for offer in offers]
-    judged = [_judge(needs, *place) for place in grid if _is_candidate(needs, place[0])]
+    judged = grid.verdicts(needs, held)
     accepted = [verdict for verdict in judged if verdict.accepted]
-    refused = sorted((v for v in judged if not v.accepted), key=lambda verdict: verdict.site)
+    refused = [verdict for verdict in judged if not verdict.accepted]
+    left_out = 0 if keep is None else max(len(judged) - keep, 0)
     if accepted:
-        ranked = rank(accepted, needs=needs, limits=limits)
-        verdicts = (*ranked, *refused)
-        return Choice(site=ranked[0].site, reason=ranked[0].reason, verdicts=verdicts)
+        ranked = rank(accepted, needs=needs, limits=grid.limits, keep=keep)
+        verdicts = (*ranked, *refused)[:keep]
+        return Choice(
+            site=ranked[0].site, reason=ranked[0].reason, verdicts=verdicts, left_out=left_out
+        )
     return Choice(
         site=None,
         reason=_nobody(needs, refused),
-        verdicts=tuple(refused),
+        verdicts=tuple(refused[:keep]),
         release_nowhere=_release_nowhere(needs, grid),
-    )
-
-
-def _rules_of(offer: Offer, clouds: Mapping[str, CloudRules], limits: Limits) -> Rules:
-    unknown = CloudRules(name=offer.cloud, status="unknown")
-    return Rules(cloud=clouds.get(offer.cloud, unknown), limits=limits)
-
-
-def _is_candidate(needs: Needs, offer: Offer) -> bool:
-    if needs.fixed and offer.name != needs.site:
-        return False
-    return not needs.cloud or offer.cloud == needs.cloud
-
-
-def _judge(needs: Needs, offer: Offer, rules: Rules) -> Verdict:
-    # Without inputs to look for, a stray count of files must not decide anything.
-    held = offer.held_files if needs.total_input_files else 0
-    refusing = refusals(needs, offer, rules)
-    if not refusing:
-        weight, sum_in_words = weigh(needs, offer, rules)
-        return Verdict(
-            site=offer.name,
-            accepted=True,
-            reason="can take it",
-            weight=weight,
-            held_files=held,
-            details=(sum_in_words,),
-        )
-    return Verdict(
-        site=offer.name,
-        accepted=False,
-        rule=refusing[0][0],
-        reason=refusing[0][1],
-        held_files=held,
-        details=tuple(sentence for _, sentence in refusing[1:]),
+        left_out=left_out,
     )
 
 
@@ -96,12 +72,14 @@ def _nobody(needs: Needs, refused: Sequence[Verdict]) -> str:
     return f"none of {len(refused)} sites{where} can take it (refused by {counts})"
 
 
-def _release_nowhere(needs: Needs, grid: Sequence[tuple[Offer, Rules]]) -> bool:
+def _release_nowhere(needs: Needs, grid: Grid) -> bool:
     """Whether no site of the whole grid that serves such jobs has the release.
 
     Asked of every cloud and whatever a site's status: a job fails for good by this, so a release
     that is anywhere, even at a site that is off today, is reason enough to wait. So is one that is
     installed and not validated yet, for reprocessing.
     """
-    places = [place for place in grid if not job_type(needs, *place) and not vo(needs, *place)]
-    return bool(places) and all(lacks_releases(needs, *place) for place in places)
+    if not needs.releases:
+        return False
+    serving = [at for at in grid.places() if not job_type(needs, *at) and not vo(needs, *at)]
+    return bool(serving) and all(lacks_releases(needs, *at) for at in serving)

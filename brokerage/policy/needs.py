@@ -6,6 +6,7 @@ that the filters do not know is refused, never let through.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class Needs:
     ``cmt_config`` '' means any platform. ``memory_mb`` is for the whole job, all its cores.
     ``input_files`` is the largest number of input files of one job of the bunch,
     ``total_input_files`` the number of distinct input files of the whole bunch.
-    A number of 0 asks for nothing.
+    A number of 0 asks for nothing. Filters and weights are asked about one job: they see 1 as
+    ``n_jobs``, and 1 or 0 as ``total_input_files``.
     """
 
     label: str
@@ -37,17 +39,25 @@ class Needs:
     input_files: int = 0
     total_input_files: int = 0
 
-    @property
+    @cached_property
     def cores(self) -> int:
         """The cores of one job; a job that names none takes one."""
         return max(self.core_count, 1)
 
-    @property
+    @cached_property
     def fixed(self) -> bool:
         """Whether the submitter chose the site."""
         return bool(self.site)
 
     @property
+    def of_each(self) -> "Needs":
+        """What each job of the bunch asks for, and all that filters and weights are told.
+
+        Bunches that differ in nothing but their size are the same to a site.
+        """
+        return replace(self, n_jobs=1, total_input_files=min(self.total_input_files, 1))
+
+    @cached_property
     def releases(self) -> tuple[str, ...]:
         """Every release the jobs need, none when they need none."""
         return tuple(name.strip() for name in self.release.splitlines() if name.strip())
@@ -65,7 +75,7 @@ class Offer:
     ``updating_nodes`` those of them that reported on a job within it, ``running`` the jobs in the
     state running alone: together they say how many jobs a node works on.
     ``free_gb`` None means never measured. ``held_files`` counts the bunch's input files that are
-    at the site.
+    at the site; it decides in the last step only, filters and weights see 0.
     """
 
     name: str

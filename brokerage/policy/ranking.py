@@ -1,7 +1,7 @@
 """From the sites that may take a bunch to the one that gets it, and why the others did not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .needs import Limits, Needs, plain
 from .verdicts import Verdict
@@ -16,8 +16,12 @@ class Final:
     winner: Verdict
 
 
-def rank(accepted: Sequence[Verdict], *, needs: Needs, limits: Limits) -> list[Verdict]:
+def rank(
+    accepted: Sequence[Verdict], *, needs: Needs, limits: Limits, keep: int | None = None
+) -> list[Verdict]:
     """The winner first, then the others by weight, each with the reason of its place.
+
+    ``keep``: how many of them (None = all).
 
     Files break a tie of weights too: on an idle grid every weight is 0, and the site that holds
     the inputs must not lose its place among the best two to the alphabet.
@@ -25,8 +29,11 @@ def rank(accepted: Sequence[Verdict], *, needs: Needs, limits: Limits) -> list[V
     by_weight = sorted(accepted, key=lambda v: (_weight(v), -v.held_files, v.site))
     final = _final(by_weight, limits=limits)
     losers = [v for v in by_weight if v is not final.winner]
-    won = replace(final.winner, reason=_won(final, needs=needs, n_accepted=len(by_weight)))
-    return [won, *(replace(v, reason=_lost(v, final, needs=needs, limits=limits)) for v in losers)]
+    won = final.winner._replace(reason=_won(final, needs=needs, n_accepted=len(by_weight)))
+    if keep is not None:
+        losers = losers[: max(keep - 1, 0)]
+    said = ((v, _lost(v, final, needs=needs, limits=limits)) for v in losers)
+    return [won, *(loser._replace(reason=reason) for loser, reason in said)]
 
 
 def _final(by_weight: Sequence[Verdict], *, limits: Limits) -> Final:

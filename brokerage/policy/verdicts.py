@@ -3,9 +3,11 @@
 The same sentences go to the log, to the job's event row, to the page and to the command line.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from .needs import plain
 
@@ -16,9 +18,8 @@ MAX_DETAILS = 2
 MAX_TEXT = 160
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What the policy says of one site.
+class Verdict(NamedTuple):
+    """What the policy says of one site. (A tuple: a round makes hundreds of thousands.)
 
     ``rule`` names the first filter that refused ('' when accepted) and ``reason`` is its sentence,
     or, for an accepted site, why it was chosen or was not. ``details`` are the sentences of the
@@ -63,7 +64,7 @@ class Choice:
     ``site`` None: nowhere yet, the jobs stay defined and are tried again. ``release_nowhere``: no
     site of any cloud has the release, so that waiting will not help (brokerage error 100).
     ``verdicts``: the chosen site, the other accepted ones by weight, then the refused ones by name.
-    ``left_out``: how many verdicts were not stored (only after ``from_json``).
+    ``left_out``: how many further verdicts were not kept.
     """
 
     site: str | None
@@ -78,6 +79,13 @@ class Choice:
         kept = self.verdicts[:MAX_VERDICTS]
         rules = frozenset((verdict.site, verdict.rule) for verdict in kept)
         return self.site, self.release_nowhere, rules
+
+    @property
+    def fingerprint(self) -> str:
+        """The gist as 16 characters, which fit into a column."""
+        site, release_nowhere, rules = self.gist
+        said = json.dumps([site, release_nowhere, sorted(rules)])
+        return sha256(said.encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
         """Bounded JSON for the job's event row; ``from_json`` reads it back."""

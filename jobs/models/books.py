@@ -56,6 +56,9 @@ class BrokerageDecision(models.Model):
     site = models.CharField(max_length=64, blank=True, help_text="empty = none chosen")
     n_jobs = models.IntegerField()
     detail = models.JSONField()
+    gist = models.CharField(
+        max_length=16, blank=True, help_text="the same while only its numbers change"
+    )
 
     class Meta:
         ordering = ["-id"]

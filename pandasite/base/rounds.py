@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from django.db import OperationalError
 from psycopg2 import errors
 
 log = logging.getLogger(__name__)
+Item = TypeVar("Item")
 
 SECONDS = 5.0  # of a round: the other sweeps wait behind it, and it comes again
 SHOWN = 10  # items named in the record of the run
@@ -56,7 +59,7 @@ class Round:
         try:
             rows = work()
         except OperationalError as error:
-            trouble = PASSING.get(type(error.__cause__))  # type: ignore[arg-type]
+            trouble = _passing(error)
             if trouble is None:
                 raise
             log.warning("left_for_next_time", extra={"item": item, "error": str(error)})
@@ -65,8 +68,40 @@ class Round:
         self.rows += rows
         return True
 
+    def together(self, items: Sequence[Item], work: Callable[[Sequence[Item]], int]) -> list[Item]:
+        """Do all items at once; what may pass and is in the way makes it do each on its own.
+
+        Returns those that did not go well, and names them by their `str`. `work` is to be one
+        transaction.
+        """
+        try:
+            self.rows += work(items) if items else 0
+        except OperationalError as error:
+            if _passing(error) is None:
+                raise
+            log.info("one_by_one", extra={"items": len(items), "error": str(error)})
+            return self._one_by_one(items, work)
+        return []
+
+    def _one_by_one(
+        self, items: Sequence[Item], work: Callable[[Sequence[Item]], int]
+    ) -> list[Item]:
+        """One at least; those that the time of the round does not allow are not done at all."""
+        failed = []
+        for item in items:
+            if not self.do(str(item), partial(work, [item])):
+                failed.append(item)
+            if self.over:
+                break
+        return failed
+
     def end(self) -> int:
         """The rows changed; Incomplete when an item is left."""
         if self.failures:
             raise Incomplete(self.failures, rows=self.rows)
         return self.rows
+
+
+def _passing(error: OperationalError) -> str | None:
+    """In words, what may go well next time; None: it will not."""
+    return PASSING.get(type(error.__cause__))  # type: ignore[arg-type]

@@ -49,6 +49,60 @@ def test_a_thousand_failures_are_counted_and_the_first_are_named():
     assert "job 9:" in str(left.value) and "job 10:" not in str(left.value)
 
 
+def refusing(bad, error):
+    """Work over numbers that meets the error when the bad one is among them."""
+    calls = []
+
+    def work(numbers):
+        calls.append(list(numbers))
+        if bad in numbers:
+            raise error
+        return len(numbers)
+
+    return work, calls
+
+
+def test_items_that_meet_no_trouble_are_done_in_one_go():
+    work, (do, calls) = Round(), refusing(9, KeyError())
+
+    assert work.together([1, 2, 3], do) == []
+
+    assert (work.end(), calls) == (3, [[1, 2, 3]])
+
+
+def test_when_one_of_them_is_in_the_way_each_is_done_on_its_own():
+    work, (do, calls) = Round(), refusing(2, database_error("40P01"))
+
+    assert work.together([1, 2, 3], do) == [2]
+
+    assert calls == [[1, 2, 3], [1], [2], [3]]
+    with pytest.raises(Incomplete, match="1 left for next time: 2: it was in a deadlock") as left:
+        work.end()
+    assert left.value.rows == 2
+
+
+def test_a_round_that_is_over_does_one_of_them_and_leaves_the_rest():
+    work, (do, calls) = Round(seconds=0), refusing(3, database_error("57014"))
+
+    assert work.together([1, 2, 3], do) == []
+
+    assert calls == [[1, 2, 3], [1]]
+    assert work.end() == 1
+
+
+def test_a_lost_connection_is_not_tried_one_by_one():
+    do, calls = refusing(1, database_error("08006"))
+
+    with pytest.raises(OperationalError):
+        Round().together([1, 2], do)
+
+    assert calls == [[1, 2]]
+
+
+def test_no_items_are_no_work():
+    assert Round().together([], raising(KeyError())) == []
+
+
 @pytest.mark.django_db
 def test_the_database_itself_says_what_may_pass():
     work = Round()

@@ -279,13 +279,13 @@ def test_a_second_round_finds_nothing_to_do():
 def test_a_job_killed_while_the_round_decides_is_not_placed(monkeypatch):
     manned_site()
     job, other = create_job("defined"), create_job("defined")
-    decide = assign.choose
+    decide = assign.choose_from
 
-    def killed_meanwhile(**facts):
+    def killed_meanwhile(*asked, **facts):
         services.kill(job.pk, actor="alice", reason="wrong seed", now=NOW)
-        return decide(**facts)
+        return decide(*asked, **facts)
 
-    monkeypatch.setattr(assign, "choose", killed_meanwhile)
+    monkeypatch.setattr(assign, "choose_from", killed_meanwhile)
     assign.run(NOW)
 
     assert (fresh(job).state, fresh(other).state) == ("cancelled", "activated")

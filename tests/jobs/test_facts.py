@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 def offer_of(site):
-    return facts.gather(NOW).offers[site.name]
+    return facts.gather(NOW).grid.offers[site.name]
 
 
 def test_a_node_reports_when_its_pilot_sent_a_heartbeat_within_the_evidence_time():

@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from jobs import assign
+from jobs import applicants, assign, placing
 from jobs.models import BrokerageDecision, Job
 from pandasite.base.rounds import Incomplete
 from tests.base.trouble import database_error
@@ -36,7 +36,7 @@ def test_urgent_jobs_are_placed_first_when_a_round_is_short():
 
 
 def test_jobs_that_fit_nowhere_do_not_keep_those_behind_them_from_a_site(monkeypatch):
-    monkeypatch.setattr(assign, "PAGE", 2)
+    monkeypatch.setattr(applicants, "PAGE", 2)
     manned_site(memory_mb=1000)
     needy_jobs(5)
     modest = create_job("defined")
@@ -47,7 +47,7 @@ def test_jobs_that_fit_nowhere_do_not_keep_those_behind_them_from_a_site(monkeyp
 
 
 def test_a_round_without_time_for_all_goes_on_where_the_last_one_stopped(monkeypatch):
-    monkeypatch.setattr(assign, "PAGE", 2)
+    monkeypatch.setattr(applicants, "PAGE", 2)
     manned_site(memory_mb=1000)
     needy = needy_jobs(3)
     modest = create_job("defined")
@@ -88,16 +88,17 @@ def test_the_same_refusal_with_other_numbers_is_no_new_decision():
 
 
 def test_a_page_ends_where_its_jobs_read_too_many_files(monkeypatch):
-    monkeypatch.setattr(assign, "FILES", 3)
+    monkeypatch.setattr(applicants, "FILES", 3)
     glutton = create_job(inputs=[create_file() for _ in range(5)])
     pair = [create_job(inputs=[create_file(), create_file()]) for _ in range(2)]
 
-    assert assign._page([glutton.pk, pair[0].pk]) == [glutton]
-    assert assign._page([job.pk for job in pair]) == [pair[0]]
+    pages = [[job.panda_id for job in page] for page in applicants.pages(NOW)]
+
+    assert pages == [[glutton.pk], [pair[0].pk], [pair[1].pk]]
 
 
 def test_a_round_works_through_short_pages(monkeypatch):
-    monkeypatch.setattr(assign, "FILES", 1)
+    monkeypatch.setattr(applicants, "FILES", 1)
     site = manned_site()
     storage = local_storage(site)
     jobs = [create_job(inputs=[create_file(at=[storage])]) for _ in range(3)]
@@ -107,9 +108,14 @@ def test_a_round_works_through_short_pages(monkeypatch):
 
 
 def test_a_round_looks_at_each_job_once_though_somebody_holds_some_of_them(monkeypatch):
-    monkeypatch.setattr(assign, "PAGE", 2)
-    monkeypatch.setattr(assign, "_place", lambda bunch, facts, now: looked.append(len(bunch)) or 0)
+    monkeypatch.setattr(applicants, "PAGE", 2)
     looked = []
+
+    def held_by_somebody(decided, facts, now):
+        looked.extend(len(one.bunch) for one in decided)
+        return 0
+
+    monkeypatch.setattr(placing, "write", held_by_somebody)
     manned_site()
     for _ in range(3):
         create_job("defined")
@@ -125,16 +131,17 @@ def test_a_round_looks_at_each_job_once_though_somebody_holds_some_of_them(monke
 @pytest.fixture
 def trouble(monkeypatch):
     """`trouble(job, error)`: whoever is about to place the job meets the error."""
-    place = assign._place
+    write = placing.write
 
     def arrange(job, error):
-        def placing(bunch, facts, now):
-            moved = place(bunch, facts, now)
-            if job in bunch:
-                raise error
+        def meeting_it(decided, facts, now):
+            with transaction.atomic():
+                moved = write(decided, facts, now)
+                if any(job.pk == other.panda_id for one in decided for other in one.bunch):
+                    raise error
             return moved
 
-        monkeypatch.setattr(assign, "_place", placing)
+        monkeypatch.setattr(placing, "write", meeting_it)
 
     return arrange
 

@@ -128,42 +128,6 @@ def test_a_diagnosis_longer_than_its_column_is_cut():
 # -- brokerage ---------------------------------------------------------------------------------
 
 
-def test_a_job_with_missing_input_is_assigned_to_site_cloud_and_block():
-    site, job, why = create_site("AGLT2"), create_job("defined"), decision()
-
-    services.assign(
-        [job.pk], S.ASSIGNED, site=site, cloud=site.cloud, decision=why, now=NOW,
-        dispatch_block="panda.EVNT.1_dis1",
-    )  # fmt: skip
-
-    placed = fresh(job)
-    assert (placed.state, placed.computing_site, placed.cloud) == ("assigned", site, site.cloud)
-    assert (placed.decision, placed.dispatch_d_block) == (why, "panda.EVNT.1_dis1")
-    assert last_event(job).reason["site"] == "AGLT2"
-
-
-def test_a_job_without_missing_input_skips_assigned():
-    site, job = create_site(), create_job("defined")
-
-    services.assign(
-        [job.pk], S.ACTIVATED, site=site, cloud=site.cloud, decision=decision(), now=NOW
-    )
-
-    assert fresh(job).state == "activated"
-
-
-def test_an_assigned_job_is_not_assigned_again():
-    first, second = create_site(), create_site()
-    job = create_job("assigned", site=first)
-
-    moved = services.assign(
-        [job.pk], S.ACTIVATED, site=second, cloud=second.cloud, decision=decision(), now=NOW
-    )
-
-    assert moved == []
-    assert fresh(job).computing_site == first
-
-
 def test_activation_marks_the_input_files_ready():
     site = create_site()
     job = create_job("assigned", site=site, inputs=[create_file(at=[local_storage(site)])])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from brokerage.policy import Choice, explain_lines
 from jobs import assign
-from jobs.models import AnyJob, Job
+from jobs.models import AnyJob
 from pandasite.base.clock import database_now
 
 
@@ -32,8 +32,7 @@ class Command(BaseCommand):
             self.stdout.write(f"\ndecided {job.decision.at:%Y-%m-%d %H:%M:%S} UTC:")
             self._print(Choice.from_json(job.decision.detail))
         self.stdout.write("\nif it were decided now:")
-        # Brokerage reads of a job what both sides have.
-        self._print(assign.explain_job(cast(Job, job), now=database_now()))
+        self._print(assign.explain_job(job, now=database_now()))
 
     def _print(self, choice: Choice) -> None:
         for line in explain_lines(choice):
