@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -185,6 +186,13 @@ class Replica(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["file", "storage"], name="replica_once")]
+        # the sweep over waiting jobs asks what has appeared since it last looked; rows are added
+        # in the order of their times, so that a summary of each range of blocks is enough
+        indexes = [
+            BrinIndex(
+                fields=["created_at"], autosummarize=True, pages_per_range=16, name="replica_new"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.file} at {self.storage}"
@@ -282,6 +290,10 @@ class Transfer(models.Model):
         indexes = [
             # the engine asks for what is due, oldest first
             models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"),
+            # the sweeps over jobs ask what has ended since they last looked; housekeeping, long ago
+            models.Index(
+                fields=["ended_at"], condition=Q(ended_at__isnull=False), name="transfer_ended"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,14 +3,18 @@
 The end of a transfer only nudges it. Jobs whose input can never come (no good source is left)
 fail with ddm 100 and the reason of the transfer. All other jobs whose files nobody is moving get
 their transfers again, after a pause that grows with each failure; the watchdog has a limit.
+
+A round looks at the jobs for which a transfer has ended since the last one, and at a part of all
+the others (base/patrol.py): its cost does not grow with the jobs that wait.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import partial
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import demand
 from datasets.models import Replica, SiteStorage, StorageElement, Transfer
@@ -18,9 +22,8 @@ from datasets.states import ACTIVE_TRANSFERS
 from jobs import errors, services
 from jobs.models import Job, JobFile
 from jobs.states import JobState
+from pandasite.base.patrol import PART, patrol
 from pandasite.base.rounds import Round
-
-BATCH = 5000  # jobs per round
 
 # At the site means: at the one storage element that the pilot is told.
 _REPLICA_AT_SITE = Replica.objects.filter(
@@ -32,28 +35,44 @@ _REPLICA_AT_SITE = Replica.objects.filter(
 _MISSING = JobFile.objects.filter(type=JobFile.Type.INPUT).filter(~Exists(_REPLICA_AT_SITE))
 
 
+_ASSIGNED = Job.objects.filter(state=JobState.ASSIGNED)
+
+
 def run(now: dt.datetime) -> int:
     """Activate what is complete, fail what is hopeless, ask again for the rest."""
-    work = Round()
-    work.do("complete jobs", partial(_activate_complete, now))
+    return patrol("jobs.activate", _ASSIGNED, news=_with_news, look=_look_at, now=now)
+
+
+def _with_news(since: dt.datetime) -> QuerySet[JobFile, int]:
+    """PandaIDs: a transfer of a file that they wait for has ended, well or not."""
+    wanted = JobFile.objects.filter(type=JobFile.Type.INPUT, status=JobFile.Status.PENDING)
+    ended = wanted.filter(file__transfers__ended_at__gte=since, job__state=JobState.ASSIGNED)
+    return ended.values_list("job", flat=True).order_by()
+
+
+def _look_at(work: Round, panda_ids: Sequence[int], now: dt.datetime) -> bool:
+    """Whether there was time for all of the jobs."""
+    work.together(
+        panda_ids, partial(_activate_complete, now=now), name=lambda panda_id: f"job {panda_id}"
+    )
     failed: set[int] = set()
-    for wanted in _stuck():
-        if work.over:
-            break
+    stuck = _stuck(panda_ids)
+    for wanted in stuck:
         if wanted.job_id not in failed:
             work.do(f"job {wanted.job_id}", partial(_fail_or_ask_again, wanted, failed, now))
-    return work.end()
+        if work.over:
+            return False
+    return len(stuck) < PART
 
 
-def _activate_complete(now: dt.datetime) -> int:
-    assigned = Job.objects.filter(state=JobState.ASSIGNED)
-    complete = assigned.filter(~Exists(_MISSING.filter(job=OuterRef("pk"))))
-    ready = list(complete.order_by("pk").values_list("pk", flat=True)[:BATCH])
+def _activate_complete(panda_ids: Sequence[int], *, now: dt.datetime) -> int:
+    complete = _ASSIGNED.filter(~Exists(_MISSING.filter(job=OuterRef("pk"))), pk__in=panda_ids)
+    ready = list(complete.order_by("pk").values_list("pk", flat=True))
     return len(services.activate(ready, now=now)) if ready else 0
 
 
-def _stuck() -> list[JobFile]:
-    """Files that assigned jobs miss and nobody is moving to them.
+def _stuck(panda_ids: Sequence[int]) -> list[JobFile]:
+    """Files that the jobs miss and nobody is moving to them.
 
     Jobs of a site without a storage element have nothing to ask for: the watchdog's limit, or an
     administrator, decides.
@@ -66,11 +85,12 @@ def _stuck() -> list[JobFile]:
     )
     stuck = _MISSING.filter(
         ~Exists(moving),
+        job__in=panda_ids,
         job__state=JobState.ASSIGNED,
         job__computing_site__site_storages__role=SiteStorage.Role.LOCAL,
         file__isnull=False,
     )
-    return list(stuck.select_related("job", "file").order_by("job", "pk")[:BATCH])
+    return list(stuck.select_related("job", "file").order_by("job", "pk")[:PART])
 
 
 def _fail_or_ask_again(wanted: JobFile, failed: set[int], now: dt.datetime) -> int:

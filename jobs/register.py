@@ -2,8 +2,7 @@
 
 `run` takes each holding job on its own: a finished one gets its files into the catalogue, its
 datasets and the replica list of the storage that its pilot wrote to, and goes on to transferring
-when they have to travel; a failed one keeps its log and ends. `complete` ends transferring jobs
-whose files have all arrived.
+when they have to travel; a failed one keeps its log and ends. jobs/arrival.py has what follows.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from functools import partial
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from datasets import demand
 from datasets import services as data
-from datasets.models import Dataset, File, Replica, SiteStorage, StorageElement, Transfer
-from datasets.states import ACTIVE_TRANSFERS, DatasetState
+from datasets.models import Dataset, File, SiteStorage, StorageElement
+from datasets.states import DatasetState
 from datasets.subscriptions import subscribe
 from jobs import errors, services
 from jobs.labels import is_analysis
@@ -197,67 +195,3 @@ def _free_name(parent: Dataset) -> str:
     while Dataset.objects.filter(name=(name := f"{parent.name}_sub0{serial}")).exists():
         serial += 1
     return name
-
-
-_ARRIVED = Replica.objects.filter(
-    file=OuterRef("file"),
-    storage=OuterRef("block__destination"),
-    state=Replica.State.AVAILABLE,
-)
-_UNDERWAY = JobFile.objects.filter(
-    type=JobFile.Type.OUTPUT, status=JobFile.Status.TRANSFERRING
-).filter(~Exists(_ARRIVED))
-
-
-def complete(now: dt.datetime) -> int:
-    """Finish transferring jobs whose outputs have all arrived; fail those whose never can."""
-    work = Round()
-    work.do("arrived jobs", partial(_finish_arrived, now))
-    for row in _stuck():
-        if work.over:
-            break
-        work.do(f"job {row.job_id}", partial(_fail_or_ask_again, row, now))
-    return work.end()
-
-
-def _finish_arrived(now: dt.datetime) -> int:
-    transferring = Job.objects.filter(state=JobState.TRANSFERRING)
-    arrived = transferring.filter(~Exists(_UNDERWAY.filter(job=OuterRef("pk"))))
-    panda_ids = list(arrived.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    if not panda_ids:
-        return 0
-    with transaction.atomic():
-        moved = services.move(
-            Job.objects.filter(pk__in=panda_ids), JobState.FINISHED, actor="ddm", now=now
-        )
-        JobFile.objects.filter(job__in=moved, status=JobFile.Status.TRANSFERRING).update(
-            status=JobFile.Status.READY
-        )
-    return len(moved)
-
-
-def _stuck() -> list[JobFile]:
-    """Outputs that nobody is moving: no source left -> the job fails; else asked for again."""
-    moving = Transfer.objects.filter(
-        file=OuterRef("file"),
-        destination=OuterRef("block__destination"),
-        state__in=ACTIVE_TRANSFERS,
-    )
-    stuck = _UNDERWAY.filter(
-        ~Exists(moving),
-        job__state=JobState.TRANSFERRING,
-        file__isnull=False,
-        block__destination__isnull=False,
-    )
-    return list(stuck.select_related("job", "file", "block__destination")[:BATCH])
-
-
-def _fail_or_ask_again(row: JobFile, now: dt.datetime) -> int:
-    if row.block is None or row.block.destination is None or row.file is None:
-        return 0
-    since = row.job.state_change_time
-    given_up = demand.ask_again(row.file, row.block.destination, since=since, now=now)
-    if given_up is None:
-        return 0
-    error = errors.OUTPUT_NOT_ADDED.said(f"{row.scope}:{row.lfn}: {given_up.error}")
-    return len(services.fail(Job.objects.filter(pk=row.job_id), error, actor="ddm", now=now))

@@ -6,8 +6,8 @@ from celery import shared_task
 
 from jobs import activate as activation
 from jobs import archive as archiving
+from jobs import arrival, closing, counts
 from jobs import assign as assignment
-from jobs import closing, counts
 from jobs import register as registration
 from jobs import wake as waking
 from jobs import watch as watchdog
@@ -36,7 +36,7 @@ def register() -> int:
 
 @shared_task(name="jobs.complete_transfers")
 def complete_transfers() -> int:
-    return run_sweep("jobs.complete_transfers", registration.complete)
+    return run_sweep("jobs.complete_transfers", arrival.run)
 
 
 @shared_task(name="jobs.watch")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -13,9 +14,8 @@ from datasets.models import File, Replica
 from jobs import services
 from jobs.models import Job, JobFile
 from jobs.states import JobState
-
-BATCH = 2000  # jobs per round
-
+from pandasite.base.patrol import patrol
+from pandasite.base.rounds import Round
 
 # One query whatever the number of names and scopes, and whatever stands in them.
 _KNOWN = """
@@ -42,20 +42,52 @@ def good_replica(file: str) -> QuerySet[Replica]:
     return Replica.objects.filter(file=OuterRef(file), state=Replica.State.AVAILABLE)
 
 
+_WAITING = Job.objects.filter(state=JobState.WAITING)
+
+
 def run(now: dt.datetime) -> int:
-    """Link waiting jobs to files that have appeared, and define those that have them all."""
-    _link()
+    """Link waiting jobs to files that have appeared, and define those that have them all.
+
+    A round looks at the jobs that wait for files of which a replica is new, and at a part of all
+    the others (base/patrol.py).
+    """
+    return patrol("jobs.wake", _WAITING, news=_with_news, look=_look_at, now=now)
+
+
+def _with_news(since: dt.datetime) -> QuerySet[JobFile, int]:
+    """PandaIDs: a replica of a file that they wait for has appeared."""
+    new = Replica.objects.filter(
+        file__scope=OuterRef("scope"),
+        file__lfn=OuterRef("lfn"),
+        state=Replica.State.AVAILABLE,
+        created_at__gte=since,
+    )
+    wanted = JobFile.objects.filter(type=JobFile.Type.INPUT, job__state=JobState.WAITING)
+    return wanted.filter(Exists(new)).values_list("job", flat=True).order_by()
+
+
+def _look_at(work: Round, panda_ids: Sequence[int], now: dt.datetime) -> bool:
+    """Whether there was time for all of the jobs."""
+    work.together(panda_ids, partial(_wake, now=now), name=lambda panda_id: f"job {panda_id}")
+    return True
+
+
+def _wake(panda_ids: Sequence[int], *, now: dt.datetime) -> int:
+    _link(panda_ids)
     unknown = JobFile.objects.filter(job=OuterRef("pk"), type=JobFile.Type.INPUT).filter(
         Q(file=None) | ~Exists(good_replica("file"))
     )
-    ready = Job.objects.filter(state=JobState.WAITING).filter(~Exists(unknown))
-    panda_ids = list(ready.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    return len(services.wake(panda_ids, now=now)) if panda_ids else 0
+    ready = _WAITING.filter(~Exists(unknown), pk__in=panda_ids)
+    known = list(ready.order_by("pk").values_list("pk", flat=True))
+    return len(services.wake(known, now=now)) if known else 0
 
 
-def _link() -> None:
+def _link(panda_ids: Sequence[int]) -> None:
     same_name = File.objects.filter(scope=OuterRef("scope"), lfn=OuterRef("lfn"))
     orphans = JobFile.objects.filter(
-        file=None, type=JobFile.Type.INPUT, job__state=JobState.WAITING
-    ).filter(Exists(same_name))
-    orphans.update(file=Subquery(same_name.values("pk")[:1]))
+        file=None,
+        type=JobFile.Type.INPUT,
+        job__in=panda_ids,
+        job__state=JobState.WAITING,
+    )
+    orphans.filter(Exists(same_name)).update(file=Subquery(same_name.values("pk")[:1]))

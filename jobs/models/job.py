@@ -261,6 +261,12 @@ class Job(JobColumns):
                 condition=~Q(state__in=FINAL),
                 name="job_live",
             ),
+            # the patrols of the sweeps over jobs that wait for files: a part of them in turn
+            models.Index(
+                fields=["state", "panda_id"],
+                condition=Q(state__in=[JobState.WAITING, JobState.ASSIGNED, JobState.TRANSFERRING]),
+                name="job_patrol",
+            ),
             # job lists by site and state, newest first
             models.Index(fields=["computing_site", "state", "-panda_id"], name="job_site_state"),
             # job lists by state over the last hours; jobs.archive, the longest ended first

@@ -26,6 +26,20 @@ class SweepRun(models.Model):
         return self.name
 
 
+class Patrol(models.Model):
+    """How far a sweep has come that cannot look at all rows in one round (base/patrol.py)."""
+
+    name = models.CharField(max_length=64, unique=True)
+    after = models.BigIntegerField(help_text="the key that the last round came to; 0 = the end")
+    news_until = models.DateTimeField(help_text="news from before this have been looked at")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AuditLine(models.Model):
     """Who did what to which thing, and why. Only ever added to."""
 

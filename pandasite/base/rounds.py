@@ -68,11 +68,16 @@ class Round:
         self.rows += rows
         return True
 
-    def together(self, items: Sequence[Item], work: Callable[[Sequence[Item]], int]) -> list[Item]:
+    def together(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], int],
+        *,
+        name: Callable[[Item], str] = str,
+    ) -> list[Item]:
         """Do all items at once; what may pass and is in the way makes it do each on its own.
 
-        Returns those that did not go well, and names them by their `str`. `work` is to be one
-        transaction.
+        Returns those that did not go well. `work` is to be one transaction.
         """
         try:
             self.rows += work(items) if items else 0
@@ -80,16 +85,19 @@ class Round:
             if _passing(error) is None:
                 raise
             log.info("one_by_one", extra={"items": len(items), "error": str(error)})
-            return self._one_by_one(items, work)
+            return self._one_by_one(items, work, name)
         return []
 
     def _one_by_one(
-        self, items: Sequence[Item], work: Callable[[Sequence[Item]], int]
+        self,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], int],
+        name: Callable[[Item], str],
     ) -> list[Item]:
         """One at least; those that the time of the round does not allow are not done at all."""
         failed = []
         for item in items:
-            if not self.do(str(item), partial(work, [item])):
+            if not self.do(name(item), partial(work, [item])):
                 failed.append(item)
             if self.over:
                 break

@@ -73,10 +73,10 @@ def test_items_that_meet_no_trouble_are_done_in_one_go():
 def test_when_one_of_them_is_in_the_way_each_is_done_on_its_own():
     work, (do, calls) = Round(), refusing(2, database_error("40P01"))
 
-    assert work.together([1, 2, 3], do) == [2]
+    assert work.together([1, 2, 3], do, name=lambda n: f"job {n}") == [2]
 
     assert calls == [[1, 2, 3], [1], [2], [3]]
-    with pytest.raises(Incomplete, match="1 left for next time: 2: it was in a deadlock") as left:
+    with pytest.raises(Incomplete, match="1 left for next time: job 2: it was in a dead") as left:
         work.end()
     assert left.value.rows == 2
 

@@ -21,6 +21,7 @@ from datasets.models import File, Transfer
 from jobs import (
     activate,
     archive,
+    arrival,
     assign,
     closing,
     counts,
@@ -49,7 +50,7 @@ from tests.jobs.asking import Dice, claim, made, say, unchanged
 WORDS = ("starting", "running", "running", "finished", "finished", "failed")
 MINUTES = (1, 20, 45, 150, 150, 1500)
 SWEEPS: tuple[Callable[[dt.datetime], int], ...] = (
-    wake.run, assign.run, activate.run, register.run, register.complete, closing.close_datasets,
+    wake.run, assign.run, activate.run, register.run, arrival.run, closing.close_datasets,
     lambda _now: counts.fold(), archive.run,
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 
 from datasets import demand
 from datasets.models import File, Transfer
-from jobs import fsck, register
+from jobs import arrival, fsck, register
 from jobs.models import Job
 from pandasite.base.rounds import Incomplete
 from tests.base.trouble import database_error
@@ -46,9 +46,9 @@ def test_the_job_is_finished_when_the_last_output_has_arrived():
     job = travelling("HIST.1", "HIST.2")
 
     arrive(job, "HIST.1")
-    assert register.complete(after(hours=1)) == 0
+    assert arrival.run(after(hours=1)) == 0
     arrive(job, "HIST.2")
-    assert register.complete(after(hours=2)) == 1
+    assert arrival.run(after(hours=2)) == 1
 
     assert fresh(job).state == "finished"
     assert fresh(job).end_time == after(hours=2)
@@ -62,7 +62,7 @@ def test_an_output_that_can_never_travel_fails_the_job_with_the_reason():
         state="failed", permanent=True, error="adler32 is 1", ended_at=after(minutes=1)
     )
 
-    register.complete(after(minutes=2))
+    arrival.run(after(minutes=2))
 
     assert fresh(job).state == "failed"
     assert fresh(job).errors() == [("ddm", 200, "mc09:HIST.1: adler32 is 1")]
@@ -73,7 +73,7 @@ def test_an_output_whose_home_is_full_is_asked_for_again_after_a_pause():
     Transfer.objects.update(state="failed", error="disk full", ended_at=after(minutes=1))
 
     for _ in range(2):
-        register.complete(after(minutes=2))
+        arrival.run(after(minutes=2))
 
     again = Transfer.objects.get(state="queued")
     assert (again.next_try_at > after(minutes=2), again.error) == (True, "disk full")
@@ -87,7 +87,7 @@ def test_a_job_whose_registered_output_is_stuck_is_not_run_again():
         state="failed", permanent=True, error="adler32 is 1", ended_at=after(minutes=1)
     )
 
-    register.complete(after(minutes=2))
+    arrival.run(after(minutes=2))
 
     assert not Job.objects.filter(retry_of=job.pk).exists()
 
@@ -96,7 +96,7 @@ def test_a_failure_from_before_the_job_travelled_does_not_count():
     job = travelling("HIST.1")
     Transfer.objects.update(state="failed", permanent=True, error="old", ended_at=after(hours=-1))
 
-    register.complete(after(minutes=2))
+    arrival.run(after(minutes=2))
 
     assert fresh(job).state == "transferring"
     assert Transfer.objects.filter(state="queued").count() == 1
@@ -106,7 +106,7 @@ def test_a_transfer_that_vanished_is_asked_for_again():
     job = travelling("HIST.1")
     Transfer.objects.all().delete()
 
-    register.complete(after(minutes=1))
+    arrival.run(after(minutes=1))
 
     assert Transfer.objects.get().destination == job.destination_se
     assert fresh(job).state == "transferring"
@@ -125,7 +125,7 @@ def test_an_output_that_cannot_be_asked_for_now_does_not_stop_the_others(monkeyp
     monkeypatch.setattr(demand, "ask_again", locked)
 
     with pytest.raises(Incomplete, match=f"job {first.pk}: a statement took too long"):
-        register.complete(after(minutes=1))
+        arrival.run(after(minutes=1))
 
     assert Transfer.objects.get().destination == second.destination_se
 
@@ -134,6 +134,6 @@ def test_a_bad_replica_at_home_is_not_an_arrival():
     job = travelling("HIST.1")
     create_replica(File.objects.get(), job.destination_se, state="bad")
 
-    register.complete(after(minutes=1))
+    arrival.run(after(minutes=1))
 
     assert fresh(job).state == "transferring"
