@@ -15,7 +15,8 @@ from brokerage.models import BannedNode, Cloud, InstalledRelease, Site
 from brokerage.policy import CloudRules, Grid, Limits, Offer
 from datasets.models import SiteStorage, StorageElement
 from jobs import counts
-from jobs.models import Pilot
+from jobs.models import Node
+from jobs.nodes import SEEN_AT
 from jobs.states import JobState
 
 DEFAULT_THRESHOLD_GB = {1: 1024.0}  # by tier; other tiers:
@@ -212,11 +213,12 @@ def _nodes(now: dt.datetime) -> tuple[dict[int, int], dict[int, int]]:
     banned = BannedNode.objects.filter(site=OuterRef("site"), node=OuterRef("node"))
     lately = now - dt.timedelta(hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"])
     seen = (
-        Pilot.objects.filter(~Exists(banned), last_contact__gte=lately)
+        Node.objects.alias(seen_at=SEEN_AT)
+        .filter(~Exists(banned), seen_at__gte=lately)
         .values("site")
         .annotate(
-            nodes=Count("node", distinct=True),
-            updating=Count("node", distinct=True, filter=Q(last_report__gte=lately)),
+            nodes=Count("pk"),
+            updating=Count("pk", filter=Q(last_report__gte=lately)),
         )
         .order_by()
     )

@@ -78,6 +78,17 @@ FROM jobs_job j WHERE j.state = 'activated' AND NOT EXISTS (SELECT 1 FROM jobs_q
     j.vo_id, j.processing_type, j.atlas_release, j.cmt_config, j.min_ram_count, j.max_disk_count,
     j.min_cpu_speed, j.core_count)) LIMIT %s
 """
+_PULSE = """
+SELECT format('job %%s is %%s at attempt %%s, its pulse says %%s at attempt %%s',
+  coalesce(j.panda_id, p.job_id), coalesce(j.state, 'without a pilot'), j.attempt_nr,
+  coalesce(p.state, 'nothing'), p.attempt_nr)
+FROM (SELECT * FROM jobs_job WHERE state IN ('sent', 'starting', 'running')) j
+FULL JOIN jobs_pulse p ON p.job_id = j.panda_id
+WHERE (j.state, j.attempt_nr, j.computing_site_id, j.lease_sha256, j.start_time,
+    j.command <> '' AND j.command_attempt = j.attempt_nr)
+  IS DISTINCT FROM (p.state, p.attempt_nr, p.site_id, p.lease_sha256, p.start_time, p.commanded)
+  OR p.due > p.lease_until LIMIT %s
+"""
 
 
 def check() -> list[str]:
@@ -117,5 +128,6 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_TWICE),
     lambda: _rows(_SUCCESSORS),
     lambda: _rows(_UNSEEN),
+    lambda: _rows(_PULSE),
     counts.differences,
 )

@@ -19,6 +19,7 @@ from jobs.errors import Error
 from jobs.history import record_moves
 from jobs.models import Job, JobColumns, JobFile
 from jobs.models.job import JobQuerySet
+from jobs.pulse import folded
 from jobs.refusals import already_final, not_live
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
 from jobs.successors import make_successors
@@ -59,7 +60,8 @@ def move(
         )
         moved = [row[0] for row in rows]
         if moved:
-            _write(moved, to, now=now, changes=changes)
+            held = any(row[1] in LEASED for row in rows)
+            _write(moved, to, held=held, now=now, changes=changes)
             record_moves(rows, to, actor=actor, now=now, reason=reason or {})
             if to in (JobState.FAILED, JobState.CANCELLED):
                 _give_up_outputs(moved)
@@ -67,9 +69,15 @@ def move(
 
 
 def _write(
-    panda_ids: Sequence[int], to: JobState, *, now: dt.datetime, changes: dict[str, Any]
+    panda_ids: Sequence[int],
+    to: JobState,
+    *,
+    held: bool,
+    now: dt.datetime,
+    changes: dict[str, Any],
 ) -> None:
-    columns: dict[str, Any] = {} if to in LEASED else dict(UNLEASED)
+    """`held`: some of them are with a pilot, and have a pulse."""
+    columns: dict[str, Any] = {} if to in LEASED else UNLEASED | (folded() if held else {})
     if to in FINAL:
         columns |= {"end_time": now} | UNCOMMANDED
     Job.objects.filter(panda_id__in=panda_ids).update(

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from jobs import activate as activation
 from jobs import archive as archiving
-from jobs import arrival, closing, counts
+from jobs import arrival, closing, counts, nodes
 from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
@@ -52,6 +52,11 @@ def fold_counts() -> int:
 @shared_task(name="jobs.archive")
 def archive() -> int:
     return run_sweep("jobs.archive", archiving.run)
+
+
+@shared_task(name="jobs.count_pilots")
+def count_pilots() -> int:
+    return run_sweep("jobs.count_pilots", nodes.count_pilots)
 
 
 @shared_task(name="jobs.close_datasets")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 
 from brokerage.models import Site
@@ -20,6 +21,7 @@ from jobs.errors import Error
 from jobs.labels import ANALYSIS, SHORT_HOLDING
 from jobs.models import Job, JobFile
 from jobs.models.job import JobQuerySet
+from jobs.pulse import RENEWED_AT_ONCE, renew
 from jobs.states import JobState
 from pandasite.base.rounds import Round
 
@@ -55,13 +57,31 @@ def _some(jobs: JobQuerySet) -> JobQuerySet:
     return jobs.filter(pk__in=list(jobs.order_by().values_list("pk", flat=True)[:BATCH]))
 
 
+def move_dates_on(now: dt.datetime) -> int:
+    """No job is moved: leases that were renewed are looked at again when they end."""
+    while renew(now) == RENEWED_AT_ONCE:
+        pass
+    return 0
+
+
+def _hold(silent: JobQuerySet) -> JobQuerySet:
+    """A bunch of silent jobs, locked with their pulses: a heartbeat comes before this or after.
+
+    Those that somebody else holds are not silent.
+    """
+    rows = silent.select_related("pulse").only("pk", "pulse__due").order_by("pk")
+    held = rows.select_for_update(of=("self", "pulse"), skip_locked=True)[:BATCH]
+    return silent.filter(pk__in=[job.pk for job in held])
+
+
+@transaction.atomic
 def cancel_silent_killed(now: dt.datetime) -> int:
     """A killed job whose pilot never came back to hear of it."""
-    silent = Job.objects.silent_since(now).exclude(command="")
+    held = _hold(Job.objects.silent_since(now).exclude(command=""))
     killed = 0
-    for job in silent.order_by("pk")[:BATCH]:
-        why = f"{job.command_reason}; its pilot fell silent"
-        mine = silent.filter(pk=job.pk)
+    for panda_id, reason in list(held.order_by("pk").values_list("pk", "command_reason")):
+        why = f"{reason}; its pilot fell silent"
+        mine = held.filter(pk=panda_id)
         killed += len(services.cancel_killed(mine, actor=ACTOR, now=now, why=why))
     return killed
 
@@ -82,8 +102,10 @@ def silent(now: dt.datetime) -> int:
     return _requeue(lost, error, now)
 
 
+@transaction.atomic
 def _requeue(jobs: JobQuerySet, error: Error, now: dt.datetime) -> int:
-    requeued, failed = services.requeue(_some(jobs), error=error, actor=ACTOR, now=now)
+    held = _hold(jobs.filter(command=""))
+    requeued, failed = services.requeue(held, error=error, actor=ACTOR, now=now)
     return len(requeued) + len(failed)
 
 
@@ -211,8 +233,10 @@ def at_offline_site(now: dt.datetime) -> int:
 def overrunning(now: dt.datetime) -> int:
     """`running` for weeks, though its heart beats: killed."""
     days = _limit("RUNNING_DAYS")
-    late = Job.objects.filter(
-        state=JobState.RUNNING, start_time__lt=_ago(now, days=days), command=""
+    # It has been running since it started: the index of live jobs knows when it changed its state.
+    began = _ago(now, days=days)
+    late = Job.objects.in_state_since(began, JobState.RUNNING).filter(
+        start_time__lt=began, command=""
     )
     return services.order_end(
         _some(late), reason=f"{ACTOR}: it runs for more than {days} days", now=now
@@ -226,6 +250,7 @@ def _rebroker(jobs: JobQuerySet, why: str, now: dt.datetime, **changes: int) -> 
 
 
 RULES: Iterable[Callable[[dt.datetime], int]] = (
+    move_dates_on,
     cancel_silent_killed,
     unanswered,
     silent,

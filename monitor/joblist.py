@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 
 from brokerage.models import VO
 from jobs.api.listing import JobFilter, filter_of, named, summary
 from jobs.errors import meaning
-from jobs.models import ERROR_COMPONENTS, AnyJob
-from jobs.states import FINAL, JobState
+from jobs.models import ERROR_COMPONENTS, AnyJob, Pulse
+from jobs.pulse import overlaid
+from jobs.states import FINAL, LEASED, JobState
 from monitor.keyset import DEFAULT_SORT, Sort
 from monitor.params import Params, Period
 from monitor.words import KINDS, NONE, full_hour
@@ -164,6 +165,8 @@ def _times(params: Params, now: dt.datetime) -> Q:
         cutoff = now - dt.timedelta(hours=hours)
         found &= ~Q(state__in=FINAL)
         found &= Q(state_change_time__lt=cutoff, modification_time__lt=cutoff)
+        heard = Pulse.objects.filter(pk=OuterRef("pk"), heard_at__gte=cutoff)
+        found &= ~Q(state__in=LEASED) | Q(~Exists(heard))
     return found
 
 
@@ -188,10 +191,12 @@ def read(wanted: Wanted) -> Listing:
         raise NotThere(f"the list has no jobs behind '{wanted.before}': that was its end")
     shown = jobs[:limit]
     whole = not wanted.before and len(jobs) <= limit
+    # The cursor is of the rows as they are sorted: made before they are brought up to date.
+    before = wanted.sort.cursor(shown[-1]) if len(jobs) > limit else None
     return Listing(
-        jobs=shown,
+        jobs=overlaid(shown),
         total=len(shown) if whole else matching.order_by()[: COUNTED + 1].count(),
-        before=wanted.sort.cursor(shown[-1]) if len(jobs) > limit else None,
+        before=before,
     )
 
 

@@ -13,6 +13,7 @@ from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
 from jobs.api.listing import job_json
 from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from jobs.pulse import overlaid
 from jobs.states import FINAL
 from monitor.joblist import job_facts
 from monitor.jobtable import Error, errors_of
@@ -104,6 +105,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
     job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
     if job is None:
         raise NotThere(f"there is no job {panda_id}")
+    overlaid([job])
     events = list(job.events.order_by("seq")[:EVENTS_SHOWN])
     files = files_of(job)
     choice = Choice.from_json(job.decision.detail) if job.decision else None

@@ -12,15 +12,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from brokerage.models import Cloud, Site
 from datasets.models import SiteStorage
 from jobs import counts, errors
-from jobs.models import ERROR_COMPONENTS, AnyJob, BrokerageDecision, Job, Pilot
+from jobs.models import ERROR_COMPONENTS, AnyJob, BrokerageDecision, Job, Node, Pulse
 from jobs.models.job import JobQuerySet
-from jobs.states import JobState
-from monitor.words import KINDS, PILOT_HOURS, STALE_HOURS, window_start
+from jobs.nodes import LATELY, SEEN_AT
+from jobs.states import LEASED, JobState
+from monitor.words import KINDS, STALE_HOURS, window_start
 from pandasite.base import health
 from pandasite.base.models import SweepRun
 
@@ -113,14 +114,15 @@ def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
 
 
 def pilots_seen(*, now: dt.datetime, since: dt.datetime) -> dict[int, Seen]:
-    """By site, the pilots that called within the window or within PILOT_HOURS."""
-    lately = now - dt.timedelta(hours=PILOT_HOURS)
+    """By site, the nodes that were heard within the window, and their pilots of late."""
+    lately = now - LATELY
     rows = (
-        Pilot.objects.filter(last_contact__gte=min(since, lately))
+        Node.objects.alias(seen_at=SEEN_AT)
+        .filter(seen_at__gte=min(since, lately))
         .values("site")
         .annotate(
-            nodes=Count("node", distinct=True, filter=Q(last_contact__gte=since)),
-            pilots=Count("pk", filter=Q(last_contact__gte=lately)),
+            nodes=Count("pk", filter=Q(seen_at__gte=since)),
+            pilots=Sum("pilots", filter=Q(seen_at__gte=lately), default=0),
         )
         .order_by()
     )
@@ -131,7 +133,10 @@ def untouched(now: dt.datetime, state: str, hours: int) -> Q:
     """Jobs in this state that no change, heartbeat or command has touched for so long."""
     cutoff = now - dt.timedelta(hours=hours)
     # The first half is what the index of live jobs knows, and follows from the second.
-    return Q(state=state, state_change_time__lt=cutoff, modification_time__lt=cutoff)
+    old = Q(state=state, state_change_time__lt=cutoff, modification_time__lt=cutoff)
+    if state in LEASED:  # its heartbeats are elsewhere, and their index finds the few at once
+        old &= Q(pk__in=Pulse.objects.unheard_since(cutoff).values("pk"))
+    return old
 
 
 def stale_jobs(*, now: dt.datetime, labels: Collection[str] | None) -> list[Stale]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from jobs.labels import ANALYSIS
+from jobs.nodes import LATELY
 from jobs.states import JobState
 
 NONE = "-"  # as a filter's value: has no cloud, has no site; no name may start with it
@@ -22,7 +23,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 # A job of these states that nothing has touched for so many hours is stale.
 STALE_HOURS = {JobState.ACTIVATED: 12, JobState.RUNNING: 12, JobState.TRANSFERRING: 36}
-PILOT_HOURS = 3
+PILOT_HOURS = int(LATELY.total_seconds()) // 3600
 
 STATE_HELP = {
     JobState.DEFINED: "submitted, waits for a site to be chosen",

@@ -28,6 +28,7 @@ SWEEPS = {
     "jobs.watch": 1,
     "datasets.schedule_transfers": 1,
     "jobs.fold_counts": 1,
+    "jobs.count_pilots": 3,
     "datasets.measure_storage": 6,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,

@@ -29,6 +29,7 @@ LIMITS = {
     "CLAIM_KEY_HOURS": Limit(24, 1, 720),
     "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
     "PILOT_DAYS": Limit(30, 1, 3650),
+    "SAMPLE_DAYS": Limit(3, 1, 365),
     # How long a job may stay in a state.
     "HOLDING_HOURS_ANALYSIS": Limit(3, 1, 720),
     "HOLDING_HOURS_PRODUCTION": Limit(48, 1, 720),

@@ -26,7 +26,7 @@ from datasets.models import (
 )
 from jobs import archive, lease
 from jobs.history import record_birth
-from jobs.models import Job, JobFile, Pilot, PilotAccount, Transformation
+from jobs.models import Job, JobFile, Node, Pilot, PilotAccount, Transformation
 from jobs.states import FINAL, LEASED, JobState
 
 NOW = dt.datetime(2009, 9, 17, 12, 0, tzinfo=dt.UTC)
@@ -151,9 +151,15 @@ def create_transfer(file: File, destination: StorageElement, **fields: Any) -> T
 
 
 def create_pilot(site: Site, *, node: str = "wn01", **fields: Any) -> Pilot:
-    """A pilot that was in contact at NOW."""
+    """A pilot that was in contact at NOW, and so was its node."""
     defaults = {"pilot_id": f"p{next(_serial)}", "first_contact": NOW, "last_contact": NOW}
-    return Pilot.objects.create(site=site, node=node, **defaults | fields)
+    pilot = Pilot.objects.create(site=site, node=node, **defaults | fields)
+    seen, made = Node.objects.get_or_create(site=site, node=node)
+    seen.pilots += not made
+    seen.last_claim = max(filter(None, [seen.last_claim, pilot.last_contact]))
+    seen.last_report = max(filter(None, [seen.last_report, pilot.last_report]), default=None)
+    seen.save()
+    return pilot
 
 
 def create_pilot_account(site: Site) -> PilotAccount:

@@ -125,6 +125,33 @@ class ReportAnswer(s.Serializer[Any]):
     truncated = s.BooleanField(required=False)
 
 
+class ReportProblem(s.Serializer[Any]):
+    """Why a report was refused, as `ProblemAnswer` has it; `status` is what it had been alone."""
+
+    status = s.IntegerField()
+    code = s.CharField()
+    message = s.CharField()
+    fields = FieldProblem(many=True)  # type: ignore[assignment]
+
+
+class ReportOutcome(s.Serializer[Any]):
+    """What became of one report of many: its answer, or its problem."""
+
+    panda_id = s.IntegerField()
+    state = s.ChoiceField(choices=STATES, required=False)
+    command = s.ChoiceField(choices=TOLD_TO_END, allow_null=True, required=False)
+    lease_seconds = s.IntegerField(required=False)
+    replayed = s.BooleanField(required=False)
+    truncated = s.BooleanField(required=False)
+    problem = ReportProblem(required=False)
+
+
+class ReportsAnswer(s.Serializer[Any]):
+    """In the order of the reports."""
+
+    answers = ReportOutcome(many=True)
+
+
 class SubmittedJob(s.Serializer[Any]):
     """A job of the submission, in its order; state null when it is gone by now."""
 

@@ -13,6 +13,8 @@ INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 NODE_MAX = 128
 TAIL_MAX = 65_536
+REPORTS_MAX = 500  # of a call
+REPORTS_BODY_MAX = 2**24  # bytes
 BODY_MAX = 2**20
 SAYABLE = tuple(REPORTED)  # the states that a pilot may report
 DATASET_MAX = 240
@@ -102,6 +104,12 @@ class ReportBody(strict.StrictSerializer):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             strict.refuse("duplicate_lfn", f"must not name {twice[0]} twice", field="output_files")
         return attrs
+
+
+class ReportsBody(strict.StrictSerializer):
+    """Reports of one call; each is judged on its own."""
+
+    reports = ReportBody(many=True, max_length=REPORTS_MAX, allow_empty=False)
 
 
 class FileBody(strict.StrictSerializer):

@@ -13,6 +13,7 @@ from django.http import QueryDict
 from brokerage.models import Cloud, Site
 from jobs.labels import LABELS
 from jobs.models import AnyJob, Task
+from jobs.pulse import overlaid
 from jobs.states import JobState
 from pandasite.base.params import Params
 
@@ -92,7 +93,7 @@ def listed(wanted: JobFilter) -> dict[str, Any]:
     more = len(page) > wanted.limit
     shown = page[: wanted.limit]
     return {
-        "jobs": [summary(job) for job in shown],
+        "jobs": [summary(job) for job in overlaid(shown)],
         "before": shown[-1].pk if more else None,
     }
 
@@ -129,6 +130,7 @@ def summary(job: AnyJob) -> dict[str, Any]:
 
 def job_json(job: AnyJob) -> dict[str, Any]:
     """Everything that is known of a job."""
+    overlaid([job])
     files = job.files.select_related("dataset", "block", "file")
     return summary(job) | {
         "transformation": job.transformation,

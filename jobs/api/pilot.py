@@ -1,4 +1,4 @@
-"""Two addresses for pilots: claim a job, report on it."""
+"""Where pilots claim a job, and what all views for pilots have in common."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ from rest_framework.request import Request
 
 from brokerage.models import Site
 from datasets.storage import path_of
-from jobs import dispatch, report
-from jobs.api.answers import ClaimAnswer, ReportAnswer, documented, key_header
+from jobs import dispatch
+from jobs.api.answers import ClaimAnswer, documented, key_header
 from jobs.api.auth import KNOWN, IsPilot, PilotAuthentication
-from jobs.api.bodies import TAIL_MAX, ClaimBody, ReportBody
+from jobs.api.bodies import ClaimBody
 from jobs.api.keys import fingerprint, idempotency_key
-from jobs.identity import Caller, TokenGone, must_hold
+from jobs.identity import Caller, TokenGone
 from jobs.models import JobFile
+from jobs.said import log_name
 from pandasite.base import serializers as strict
-from pandasite.base.clock import database_now
-from pandasite.base.errors import NotAllowed, NotThere, TooMuch, field_error
+from pandasite.base.errors import NotAllowed, NotThere, field_error
 from pandasite.base.views import JSONView, json_answer
 
-DIAG_MAX = 500
-ERROR_FIELDS = ("pilot_error_code", "pilot_error_diag", "exe_error_code", "exe_error_diag")
 # What of a job its pilot is told, under the names that dispatch has for it.
 TOLD = (
     "panda_id", "attempt_nr", "lease_token", "vo", "storage", "job_name", "job_definition_id",
@@ -112,7 +110,7 @@ def _claim_answer(claimed: dispatch.Claimed, *, bulk: bool) -> dict[str, Any]:
 
 
 def _job_answer(job: dict[str, Any]) -> dict[str, Any]:
-    scope, lfn = report.log_name(job["panda_id"], job["attempt_nr"])
+    scope, lfn = log_name(job["panda_id"], job["attempt_nr"])
     return {
         **{name: job[name] for name in TOLD},
         "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
@@ -130,71 +128,3 @@ def _named(f: dict[str, Any]) -> dict[str, Any]:
 
 def _input(f: dict[str, Any]) -> dict[str, Any]:
     return _named(f) | {name: f[name] for name in ("guid", "size", "adler32")}
-
-
-class ReportView(PilotView):
-    """A heartbeat or the final word on a job that this pilot holds."""
-
-    @documented(
-        request=ReportBody,
-        answers={200: ReportAnswer},
-        problems=(400, 404, 409, 411, 413, 415, 422),
-    )
-    def post(self, request: Request) -> HttpResponseBase:
-        """Answer with the job's state and the command for the pilot, if there is one."""
-        _refuse_long_output(request.data)
-        said = strict.validated(ReportBody, request.data)
-        errors, truncated = _errors(said)
-
-        def work(caller: Caller) -> report.Answer:
-            now = database_now()
-            must_hold(caller, now=now)
-            return report.hear(caller=caller, report=_report(said, errors), now=now)
-
-        answer = self.for_caller(request, work)
-        return json_answer(
-            {
-                "panda_id": said["panda_id"],
-                "state": answer.state,
-                "command": answer.command,
-                "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
-                "replayed": answer.replayed,
-                **({"truncated": True} if truncated else {}),
-            }
-        )
-
-
-def _refuse_long_output(data: Any) -> None:
-    tail = data.get("stdout_tail") if isinstance(data, dict) else None
-    if isinstance(tail, str) and len(tail) > TAIL_MAX:
-        message = f"stdout_tail must have at most {TAIL_MAX} characters, not {len(tail)}"
-        raise TooMuch(
-            message,
-            code="too_large",
-            fields=[field_error("stdout_tail", message, code="too_large", max=TAIL_MAX)],
-        )
-
-
-def _errors(said: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The error columns, diagnostics cut to what the table holds; and whether one was cut."""
-    errors = {name: said[name] for name in ERROR_FIELDS if name in said}
-    cut = {k: v[:DIAG_MAX] if isinstance(v, str) else v for k, v in errors.items()}
-    return cut, cut != errors
-
-
-def _report(said: dict[str, Any], errors: dict[str, Any]) -> report.Report:
-    plain = {
-        name: said[name]
-        for name in (
-            "panda_id", "attempt_nr", "lease_token", "seq", "state", "sent_at", "start_time",
-            "end_time", "cpu_consumption_time", "max_rss_mb", "stdout_tail", "exit_code",
-        )
-        if name in said
-    }  # fmt: skip
-    log = said.get("log_file")
-    return report.Report(
-        **plain,
-        errors=errors,
-        output_files=[report.ReportedFile(**f) for f in said.get("output_files", [])],
-        log_file=report.ReportedFile(**log) if log else None,
-    )

@@ -15,7 +15,8 @@ from jobs.models.books import (
 )
 from jobs.models.file import JobFile
 from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
-from jobs.models.pilot import Pilot, PilotAccount
+from jobs.models.pilot import Node, Pilot, PilotAccount
+from jobs.models.pulse import Pulse
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
 
@@ -38,8 +39,10 @@ __all__ = [
     "JobEvent",
     "JobFile",
     "JobOutput",
+    "Node",
     "Pilot",
     "PilotAccount",
+    "Pulse",
     "QueueKind",
     "SubmitKey",
     "Task",

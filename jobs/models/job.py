@@ -54,8 +54,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(state__in=LEASED)
 
     def silent_since(self, cutoff: dt.datetime) -> JobQuerySet:
-        """With a pilot whose lease ran out before `cutoff`."""
-        return self.leased().filter(lease_until__lt=cutoff)
+        """With a pilot whose lease ran out before `cutoff`; the pulse knows."""
+        return self.filter(pulse__due__lt=cutoff, pulse__lease_until__lt=cutoff)
 
     def in_state_since(self, cutoff: dt.datetime, *states: JobState) -> JobQuerySet:
         """In one of the states, unchanged since before `cutoff`."""
@@ -146,6 +146,8 @@ class JobColumns(models.Model):
     )
     node = models.CharField("modificationHost", max_length=128, blank=True)
     lease_sha256 = models.CharField(max_length=64, blank=True)
+    # While a pilot holds the job, these, modification_time and what was measured are as of the last
+    # change of state: heartbeats write the pulse (models/pulse.py) instead.
     lease_until = models.DateTimeField(null=True, blank=True)
     report_seq = models.IntegerField(default=0, help_text="last report of this attempt")
     command = models.CharField("commandToPilot", max_length=16, blank=True)

@@ -33,7 +33,9 @@ class Pilot(models.Model):
     first_contact = models.DateTimeField()
     last_contact = models.DateTimeField()
     last_report = models.DateTimeField(
-        null=True, blank=True, help_text="its last heartbeat, if it ever had a job"
+        null=True,
+        blank=True,
+        help_text="its last heartbeat, to the hour, if it ever had a job",
     )
     claims = models.BigIntegerField(default=0)
     jobs = models.BigIntegerField(default=0)
@@ -43,12 +45,36 @@ class Pilot(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["site", "pilot_id"], name="pilot_once_per_site")
         ]
-        # brokerage and dashboard: which pilots and nodes were seen at a site of late
-        # housekeeping: pilots of all sites that have been silent for long
-        indexes = [
-            models.Index(fields=["site", "last_contact"], name="pilot_seen"),
-            models.Index(fields=["last_contact"], name="pilot_silent"),
-        ]
+        # No index on the times: each claim and many heartbeats write them.
 
     def __str__(self) -> str:
         return f"{self.pilot_id} ({self.node})"
+
+
+class Node(models.Model):
+    """A worker node that pilots were heard from: to the minute by claims, to ten by heartbeats.
+
+    Written by jobs/sql/node.sql and report.sql; brokerage and dashboard count its rows, of which
+    there are far fewer than pilots.
+    """
+
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.CASCADE,
+        related_name="nodes",
+        db_index=False,  # the unique key begins with it
+    )
+    node = models.CharField(max_length=128)
+    last_claim = models.DateTimeField(null=True)
+    last_report = models.DateTimeField(null=True)
+    pilots = models.IntegerField(
+        default=1,
+        db_default=1,
+        help_text="that called within three hours, as of the last run of jobs.count_pilots",
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "node"], name="node_once_per_site")]
+
+    def __str__(self) -> str:
+        return f"{self.node} at {self.site}"

@@ -99,6 +99,7 @@ BEGIN
       0, 0)
     ON CONFLICT (site_id, pilot_id) DO UPDATE SET last_contact = v_now RETURNING id INTO v_pilot;
   END IF;
+  PERFORM jobs_node_asked(p_site, p_node, v_now);
   IF v_no IS NULL AND v_cap > 0 THEN
     -- One claim after the other at such a site: each counts what the ones before it took.
     PERFORM pg_advisory_xact_lock(20090918, p_site::int);

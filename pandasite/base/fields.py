@@ -185,9 +185,9 @@ class AwareDateTimeField(serializers.DateTimeField):
         moment = _moment(value)
         if moment.tzinfo is None:
             refuse("timezone_required", "must name its time zone, as in 2009-01-31T12:00:00Z")
-        low, high = EARLIEST.isoformat(), LATEST.isoformat()
         # Compared before it is converted: the conversion overflows at the ends of the calendar.
         if not EARLIEST <= moment < LATEST:
+            low, high = EARLIEST.isoformat(), LATEST.isoformat()
             refuse("out_of_range", f"must be between {low} and {high}", min=low, max=high)
         return moment.astimezone(dt.UTC)
 

@@ -36,6 +36,7 @@ REPORT = {
     "seq": 1,
     "state": "running",
 }
+REPORTS = {"reports": [REPORT]}
 JOB = {
     "job_name": "mc09.evgen.1",
     "prod_source_label": "user",
@@ -80,6 +81,10 @@ POSTS = (
     ),
     Address(
         "kill", "/rest/v1/jobs/kill", "person", KILL, ("reason",), ("panda_ids", 0), 2**20
+    ),
+    Address(
+        "reports", "/rest/v1/pilot/reports", "pilot", REPORTS, ("reports", 0, "lease_token"),
+        ("reports", 0, "panda_id"), 2**24,
     ),
 )  # fmt: skip
 GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1")

@@ -24,6 +24,7 @@ OPERATIONS = (
     ("POST", "/rest/v1/jobs/kill"),
     ("POST", "/rest/v1/pilot/claim"),
     ("POST", "/rest/v1/pilot/report"),
+    ("POST", "/rest/v1/pilot/reports"),
 )
 load_all_checks()
 CHECKED = CHECKS.get_by_names(

@@ -31,7 +31,7 @@ from jobs import (
     wake,
     watch,
 )
-from jobs.models import AnyJob, AnyJobFile, Job, JobFile, Pilot
+from jobs.models import AnyJob, AnyJobFile, Job, JobFile, Node, Pulse
 from jobs.states import FINAL, LEASED, MOVES, QUEUED, JobState
 from jobs.submit import FileSpec, JobSpec, submit
 from pandasite.base.errors import Conflict
@@ -257,12 +257,12 @@ class Lives(RuleBasedStateMachine):
 
     def time_passes_and_the_watchdog_looks(self, dice: Dice) -> None:
         self.now += dt.timedelta(minutes=dice.of(MINUTES))
-        Pilot.objects.update(last_contact=self.now)
-        until = dict(Job.objects.filter(state__in=LEASED).values_list("pk", "lease_until"))
+        Node.objects.update(last_claim=self.now)
+        until = dict(Pulse.objects.values_list("pk", "lease_until"))
         watch.run(self.now)
         kept = set(Job.objects.filter(state__in=LEASED).values_list("pk", flat=True))
         for pk, lease_until in until.items():
-            silent_s = (self.now - (lease_until or self.now)).total_seconds()
+            silent_s = (self.now - lease_until).total_seconds()
             assert silent_s <= 60 if pk in kept else silent_s > 0
             if pk not in kept:
                 self.gone.append(self.owned.pop(pk))

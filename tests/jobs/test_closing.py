@@ -247,7 +247,7 @@ def test_all_batches_of_silent_pilots_are_forgotten(monkeypatch):
     for _ in range(5):
         create_pilot(site)
 
-    assert closing.housekeep(after(days=31)) == 5
+    assert closing.housekeep(after(days=31)) == 6  # and their node
 
 
 def test_hours_that_no_page_shows_are_merged():

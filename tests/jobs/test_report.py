@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import fsck, services
-from jobs.models import Job, JobOutput, Pilot
+from jobs.models import Job, JobOutput, Pilot, Pulse
 from pandasite.base.errors import Conflict, NotThere
 from tests.builders import (
     NOW,
@@ -21,8 +21,13 @@ def fresh(job):
     return Job.objects.get(pk=job.pk)
 
 
+def pulse(job):
+    return Pulse.objects.get(pk=job.pk)
+
+
 def columns(job):
-    return Job.objects.filter(pk=job.pk).values().get(), job.events.count()
+    row = Job.objects.filter(pk=job.pk).values().get()
+    return row, Pulse.objects.filter(pk=job.pk).values().first(), job.events.count()
 
 
 # -- heartbeats --------------------------------------------------------------------------------
@@ -34,8 +39,8 @@ def test_a_heartbeat_renews_the_lease(site, pilots):
     answer = say(pilots, job.pk, "running", now=after(hours=1))
 
     assert (answer.state, answer.command, answer.replayed) == ("running", None, False)
-    assert fresh(job).lease_until == after(hours=3)
-    assert fresh(job).modification_time == after(hours=1)
+    assert pulse(job).lease_until == after(hours=3)
+    assert pulse(job).heard_at == after(hours=1)
 
 
 def test_a_heartbeat_is_no_state_change(site, pilots):
@@ -73,7 +78,7 @@ def test_a_late_starting_keeps_the_job_running(site, pilots):
     answer = say(pilots, job.pk, "starting", now=after(minutes=5))
 
     assert answer.state == fresh(job).state == "running"
-    assert fresh(job).lease_until == after(minutes=5, hours=2)
+    assert pulse(job).lease_until == after(minutes=5, hours=2)
     assert job.events.count() == 1
 
 
@@ -83,7 +88,7 @@ def test_what_was_measured_is_kept(site, pilots):
     say(pilots, job.pk, "running", cpu_consumption_time=60, max_rss_mb=800)
     say(pilots, job.pk, "running", seq=2, cpu_consumption_time=90, max_rss_mb=700)
 
-    assert (fresh(job).cpu_consumption_time, fresh(job).max_rss_mb) == (90, 800)
+    assert (pulse(job).cpu_consumption_time, pulse(job).max_rss_mb) == (90, 800)
 
 
 def test_the_end_of_the_output_is_kept_once_per_job(site, pilots):
@@ -123,7 +128,7 @@ def test_words_that_come_in_the_wrong_order_are_taken_by_their_number(site, pilo
     late = say(pilots, job.pk, "running", seq=4, cpu_consumption_time=40)
 
     assert late.replayed
-    assert fresh(job).cpu_consumption_time == 50
+    assert pulse(job).cpu_consumption_time == 50
 
 
 def test_the_same_word_again_changes_nothing(site, pilots):

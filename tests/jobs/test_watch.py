@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import errors, fsck, services, watch
-from jobs.models import Job, JobOutput
+from jobs.models import Job, JobOutput, Pulse
 from jobs.states import LEASED, JobState
 from pandasite.base.rounds import Incomplete
 from tests.base.trouble import database_error, raising
@@ -105,7 +105,7 @@ def test_a_heartbeat_between_look_and_move_saves_the_job(monkeypatch):
     requeue = services.requeue
 
     def heartbeat_first(*args, **kwargs):
-        Job.objects.filter(pk=job.pk).update(lease_until=after(hours=9))
+        Pulse.objects.filter(pk=job.pk).update(lease_until=after(hours=9))
         return requeue(*args, **kwargs)
 
     monkeypatch.setattr(services, "requeue", heartbeat_first)

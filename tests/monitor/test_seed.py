@@ -12,7 +12,8 @@ from django.test import Client
 
 from brokerage.models import Cloud, Site
 from datasets.models import GB
-from jobs.models import Job, JobCount, Pilot
+from jobs.models import Job, JobCount, Node, Pilot
+from jobs.nodes import count_pilots
 from monitor import views
 from tests.builders import create_cloud, create_job, create_site, create_storage
 from tests.monitor.tables import Table, rows, tables, texts
@@ -93,6 +94,10 @@ def copy_of(job: Job) -> Job:
 def load_pilots(site: Site, *, nodes: int, lately: int) -> None:
     """`lately` pilots within three hours, spread over nodes; further nodes called before."""
     before, just = NOW - dt.timedelta(hours=4), NOW - dt.timedelta(minutes=5)
+    Node.objects.bulk_create(
+        Node(site=site, node=f"wn{i}", last_claim=just if i < lately else before)
+        for i in range(nodes)
+    )
     Pilot.objects.bulk_create(
         Pilot(
             site=site,
@@ -103,6 +108,7 @@ def load_pilots(site: Site, *, nodes: int, lately: int) -> None:
         )
         for i in range(max(nodes, lately))
     )
+    count_pilots(NOW)
 
 
 def load_us() -> None:
