@@ -7,40 +7,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from datasets import registry
 from datasets.demand import pause_after
 from datasets.models import (
     Dataset,
-    DatasetFile,
     File,
     Replica,
     StorageElement,
     Subscription,
     Transfer,
 )
+from datasets.registry import NewFile
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from datasets.subscriptions import close_subscriptions
-from pandasite.base.errors import Conflict, IllegalMove
+from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
 WORKERS_MAX = 5  # a transfer that this many workers died over is not given to another one
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewFile:
-    """A file to register; size in bytes, adler32 as 8 hex digits."""
-
-    scope: str
-    lfn: str
-    guid: str
-    size: int
-    adler32: str
-    events: int | None = None
 
 
 def ensure_datasets(
@@ -113,34 +101,16 @@ def register_file(
 
     Conflict: the name already belongs to other content.
     """
-    file, _made = File.objects.get_or_create(
-        scope=new.scope,
-        lfn=new.lfn,
-        defaults={
-            "guid": new.guid,
-            "size": new.size,
-            "adler32": new.adler32,
-            "events": new.events,
-            "created_at": now,
-        },
-    )
-    if (file.guid, file.size, file.adler32) != (new.guid, new.size, new.adler32):
-        raise Conflict(
-            f"{new.scope}:{new.lfn} is already registered with GUID {file.guid}, "
-            f"{file.size} bytes, adler32 {file.adler32}",
-            code="file_exists",
-        )
-    if dataset is not None:
-        add_files(dataset, [file])
-    Replica.objects.get_or_create(file=file, storage=storage, defaults={"created_at": now})
-    return file
+    with transaction.atomic():
+        key = registry.enter([new], now=now)[new.name]
+        registry.add_members([(dataset.pk, key)] if dataset else [])
+        registry.add_replicas([(key, storage.pk)], now=now)
+    return File.objects.get(pk=key)
 
 
 def add_files(dataset: Dataset, files: Iterable[File]) -> None:
     """Make files members of a dataset; those that are already stay."""
-    DatasetFile.objects.bulk_create(
-        [DatasetFile(dataset=dataset, file=file) for file in files], ignore_conflicts=True
-    )
+    registry.add_members((dataset.pk, file.pk) for file in files)
 
 
 def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -32,12 +33,43 @@ def subscribe(
     return subscription
 
 
+def extend(
+    dataset: Dataset,
+    storage: StorageElement,
+    files: Collection[int],
+    *,
+    activity: str,
+    now: dt.datetime,
+) -> None:
+    """The dataset, which is or is to be wished at the storage element, got these files (by key).
+
+    Only they are asked for: a block that grows for hours is not gone through with each file.
+    """
+    missing = list(_without_replica(File.objects.filter(pk__in=files), storage))
+    if not missing:
+        subscribe(dataset, storage, activity=activity, now=now)
+        return
+    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": ""}
+    subscription, made = Subscription.objects.get_or_create(
+        dataset=dataset,
+        storage=storage,
+        defaults={"activity": activity, "created_at": now} | opened,
+    )
+    if not made and subscription.state != Subscription.State.OPEN:
+        Subscription.objects.filter(pk=subscription.pk).update(**opened)
+    request_transfers(missing, storage, now=now)
+
+
 def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
     """Files of the dataset without a good replica at the storage element."""
+    return list(_without_replica(dataset.files.all(), storage))
+
+
+def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet[File]:
     there = Replica.objects.filter(
         file=OuterRef("pk"), storage=storage, state=Replica.State.AVAILABLE
     )
-    return list(dataset.files.filter(~Exists(there)).order_by("pk"))
+    return files.filter(~Exists(there)).order_by("pk")
 
 
 def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:

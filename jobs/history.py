@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
+
+from django.db import connection
 
 from jobs.models import Job, JobEvent
 from jobs.states import JobState
@@ -37,25 +40,27 @@ def record_births(
     rows.insert([(p, state.value) for p, state in zip(panda_ids, states, strict=True)])
 
 
+_MOVES = """
+INSERT INTO jobs_jobevent (job_id, seq, attempt_nr, from_state, to_state, actor, at, reason)
+SELECT job_id, seq + 1, attempt_nr, from_state, %s, %s, %s, reason
+FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::integer[], %s::jsonb[])
+  AS m (job_id, from_state, attempt_nr, seq, reason)
+"""
+
+
 def record_moves(
     rows: Sequence[tuple[int, str, int, int]],
     to: JobState,
     *,
     actor: str,
     now: dt.datetime,
-    reason: dict[str, Any],
+    reasons: Sequence[dict[str, Any]],
 ) -> None:
-    """One event each; `rows` are (PandaID, state before, attempt, number of its last event)."""
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job_id=panda_id,
-            seq=seq + 1,
-            attempt_nr=attempt,
-            from_state=state,
-            to_state=to,
-            actor=actor,
-            at=now,
-            reason=reason,
-        )
-        for panda_id, state, attempt, seq in rows
-    )
+    """One event each; `rows` are (PandaID, state before, attempt, number of its last event).
+
+    `reasons` are what the events say, in the order of the rows.
+    """
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    said = [json.dumps(reason) for reason in reasons]
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVES, [str(to), actor, now, *columns, said])

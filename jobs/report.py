@@ -70,6 +70,9 @@ def _heard_or_refused(
         return refusal
 
 
+def _quickly(caller: Caller, report: Report, now: dt.datetime | None) -> Answer | None:
+    if report.is_final:
+        return quick.final_word(caller=caller, report=report, now=now)
     if report.exit_code is not None:
         return None
     return quick.beat(caller=caller, report=report, now=now)

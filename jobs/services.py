@@ -8,7 +8,7 @@ Rows are locked in the order job, files, dataset, PandaIDs ascending.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -42,10 +42,13 @@ def move(
     actor: str,
     now: dt.datetime,
     reason: dict[str, Any] | None = None,
+    reasons: Mapping[int, dict[str, Any]] | None = None,
     only_from: Collection[JobState] | None = None,
     **changes: Any,
 ) -> list[int]:
     """Move those of `jobs` that may go to `to`; returns their PandaIDs, ascending.
+
+    The events say `reason`, or by PandaID what is in `reasons`.
 
     Rows that another transaction holds are left to it: every caller is a sweep that comes
     again, or checks that its one job is in the answer.
@@ -62,7 +65,9 @@ def move(
         if moved:
             held = any(row[1] in LEASED for row in rows)
             _write(moved, to, held=held, now=now, changes=changes)
-            record_moves(rows, to, actor=actor, now=now, reason=reason or {})
+            why = reasons or {}
+            said = [why.get(panda_id, reason or {}) for panda_id in moved]
+            record_moves(rows, to, actor=actor, now=now, reasons=said)
             if to in (JobState.FAILED, JobState.CANCELLED):
                 _give_up_outputs(moved)
     return moved
@@ -102,6 +107,17 @@ def _some(panda_ids: Collection[int]) -> JobQuerySet:
 def must_move(job: Job, to: JobState, *, actor: str, now: dt.datetime, **changes: Any) -> None:
     """Move exactly this job, which the caller has locked; IllegalMove when it may not."""
     if not move(Job.objects.filter(pk=job.pk), to, actor=actor, now=now, **changes):
+        raise illegal(job, to)
+
+
+def all_must_move(
+    panda_ids: Collection[int], to: JobState, *, actor: str, now: dt.datetime, **changes: Any
+) -> None:
+    """Move exactly these jobs, which the caller has locked; IllegalMove when one may not."""
+    if not panda_ids:
+        return
+    moved = move(_some(panda_ids), to, actor=actor, now=now, **changes)
+    for job in _some(set(panda_ids) - set(moved)):
         raise illegal(job, to)
 
 
@@ -228,11 +244,11 @@ def fail(
     return moved
 
 
-def fail_as_reported(job: Job, *, actor: str, now: dt.datetime) -> None:
-    """holding -> failed: the pilot said so, and its errors are on the job already."""
-    reason = {"errors": [list(error) for error in job.errors()]}
-    must_move(job, JobState.FAILED, actor=actor, now=now, reason=reason)
-    make_successors([job.pk], now=now)
+def fail_as_reported(jobs: Sequence[Job], *, actor: str, now: dt.datetime) -> None:
+    """holding -> failed: the pilots said so, and their errors are on the jobs already."""
+    reasons = {job.pk: {"errors": [list(error) for error in job.errors()]} for job in jobs}
+    all_must_move(reasons.keys(), JobState.FAILED, actor=actor, now=now, reasons=reasons)
+    make_successors(reasons.keys(), now=now)
 
 
 def cancel_killed(

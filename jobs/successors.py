@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.db.models import F
 
@@ -39,8 +39,13 @@ def make_successors(panda_ids: Collection[int], *, now: dt.datetime) -> list[Job
         for job in worth_it
         if (used := job.attempt_nr + (job.pk in in_queue)) < job.max_attempt
     ]
+    if not successors:
+        return []
+    Job.objects.bulk_create(successors)
+    _give_files({job.retry_of or 0: job for job in successors})
     for successor in successors:
         record_birth([successor], actor="retry", reason={"retry_of": successor.retry_of})
+    nudge("jobs.wake")
     return successors
 
 
@@ -68,11 +73,11 @@ def _failed_in_queue(jobs: Collection[Job]) -> set[int]:
 
 
 def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
-    successor = Job(
+    return Job(
         **{name: getattr(job, name) for name in INHERITED},
         attempt_nr=attempt_nr,
-        computing_site=job.computing_site if job.site_fixed else None,
-        cloud=job.cloud if job.site_fixed or job.cloud_fixed else None,
+        computing_site_id=job.computing_site_id if job.site_fixed else None,
+        cloud_id=job.cloud_id if job.site_fixed or job.cloud_fixed else None,
         retry_of=job.pk,
         state=JobState.WAITING,  # the wake sweep knows best whether its input is there
         event_seq=1,
@@ -81,18 +86,19 @@ def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
         state_change_time=now,
         modification_time=now,
     )
-    successor.save(force_insert=True)
-    kept = job.files.exclude(type=JobFile.Type.LOG)
+
+
+def _give_files(successors: Mapping[int, Job]) -> None:
+    """What the jobs (by PandaID) were to read and make, their successors are to read and make."""
+    kept = JobFile.objects.filter(job__in=successors).exclude(type=JobFile.Type.LOG)
     JobFile.objects.bulk_create(
         JobFile(
-            job=successor,
+            job=successors[old.job_id],
             type=old.type,
             scope=old.scope,
             lfn=old.lfn,
             dataset_id=old.dataset_id,
             file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
         )
-        for old in kept
+        for old in kept.order_by("pk")
     )
-    nudge("jobs.wake")
-    return successor

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from datasets import services
 from datasets.models import Dataset, StorageElement
-from datasets.services import NewFile
+from datasets.registry import NewFile
 from datasets.storage import path_of
 from pandasite.demo.grid import DemoFolder, site_named
 from pandasite.demo.productions import ARCHIVE_SCOPE

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from datasets import services, space, subscriptions
 from datasets.models import Dataset, DatasetFile, File, Replica, StorageElement, Transfer
+from datasets.registry import NewFile
 from datasets.states import DATASET_MOVES, TRANSFER_MOVES, DatasetState, TransferState
 from pandasite.base.errors import Conflict, IllegalMove
 from tests.builders import (
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def new(**fields):
     facts = {"scope": "mc09", "lfn": "HIST.1", "guid": GUID, "size": 10, "adler32": ADLER32}
-    return services.NewFile(**facts | fields)
+    return NewFile(**facts | fields)
 
 
 # -- states ------------------------------------------------------------------------------------

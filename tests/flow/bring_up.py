@@ -22,6 +22,7 @@ from django.conf import settings  # noqa: E402
 
 from datasets import services  # noqa: E402
 from datasets.models import Dataset, StorageElement  # noqa: E402
+from datasets.registry import NewFile  # noqa: E402
 from datasets.storage import path_of  # noqa: E402
 from pandasite.base.clock import database_now  # noqa: E402
 from pandasite.demo import accounts, pilots  # noqa: E402
@@ -98,7 +99,7 @@ def register_archive(folder: DemoFolder) -> None:
         file.truncate(ARCHIVE_BYTES)
     now = database_now()
     dataset = services.ensure_datasets([ARCHIVE_DATASET], type=Dataset.Type.INPUT, now=now)
-    new = services.NewFile(
+    new = NewFile(
         scope=SCOPE,
         lfn=ARCHIVE,
         guid=str(uuid.uuid4()),

@@ -4,7 +4,8 @@ from contextlib import suppress
 from threading import Barrier, BrokenBarrierError, Thread
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from datasets import services as data
 from datasets.models import DatasetFile, File, Replica, Subscription, Transfer
@@ -198,14 +199,14 @@ def test_many_jobs_that_cannot_be_registered_do_not_hide_the_others(monkeypatch)
 def test_a_job_that_another_one_holds_is_named_and_left(monkeypatch):
     site = create_site()
     first, second = held(site, "HIST.1"), held(site, "HIST.2")
-    must_move = services.must_move
+    all_must_move = services.all_must_move
 
-    def locked(job, *args, **kwargs):
-        if job == first:
+    def locked(panda_ids, *args, **kwargs):
+        if first.pk in panda_ids:
             raise database_error("40P01")
-        must_move(job, *args, **kwargs)
+        all_must_move(panda_ids, *args, **kwargs)
 
-    monkeypatch.setattr(services, "must_move", locked)
+    monkeypatch.setattr(services, "all_must_move", locked)
 
     with pytest.raises(Incomplete, match=f"job {first.pk}: it was in a deadlock") as left:
         register.run(NOW)
@@ -239,6 +240,94 @@ def test_a_name_that_the_database_cannot_take_does_not_stop_the_others():
     register.run(NOW)
 
     assert [fresh(j).state for j in (good, bad, last)] == ["transferring", "holding", "finished"]
+
+
+# -- many at once ------------------------------------------------------------------------------
+
+
+def statements(n):
+    """How many statements a round of `n` jobs takes: logs, outputs, some failed, some to travel."""
+    site, home, dataset = create_site(), create_storage(), create_dataset()
+    for i in range(n):
+        job = held(
+            site, f"{dataset.name}.{i}", dataset=dataset,
+            verdict="failed" if i % 4 == 1 else "finished",
+            exe_error_code=60000 if i % 4 == 1 else 0, destination_se=home if i % 4 == 2 else None,
+        )  # fmt: skip
+        job.files.create(
+            type="log", scope="log", lfn=f"log.{job.pk}", size=7, adler32=ADLER32, guid=GUID
+        )
+    with CaptureQueriesContext(connection) as seen:
+        assert register.run(NOW) == n
+    return len(seen)
+
+
+def test_many_jobs_take_as_many_statements_as_few():
+    # successors are born one by one
+    assert statements(40) - statements(4) <= 9
+    assert fsck.check() == []
+
+
+def test_jobs_that_failed_end_each_with_its_own_errors_and_successor():
+    site = create_site()
+    jobs = [held(site, f"H.{code}", verdict="failed", exe_error_code=code) for code in (60, 61)]
+
+    register.run(NOW)
+
+    for job, code in zip(jobs, (60, 61), strict=True):
+        assert job.events.last().reason == {"errors": [["exe", code, ""]]}
+        successor = Job.objects.get(retry_of=job.pk)
+        assert [f.lfn for f in successor.files.all()] == [f"H.{code}"]
+
+
+def test_one_that_is_in_the_way_of_many_is_found_by_halves(caplog):
+    site, home = create_site(), create_storage()
+    good = [held(site, f"HIST.{n}") for n in range(15)]
+    long = create_dataset("d" * 255)  # no block can be named after it
+    bad = held(site, "HIST.x", destination_se=home, dataset=long)
+    more = [held(site, f"HIST.{n}") for n in range(15, 30)]
+
+    with caplog.at_level("INFO"):
+        assert register.run(NOW) == 30
+
+    assert {fresh(job).state for job in good + more} == {"finished"}
+    assert fresh(bad).state == "holding"
+    assert len([r for r in caplog.records if r.msg == "by_halves"]) <= 5
+
+
+def test_a_block_that_grows_is_asked_for_only_what_is_new():
+    site, home, dataset = create_site(), create_storage(), create_dataset()
+    held(site, "HIST.1", destination_se=home, dataset=dataset)
+    register.run(NOW)
+    Transfer.objects.update(state="failed", ended_at=NOW)
+    held(site, "HIST.2", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    queued = Transfer.objects.filter(state="queued")
+    assert [transfer.file.lfn for transfer in queued] == ["HIST.2"]
+
+
+def test_a_block_that_was_whole_is_open_again_with_one_file_more():
+    site, home, dataset = create_site(), create_storage(), create_dataset()
+    held(site, "HIST.1", destination_se=home, dataset=dataset)
+    register.run(NOW)
+    Subscription.objects.update(state="done", done_at=NOW)
+    held(site, "HIST.2", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert Subscription.objects.get().state == "open"
+
+
+def test_a_file_that_is_home_already_needs_no_transfer():
+    site, home, dataset = create_site(), create_storage(), create_dataset()
+    create_file("HIST.1", at=[home], size=10)
+    held(site, "HIST.1", destination_se=home, dataset=dataset)
+
+    register.run(NOW)
+
+    assert (Subscription.objects.get().state, Transfer.objects.count()) == ("done", 0)
 
 
 # -- home --------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_the_administrator_decides_which_errors_are_tried_again():
 def test_one_hopeless_error_beside_others_is_enough():
     job = create_job("holding", pilot_error_code=1331, exe_error_code=60000)
 
-    services.fail_as_reported(job, actor="register", now=NOW)
+    services.fail_as_reported([job], actor="register", now=NOW)
 
     assert successor_of(job) is None
 

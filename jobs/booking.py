@@ -1,0 +1,137 @@
+"""What jobs have made, booked set by set: catalogue, datasets, replicas, and the jobs' own rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db import connection
+
+from datasets import registry
+from datasets.registry import Name, NewFile
+from jobs.labels import is_analysis
+from jobs.models import Job, JobFile
+from jobs.sending import Outgoing, send_home
+
+log = logging.getLogger(__name__)
+
+
+class Held(NamedTuple):
+    """A job that the caller has locked, and the storage element (by key) it wrote to."""
+
+    job: Job
+    here_id: int
+
+    @property
+    def leaves(self) -> bool:
+        """Whether what it made has to travel."""
+        home = self.job.destination_se_id
+        return home not in (None, self.here_id) and not is_analysis(self.job.prod_source_label)
+
+
+class Reported(NamedTuple):
+    """A file that a pilot has reported: its JobFile's key, its job, its dataset."""
+
+    row_id: int
+    job_id: int
+    type: str
+    dataset_id: int | None
+    file: NewFile
+
+
+@dataclass
+class Booked:
+    """What is to become of the jobs whose pilots said finished, by PandaID."""
+
+    at_home: list[int] = field(default_factory=list)
+    leaving: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # by home
+    refused: dict[int, str] = field(default_factory=dict)  # why it cannot be
+
+
+def book(held: Sequence[Held], *, now: dt.datetime) -> Booked:
+    """Register the logs of all and the outputs of the finished, and send home what has to go.
+
+    A log whose name is taken is no reason to lose what the job has made; an output is.
+    """
+    finished = {one.job.pk for one in held if one.job.verdict != "failed"}
+    reported = [row for row in _reported(held) if row.type == "log" or row.job_id in finished]
+    taken = registry.taken([row.file for row in reported])
+    lost = [row for row in reported if row.file.name in taken]
+    _give_up_logs([row for row in lost if row.type == "log"], taken)
+    booked = Booked(
+        refused={row.job_id: taken[row.file.name] for row in lost if row.type == "output"}
+    )
+    good = [
+        row
+        for row in reported
+        if row.file.name not in taken
+        and not (row.type == "output" and row.job_id in booked.refused)
+    ]
+    _register(good, {one.job.pk: one for one in held}, now)
+    made = {row.job_id for row in good if row.type == "output"}
+    for one in held:
+        if one.job.pk not in finished or one.job.pk in booked.refused:
+            continue
+        if one.leaves and one.job.pk in made and one.job.destination_se:
+            booked.leaving[one.job.destination_se.name].append(one.job.pk)
+        else:
+            booked.at_home.append(one.job.pk)
+    return booked
+
+
+def _reported(held: Sequence[Held]) -> list[Reported]:
+    rows = JobFile.objects.filter(
+        job__in=[one.job.pk for one in held],
+        type__in=[JobFile.Type.OUTPUT, JobFile.Type.LOG],
+        size__isnull=False,
+    )
+    columns = ("scope", "lfn", "guid", "size", "adler32", "events")
+    found = rows.order_by("pk").values_list("pk", "job", "type", "dataset", *columns)
+    return [
+        Reported(row_id, job_id, kind, dataset_id, NewFile(*facts))
+        for row_id, job_id, kind, dataset_id, *facts in found
+    ]
+
+
+def _give_up_logs(logs: Sequence[Reported], taken: Mapping[Name, str]) -> None:
+    for row in logs:
+        facts = {"panda_id": row.job_id, "error": taken[row.file.name]}
+        log.warning("log_not_registered", extra=facts)
+    keys = [row.row_id for row in logs]
+    JobFile.objects.filter(pk__in=keys, file=None).update(status=JobFile.Status.FAILED)
+
+
+def _register(rows: Sequence[Reported], held: Mapping[int, Held], now: dt.datetime) -> None:
+    keys = registry.enter([row.file for row in rows], now=now)
+    files = [(row, keys[row.file.name], held[row.job_id]) for row in rows]
+    registry.add_members((row.dataset_id, file) for row, file, _ in files if row.dataset_id)
+    registry.add_replicas(((file, one.here_id) for _, file, one in files), now=now)
+    outgoing = [
+        Outgoing(
+            row.row_id, row.job_id, file, row.dataset_id, one.here_id,
+            one.job.destination_se_id or 0,
+        )
+        for row, file, one in files
+        if row.type == "output" and one.leaves
+    ]  # fmt: skip
+    blocks = send_home(outgoing, now=now)
+    _mark([(row.row_id, file, blocks.get(row.row_id)) for row, file, _ in files])
+
+
+_MARK = """
+UPDATE jobs_jobfile f SET file_id = s.file_id, block_id = coalesce(s.block_id, f.block_id),
+  status = CASE WHEN s.block_id IS NULL THEN 'ready' ELSE 'transferring' END
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS s (id, file_id, block_id)
+WHERE f.id = s.id
+"""
+
+
+def _mark(rows: Sequence[tuple[int, int, int | None]]) -> None:
+    """The jobs' own rows know the file of the catalogue, and the block that it travels in."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_MARK, [list(column) for column in zip(*rows, strict=True)])
