@@ -50,6 +50,7 @@ DECLARE
   v_kinds bigint[];
   v_n int := p_n;
   v_each int := p_n + 3;  -- candidates to look at
+  v_node_due bool;  -- its row is to be written: once a minute is enough
   v_more bool;
   v_taken bigint[];
 BEGIN
@@ -76,6 +77,7 @@ BEGIN
       WHEN b.id IS NOT NULL THEN 'node_banned' END,
     CASE WHEN s.status = 'offline' THEN s.status_reason ELSE b.reason END,
     s.job_cap, p.id, l.storage_id,
+    n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
     (SELECT array_agg(requirement) FROM jobs_queuekind k
       WHERE k.site_id = s.id AND k.label = ANY (p_labels)
         AND k.min_ram_count <= p_memory AND k.max_disk_count <= p_disk
@@ -86,10 +88,11 @@ BEGIN
         AND (NOT EXISTS (SELECT 1 FROM brokerage_site_vos a WHERE a.site_id = s.id)
           OR EXISTS (SELECT 1 FROM brokerage_site_vos a
             WHERE a.site_id = s.id AND a.vo_id = k.vo_id)))
-  INTO v_no, v_text, v_cap, v_pilot, v_storage, v_kinds
+  INTO v_no, v_text, v_cap, v_pilot, v_storage, v_node_due, v_kinds
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
     LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
     LEFT JOIN jobs_pilot p ON p.site_id = s.id AND p.pilot_id = p_pilot_name
+    LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node
     LEFT JOIN datasets_sitestorage l ON l.site_id = s.id AND l.role = 'local'
   WHERE s.id = p_site;
   IF v_pilot IS NULL THEN
@@ -99,7 +102,9 @@ BEGIN
       0, 0)
     ON CONFLICT (site_id, pilot_id) DO UPDATE SET last_contact = v_now RETURNING id INTO v_pilot;
   END IF;
-  PERFORM jobs_node_asked(p_site, p_node, v_now);
+  IF v_node_due THEN
+    PERFORM jobs_node_asked(p_site, p_node, v_now);
+  END IF;
   IF v_no IS NULL AND v_cap > 0 THEN
     -- One claim after the other at such a site: each counts what the ones before it took.
     PERFORM pg_advisory_xact_lock(20090918, p_site::int);
