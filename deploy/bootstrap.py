@@ -1,7 +1,8 @@
 """Makes a fresh clone ready: the environment, the front-end files, for tests the browser.
 
     python3 deploy/bootstrap.py run     what `make demo` needs
-    python3 deploy/bootstrap.py dev     what `make test`, `make lint` and `make ci` need
+    python3 deploy/bootstrap.py dev     what `make test`, `make lint` and `make ci` need: also a
+                                        browser, bubblewrap and the program of PgBouncer
 
 Standard library only, and no syntax newer than Python 3.6 above the version check: it is the first
 thing that runs on a machine. What is there already is recognised by the hash of its lock file, so
@@ -41,6 +42,8 @@ FRONT_END = {
     "bootstrap/dist/css/bootstrap.min.css.map": "bootstrap/bootstrap.min.css.map",
     "bootstrap/LICENSE": "bootstrap/LICENSE",
 }
+# Not on the path: the tests alone look there.
+POOLER = VENV / "pgbouncer"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # What make hands down is meant for make.
 NOT_FOR_CHILDREN = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS")
@@ -58,6 +61,7 @@ def main() -> None:
         if purpose == "dev":
             ensure_browser()
             ensure_sandbox()
+            ensure_pooler()
     except subprocess.CalledProcessError as error:
         sys.exit(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
 
@@ -168,6 +172,42 @@ def ensure_sandbox() -> None:
         "*** No bubblewrap was found: the tests of its sandbox are SKIPPED. "
         "Install it (Debian: apt install bubblewrap). ***"
     )
+
+
+def ensure_pooler() -> None:
+    """PgBouncer's program out of Debian's package; it is no reason to stop if it cannot be had.
+
+    The package is not installed: it would start a service and leave it running.
+    """
+    if shutil.which("pgbouncer") or (POOLER / "usr" / "sbin" / "pgbouncer").exists():
+        return
+    if may_use_apt():
+        say("Fetching the program of PgBouncer for the tests behind a pooler ...")
+        try:
+            unpack("pgbouncer", POOLER)
+            return
+        except subprocess.CalledProcessError as error:
+            say(f"`{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
+    say(
+        "*** No PgBouncer was found: the tests behind it are SKIPPED. "
+        "Install it (Debian: apt install pgbouncer). ***"
+    )
+
+
+def unpack(package: str, folder: Path) -> None:
+    """The files of a Debian package below a folder, and the libraries that it needs installed."""
+    with tempfile.TemporaryDirectory(prefix="pandasite-apt-") as place:
+        run(["apt-get", "update", "-qq"])
+        # The user that apt downloads as may not enter our folder.
+        run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package], cwd=place)
+        deb = next(Path(place).glob(f"{package}_*.deb"))
+        question = ["dpkg-deb", "--field", str(deb), "Depends"]
+        needs = subprocess.run(question, check=True, capture_output=True, text=True).stdout
+        libraries = [need.strip() for need in needs.split(",") if need.strip().startswith("lib")]
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        satisfy = ["apt-get", "satisfy", "-y", "-qq", "--no-install-recommends"]
+        run([*satisfy, ", ".join(libraries)])
+        run(["dpkg-deb", "--extract", str(deb), str(folder)])
 
 
 def may_use_apt() -> bool:
