@@ -37,6 +37,8 @@ class Engines:
         found = cls._external(environment) if outside else cls._embedded(home)
         theirs = found.database.pop("OPTIONS", {})  # such as sslmode, from the URL
         found.database.update(ENGINE=ENGINE, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+        # A cursor that outlives its transaction is lost behind a pooler; nothing here needs one.
+        found.database["DISABLE_SERVER_SIDE_CURSORS"] = True
         found.database["OPTIONS"] = _connection_options(environment) | theirs
         return found
 

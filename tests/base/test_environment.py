@@ -121,6 +121,7 @@ def test_a_connection_limits_how_long_a_statement_may_take(tmp_path):
     assert "statement_timeout=15000" in database["OPTIONS"]["options"]
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["CONN_HEALTH_CHECKS"] is True
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 
 def test_a_pooler_that_refuses_options_gets_none(tmp_path):
