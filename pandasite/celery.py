@@ -5,7 +5,14 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_embedded_init, worker_process_init
+from celery.signals import (
+    beat_embedded_init,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+)
+from django.db import close_old_connections, connections
 
 from pandasite.base.logging import setup_celery_logging
 from pandasite.embedded.process import die_with_parent
@@ -46,6 +53,21 @@ def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
         }
         for name, rounds in SWEEPS.items()
     }
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _as_between_two_requests(sender: Any, **_: object) -> None:
+    """A connection is kept, unless it is broken or old; most of what an idle sweep costs is one."""
+    if not sender.request.is_eager:  # else it is that of whoever calls
+        close_old_connections()
+
+
+@worker_init.connect
+@beat_embedded_init.connect
+def _begin_without_connections(**_: object) -> None:
+    """Two processes must not speak over one."""
+    connections.close_all()
 
 
 @worker_process_init.connect

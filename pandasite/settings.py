@@ -4,6 +4,7 @@ Without DATABASE_URL and BROKER_URL the embedded servers are used, for one machi
 is production: secrets and host names must be given, cookies and redirects want TLS.
 """
 
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
 )
+
+# What the sweeps and the monitor call this machine; the default of a container says little.
+PANDASITE_HOST = environment.text("PANDASITE_HOST", socket.gethostname())[:128]
 
 # Core
 DEBUG = environment.boolean("DEBUG", default=False)
@@ -219,6 +223,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_ROUTES = {"datasets.transfer": {"queue": "transfers"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Celery would connect to the database anew for each task; pandasite/celery.py looks after the
+# connections as Django does between two requests.
+CELERY_DB_REUSE_MAX = 2**62
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
