@@ -17,7 +17,7 @@ from monitor import queries
 from monitor.attention import SHOWN, Item, attention
 from monitor.queries import Facts
 from monitor.rows import FAILURE_PERCENT, FEW_JOBS, Cell, Links, Row, cells, jobs_url
-from monitor.servers import Sweep, sweeps
+from monitor.servers import Host, Sweep, hosts, sweeps
 from monitor.space import SpaceLine, space
 from monitor.words import KINDS, NONE, STALE_HOURS, plural
 from pandasite.base import health
@@ -108,6 +108,11 @@ class Dashboard:
             f"{FEW_JOBS} jobs or more have ended fails more than {FAILURE_PERCENT} %, "
             "and no jobs lie about."
         )
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Which machines the background work runs on."""
+        return hosts(self.sweeps)
 
     def as_json(self) -> dict[str, Any]:
         """The page's numbers; times in UTC, percentages whole, space in GB."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,20 @@ class Sweep:
             "rows": self.rows,
             "error": self.error,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A machine, and how many sweeps had their latest round there."""
+
+    name: str
+    sweeps: int
+
+
+def hosts(ran: Sequence[Sweep]) -> list[Host]:
+    """The machines of the latest rounds, by name."""
+    counts = Counter(sweep.host for sweep in ran if sweep.host)
+    return [Host(name=name, sweeps=counts[name]) for name in sorted(counts)]
 
 
 def sweeps(

@@ -46,7 +46,7 @@ def message(clock: Clock, host: str, settings: Any, **headers: str) -> None:
 
     app = Celery(set_as_current=False)
 
-    @app.task(name=SWEEP)  # type: ignore[untyped-decorator]
+    @app.task(name="tests.sweep", shared=False)  # type: ignore[untyped-decorator]
     def task() -> int:
         return run_sweep(SWEEP, look)
 

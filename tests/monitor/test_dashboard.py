@@ -109,6 +109,16 @@ def test_the_status_of_a_cloud_is_shown_with_author_and_reason(client: Client) -
     assert "FR is offline since 09-17 12:00 UTC, set by alice: tape library moves" in text
 
 
+def test_each_machine_that_sweeps_run_on_is_named(client: Client) -> None:
+    # given
+    for name, host in {"jobs.assign": "b", "jobs.watch": "a", "jobs.wake": "b"}.items():
+        SweepRun.objects.create(name=name, ended_at=NOW, last_ok_at=NOW, host=host)
+    # when
+    text = " ".join(client.get("/").content.decode().split())
+    # then
+    assert "on a (1), b (2) </span>" in text
+
+
 def test_sweeps_are_shown_with_the_time_that_they_ended(client: Client) -> None:
     # given
     SweepRun.objects.create(
