@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 import pytest
@@ -43,3 +44,34 @@ def test_headers_are_bounded_in_number_and_size(config: Config) -> None:
         parse(config, headers=65)
     with pytest.raises(LimitRequestHeaders):
         parse(config, size=9000)
+
+
+def test_a_worker_has_a_file_for_each_connection_that_it_accepts(config: Config) -> None:
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert config.worker_connections + gunicorn_conf.FILES_OF_OURS <= soft
+    assert config.worker_connections > 2 * config.threads
+
+
+@pytest.mark.parametrize(
+    ("limits", "found", "asked"),
+    [
+        ((1024, 524_288), 8192, [(8192, 524_288)]),
+        ((1024, 4096), 4096, [(4096, 4096)]),
+        ((1024, resource.RLIM_INFINITY), 8192, [(8192, resource.RLIM_INFINITY)]),
+        ((20_000, 20_000), 8192, []),
+        ((1024, 1024), 1024, []),
+    ],
+)
+def test_as_many_files_are_asked_for_as_may_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+    limits: tuple[int, int],
+    found: int,
+    asked: list[tuple[int, int]],
+) -> None:
+    said: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, limits: said.append(limits))
+
+    assert gunicorn_conf.open_files() == found
+    assert said == asked
