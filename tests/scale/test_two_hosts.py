@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-
 from django.db import connection
 
 from jobs.models import Job, JobEvent
