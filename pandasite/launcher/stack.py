@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -50,6 +50,7 @@ class Stack(Supervisor):
 
     `url` is the site's address with a slash at its end. `environment` is added to that of the
     children the stack makes itself; `child_environment()` gives it to you for yours.
+    `site=()` leaves web and workers for later: `start_web()`, `start_worker("worker")`.
     From entering on, Django's database connection of this process may be used.
     """
 
@@ -58,11 +59,13 @@ class Stack(Supervisor):
         *,
         say: Callable[[str], None] = lambda line: None,
         environment: Mapping[str, str] | None = None,
+        site: Collection[str] = ("web", *WORKERS),
     ) -> None:
         self.home: Home = settings.PANDASITE_HOME
         self.url = ""
         self._listener: socket.socket | None = None
         self._extra = dict(environment or {})
+        self._site = site
         self._hold = Hold(self.home.run)
         self._handlers: dict[int, Any] = {}
         super().__init__(logs=self.home.logs, say=say, changed=self._remember)
@@ -111,7 +114,12 @@ class Stack(Supervisor):
             step()
             if self.stopping:
                 raise LaunchError("Stopped while starting.")
-        self._start_site(listener)
+        if "web" in self._site:
+            self.start_web()
+        # The workers come after it: four imports at once would keep the first page waiting.
+        for name in WORKERS:
+            if name in self._site:
+                self.start_worker(name)
 
     def _clear_leftovers(self) -> None:
         """Where the kernel sends no death signal, a killed launcher leaves its children behind."""
@@ -143,17 +151,22 @@ class Stack(Supervisor):
         if collect_if_changed(Path(settings.STATIC_ROOT)):
             self.say("static files collected")
 
-    def _start_site(self, listener: socket.socket) -> None:
+    def start_web(self) -> None:
+        """The web server, on the address that was taken; returns when it answers."""
+        listener = self._listener
+        assert listener is not None
         bind = f"fd://{listener.fileno()}"
         config = "python:pandasite.launcher.gunicorn_conf"
         web = ("gunicorn", "--config", config, "--bind", bind)
         self._add_module("web", web, fds=(listener.fileno(),))
-        # The workers come after it: four imports at once would keep the first page waiting.
         self.wait_for(["web"], lambda: _answers(listener), seconds=WEB_READY_SECONDS)
         self.say(f"the site is at {self.url}")
-        for name, options in WORKERS.items():
-            node = ("-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle")
-            self._add_module(name, ("celery", "-A", "pandasite", "worker", *node, *options))
+
+    def start_worker(self, name: str) -> None:
+        """One of WORKERS; it begins to work within some seconds."""
+        node = ("-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle")
+        options = (*node, *WORKERS[name])
+        self._add_module(name, ("celery", "-A", "pandasite", "worker", *options))
 
     def _add_module(self, name: str, words: tuple[str, ...], *, fds: tuple[int, ...] = ()) -> None:
         command = Command(
