@@ -1,16 +1,23 @@
 # Two commands are enough: `make demo` and `make test`. Each makes its environment first.
 #   make demo ARGS=--once                 ends by itself when every job is final
 #   make test ARGS="-n 0 -x tests/base"   hands its arguments to pytest
+#   make bench ONLY=claim,submit SCALE=0.1   a quick look at two figures
+#   make bench-atlas MINUTES=1 REPORT=1   a short headline run, its report into docs/
 
 PYTHON ?= python3
 ARGS ?=
+ONLY ?=
+SCALE ?= 1
+SECONDS ?= 6
+MINUTES ?= 10
+REPORT ?=
 VENV := .venv/bin/python
 # A child must not take for its own what make was told.
-unexport ARGS
+unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-long bench bench-atlas lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -23,6 +30,12 @@ test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 
 test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
+
+bench: environment ## measure the figures of docs/benchmarks.md
+	@exec $(CLEAN) $(VENV) -m benchmarks --only "$(ONLY)" --scale $(SCALE) --seconds $(SECONDS) $(ARGS)
+
+bench-atlas: environment ## the load of a large experiment, for ten minutes
+	@exec $(CLEAN) $(VENV) -m benchmarks atlas --scale $(SCALE) --minutes $(MINUTES) $(if $(REPORT),--report)
 
 lint: dev-environment ## style, layers, templates
 	@$(CLEAN) .ci/lint
