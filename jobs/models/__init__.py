@@ -10,6 +10,7 @@ from jobs.models.books import (
     ErrorCode,
     JobCount,
     QueueKind,
+    SiteRoom,
     SubmitKey,
     Transformation,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "PilotAccount",
     "Pulse",
     "QueueKind",
+    "SiteRoom",
     "SubmitKey",
     "Task",
     "Transformation",

@@ -138,6 +138,17 @@ class QueueKind(models.Model):
         return f"{self.label} {self.release_key} at site {self.site_id}"
 
 
+class SiteRoom(models.Model):
+    """How many more jobs pilots may at least hold at a site that has a cap: jobs/sql/room.sql."""
+
+    site_id = models.BigIntegerField(primary_key=True)
+    job_cap = models.IntegerField(help_text="the cap that it was counted for")
+    room = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.room} of {self.job_cap} at site {self.site_id}"
+
+
 class _Answered(models.Model):
     """How many answers of an outcome a site's pilots had: `job` counts jobs handed out."""
 

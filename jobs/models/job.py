@@ -233,8 +233,15 @@ class Job(JobColumns):
             models.UniqueConstraint(fields=["retry_of"], name="one_successor"),
         ]
         indexes = [
-            # the claim: of a site and one kind of requirements, highest priority, then lowest
-            # PandaID; jobs of kinds that do not fit a pilot are never looked at
+            # the claim: the head of a site's queue, highest priority, then lowest PandaID
+            models.Index(
+                "computing_site",
+                models.F("current_priority").desc(),
+                "panda_id",
+                condition=Q(state="activated"),
+                name="job_head",
+            ),
+            # the claim, where the head does not fit: the head of one kind of requirements
             models.Index(
                 "computing_site",
                 REQUIREMENT,

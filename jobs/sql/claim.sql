@@ -47,9 +47,14 @@ DECLARE
   v_cap int;
   v_pilot bigint;
   v_storage bigint;
+  v_unchecked bool;
+  v_vos bigint[];
   v_kinds bigint[];
   v_n int := p_n;
-  v_each int := p_n + 3;  -- candidates to look at
+  v_capped bool;
+  v_room int;   -- how many more jobs pilots may hold at a site with a cap, at least
+  v_head int := 14 + 2 * p_n;  -- of the queue: how many jobs to look at
+  v_each int := 0;  -- and of each kind, when that has given none
   v_node_due bool;  -- its row is to be written: once a minute is enough
   v_more bool;
   v_taken bigint[];
@@ -78,20 +83,15 @@ BEGIN
     CASE WHEN s.status = 'offline' THEN s.status_reason ELSE b.reason END,
     s.job_cap, p.id, l.storage_id,
     n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
-    (SELECT array_agg(requirement) FROM jobs_queuekind k
-      WHERE k.site_id = s.id AND k.label = ANY (p_labels)
-        AND k.min_ram_count <= p_memory AND k.max_disk_count <= p_disk
-        AND k.min_cpu_speed <= p_cpu_speed AND k.core_count <= p_cores
-        AND (k.release_key = ANY (p_releases) OR k.label = ANY (p_install)
-          OR (k.processing_type <> ALL (p_reprocessing) AND (NOT c.releases_checked
-            OR NOT EXISTS (SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id))))
-        AND (NOT EXISTS (SELECT 1 FROM brokerage_site_vos a WHERE a.site_id = s.id)
-          OR EXISTS (SELECT 1 FROM brokerage_site_vos a
-            WHERE a.site_id = s.id AND a.vo_id = k.vo_id)))
-  INTO v_no, v_text, v_cap, v_pilot, v_storage, v_node_due, v_kinds
+    r.site_id IS NOT NULL,
+    NOT c.releases_checked OR NOT EXISTS (
+      SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id),
+    (SELECT array_agg(vo_id) FROM brokerage_site_vos a WHERE a.site_id = s.id)
+  INTO v_no, v_text, v_cap, v_pilot, v_storage, v_node_due, v_capped, v_unchecked, v_vos
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
     LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
     LEFT JOIN jobs_pilot p ON p.site_id = s.id AND p.pilot_id = p_pilot_name
+    LEFT JOIN jobs_siteroom r ON r.site_id = s.id
     LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node
     LEFT JOIN datasets_sitestorage l ON l.site_id = s.id AND l.role = 'local'
   WHERE s.id = p_site;
@@ -105,29 +105,47 @@ BEGIN
   IF v_node_due THEN
     PERFORM jobs_node_asked(p_site, p_node, v_now);
   END IF;
-  IF v_no IS NULL AND v_cap > 0 THEN
-    -- One claim after the other at such a site: each counts what the ones before it took.
-    PERFORM pg_advisory_xact_lock(20090918, p_site::int);
-    SELECT least(p_n, v_cap - count(*)), v_cap::text INTO v_n, v_text FROM jobs_job
-    WHERE computing_site_id = p_site AND state IN ('sent', 'starting', 'running');
+  IF v_cap > 0 AND v_no IS NULL THEN
+    v_room := jobs_room(p_site, v_cap, p_n);
+    v_n := least(p_n, v_room);
     IF v_n <= 0 THEN
       v_no := 'site_full';
+      v_text := v_cap::text;
     END IF;
+  ELSIF v_cap = 0 AND v_capped THEN
+    DELETE FROM jobs_siteroom WHERE site_id = p_site;  -- from now on nobody counts
   END IF;
 
-  -- The candidates are read without locks, kind by kind, and only so many; those that others hold
-  -- are stepped over, and where that leaves none, more are read. The state is checked once more by
-  -- the locking read and by the UPDATE, in the statement that takes them. The CTEs are
-  -- materialised: else the planner may run one of them once per row.
+  -- First the head of the queue is read, then, where nobody there fits or all were held by others,
+  -- the head of each kind that fits, and more of them. Candidates are read without locks; those
+  -- that others hold are stepped over. The state is checked once more by the locking read and by
+  -- the UPDATE, in the statement that takes them. The CTEs are materialised: else the planner may
+  -- run one of them once per row.
   WHILE v_no IS NULL LOOP
-    WITH candidate AS MATERIALIZED (
-      SELECT head.panda_id FROM unnest(v_kinds) AS kind CROSS JOIN LATERAL (
-        SELECT panda_id, current_priority FROM jobs_job
-        WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
-          AND jobs_requirement(prod_source_label, vo_id, processing_type, atlas_release,
-            cmt_config, min_ram_count, max_disk_count, min_cpu_speed, core_count) = kind
-        ORDER BY current_priority DESC, panda_id LIMIT v_each
-      ) head ORDER BY head.current_priority DESC, head.panda_id LIMIT v_each
+    WITH head AS MATERIALIZED (
+      SELECT panda_id, prod_source_label, min_ram_count, max_disk_count, min_cpu_speed,
+        core_count, atlas_release, cmt_config, processing_type, vo_id
+      FROM jobs_job WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
+      ORDER BY current_priority DESC, panda_id LIMIT v_head
+    ), candidate AS MATERIALIZED (
+      SELECT panda_id FROM head h
+      WHERE prod_source_label = ANY (p_labels)
+        AND min_ram_count <= p_memory AND max_disk_count <= p_disk
+        AND min_cpu_speed <= p_cpu_speed AND core_count <= p_cores
+        AND (atlas_release || '|' || cmt_config = ANY (p_releases)
+          OR prod_source_label = ANY (p_install)
+          OR (v_unchecked AND processing_type <> ALL (p_reprocessing)))
+        AND (v_vos IS NULL OR vo_id = ANY (v_vos))
+      UNION ALL (
+        SELECT of_kind.panda_id FROM unnest(v_kinds) AS kind
+        CROSS JOIN LATERAL (
+          SELECT panda_id, current_priority FROM jobs_job
+          WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
+            AND jobs_requirement(prod_source_label, vo_id, processing_type, atlas_release,
+              cmt_config, min_ram_count, max_disk_count, min_cpu_speed, core_count) = kind
+          ORDER BY current_priority DESC, panda_id LIMIT v_each
+        ) of_kind ORDER BY of_kind.current_priority DESC, of_kind.panda_id LIMIT v_each
+      )
     ), held AS MATERIALIZED (
       SELECT j.panda_id FROM jobs_job j JOIN candidate USING (panda_id)
       WHERE j.state = 'activated' AND j.command = ''
@@ -164,13 +182,28 @@ BEGIN
       FROM (SELECT count(*) AS n FROM taken HAVING count(*) > 0) t WHERE p.id = v_pilot
     )
     SELECT array_agg(panda_id ORDER BY nr),
-      (SELECT count(*) = v_each FROM candidate)
+      CASE WHEN v_each = 0 THEN (SELECT count(*) = v_head FROM head)
+        ELSE (SELECT count(*) = v_each FROM candidate) END
     INTO v_taken, v_more FROM taken;
     IF v_taken IS NOT NULL THEN
+      IF v_room IS NOT NULL THEN
+        UPDATE jobs_siteroom SET room = v_room - cardinality(v_taken) WHERE site_id = p_site;
+      END IF;
       RETURN json_build_object('outcome', 'jobs', 'jobs', jobs_told(v_taken));
     END IF;
     EXIT WHEN NOT v_more;
-    v_each := v_each * 8;
+    v_each := greatest(v_each * 8, p_n + 3);
+    IF v_head > 0 THEN
+      v_head := 0;
+      -- the same questions as above, asked of the kinds that there are
+      SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
+      WHERE site_id = p_site AND label = ANY (p_labels)
+        AND min_ram_count <= p_memory AND max_disk_count <= p_disk
+        AND min_cpu_speed <= p_cpu_speed AND core_count <= p_cores
+        AND (release_key = ANY (p_releases) OR label = ANY (p_install)
+          OR (v_unchecked AND processing_type <> ALL (p_reprocessing)))
+        AND (v_vos IS NULL OR vo_id = ANY (v_vos));
+    END IF;
   END LOOP;
 
   v_no := coalesce(v_no, 'no_job');

@@ -212,3 +212,39 @@ SELECT panda_id FROM jobs_job WHERE state = 'activated' AND computing_site_id = 
     min_ram_count, max_disk_count, min_cpu_speed, core_count) = 7
 ORDER BY current_priority DESC, panda_id LIMIT 1
 """
+
+
+def test_a_cap_that_was_taken_away_for_a_while_counts_anew(site, pilots):
+    for _ in range(4):
+        create_job("activated", site=site)
+    Site.objects.update(job_cap=2)
+    claim(pilots)
+    Site.objects.update(job_cap=0)
+    claim(pilots)
+    Site.objects.update(job_cap=2)
+
+    assert claim(pilots).reason == "site_full"
+
+
+@pytest.mark.parametrize(("cap", "more"), [(3, 2), (2, 1), (1, 0)])
+def test_another_cap_holds_from_the_next_claim_on(site, pilots, cap, more):
+    for _ in range(5):
+        create_job("activated", site=site)
+    Site.objects.update(job_cap=5)
+    claim(pilots)
+
+    Site.objects.update(job_cap=cap)
+
+    assert len(claim(pilots, n_jobs=5).jobs) == more
+
+
+def test_behind_a_head_that_does_not_fit_the_highest_priority_goes_first(site, pilots):
+    for _ in range(30):
+        create_job("activated", site=site, current_priority=900, core_count=64)
+    jobs = [
+        create_job("activated", site=site, current_priority=p, min_ram_count=p) for p in (1, 3, 2)
+    ]
+
+    taken = [claim(pilots).job for _ in jobs]
+
+    assert [job.current_priority for job in taken] == [3, 2, 1]
