@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -75,3 +77,12 @@ def test_as_many_files_are_asked_for_as_may_be_had(
 
     assert gunicorn_conf.open_files() == found
     assert said == asked
+
+
+def test_the_views_are_loaded_before_the_workers_fork() -> None:
+    """Else each worker loads them at its first request, and one that replaces another is slow."""
+    look = "import sys, pandasite.wsgi; print('jobs.api.pilot' in sys.modules)"
+
+    answer = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
+
+    assert answer.stdout == "True\n", answer.stderr
