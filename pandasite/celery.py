@@ -49,7 +49,8 @@ def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
         name: {
             "task": name,
             "schedule": float(rounds * sweep_seconds),
-            "options": {"expires": rounds * sweep_seconds},
+            # By its name in django-celery-beat, which drops Celery's own `expires` without a word.
+            "options": {"expire_seconds": rounds * sweep_seconds},
         }
         for name, rounds in SWEEPS.items()
     }
