@@ -17,7 +17,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench bench-atlas lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-long bench bench-atlas lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -27,6 +27,9 @@ demo: environment ## bring up everything, run three real productions, show the d
 
 test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 	@exec $(CLEAN) $(VENV) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
+	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults
 
 test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)

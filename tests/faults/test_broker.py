@@ -1,0 +1,133 @@
+"""F6: the broker dies with everything that was in it; requests go on, and nothing is forgotten."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from celery import Celery
+
+from jobs.states import JobState
+from pandasite.embedded.keys import Keys
+from pandasite.embedded.valkey import broker_url
+from tests.faults.books import SUBMIT, Books
+from tests.faults.checker import lapses
+from tests.faults.crews import Crew, claimed, ids
+from tests.faults.grid import Place, job_body
+from tests.faults.pilots import Pilot, new_key
+from tests.faults.site import SWEEP_SECONDS, FaultSite
+from tests.faults.sizes import quick, sized
+from tests.flow.installation import eventually
+
+log = logging.getLogger(__name__)
+
+PILOTS = 8
+RECONNECT_SECONDS = 30.0  # Celery's longest pause between two tries to reach its broker
+LIMIT_SECONDS = 3 * 2 * SWEEP_SECONDS + RECONNECT_SECONDS
+
+
+@sized("number", quick_size=60, full_size=200)
+def test_a_dead_broker_costs_no_answer_and_no_job(patient: Books, number: int) -> None:
+    # given pilots at work
+    place = patient.place()
+    held = claimed(patient, place, number)
+
+    # when all of them finish, and as many jobs are submitted, while there is no broker
+    site = patient.site
+    site.kill_piece("valkey")
+    begun = time.monotonic()
+    pilots = [patient.pilot(place) for _ in range(PILOTS)]
+    crew = Crew([finisher(pilot, held[nr::PILOTS]) for nr, pilot in enumerate(pilots)])
+    submitted = submit_one_by_one(patient, place, number)
+    crew.finish()
+    time.sleep(max(0.0, away_for(number) - (time.monotonic() - begun)))
+
+    # then every answer was good at the first try
+    assert patient.history.retries() == 0
+    assert {op.status for op in patient.history.of("finished", "submit")} <= {200, 201}
+
+    # and when it is back, the sweeps find the rest by themselves
+    start_valkey(site)
+    back = time.monotonic()
+    done = ids(held)
+    patient.await_states(done, JobState.FINISHED, seconds=3 * LIMIT_SECONDS)
+    patient.await_states(submitted, JobState.ACTIVATED, seconds=3 * LIMIT_SECONDS)
+    took = time.monotonic() - back
+    log.info("swept %.1f s after the return; %s", took, patient.history.summary())
+    assert took < LIMIT_SECONDS
+    assert lapses(patient, done) == []
+
+
+@quick
+def test_without_sweeps_a_lost_message_is_a_lost_job(patient: Books) -> None:
+    """The control: workers that wait to be told, and no timetable."""
+    # given
+    place, site = patient.place(), patient.site
+    held = claimed(patient, place, 5)
+    site.kill_piece("worker")
+    site.start("worker", site.worker("worker", "-Q", "celery", "-c", "1"))
+    fold_by_message(site)
+
+    # when
+    site.kill_piece("valkey")
+    pilot = patient.pilot(place)
+    finisher(pilot, held)()
+    submitted = submit_one_by_one(patient, place, 5)
+    start_valkey(site)
+    fold_by_message(site)  # the worker is back
+
+    # then nobody ever looks at them
+    found = lapses(patient, ids(held))
+    states = patient.states(submitted)
+    site.kill_piece("worker")
+    site.start("worker")
+    assert any("is holding" in lapse for lapse in found), (found, states)
+    assert states == {"defined": 5}
+    patient.await_states(submitted, JobState.ACTIVATED)
+
+
+def away_for(number: int) -> float:
+    """How long there is no broker (s)."""
+    return 60.0 if number == 200 else 8.0
+
+
+def finisher(pilot: Pilot, jobs: Sequence[dict[str, Any]]) -> Callable[[], None]:
+    """Says the last word on each of the jobs."""
+
+    def finish() -> None:
+        for job in jobs:
+            pilot.report(job, "finished", seq=1)
+
+    return finish
+
+
+def submit_one_by_one(books: Books, place: Place, number: int) -> list[int]:
+    """So many submissions; what was not acknowledged at the first try stays out."""
+    tag = f"broker-{place.name}"
+    asked = [
+        books.manager.ask(
+            "submit", SUBMIT, {"jobs": [job_body(tag, nr, site=place.name)]}, key=new_key()
+        )
+        for nr in range(number)
+    ]
+    return [int(job["panda_id"]) for op in asked for job in op.answer.get("jobs", [])]
+
+
+def start_valkey(site: FaultSite) -> None:
+    site.start("valkey")
+    eventually(site.servers.valkey.ready, pause=0.05)
+
+
+def fold_by_message(site: FaultSite) -> None:
+    """Until a worker has done something that it was told by a message."""
+    before = site.sweeps_of("jobs.fold_counts")
+    url = broker_url(site.home, Keys.of(site.home.secrets))
+    with Celery(broker=url) as app:
+
+        def told() -> bool:
+            app.send_task("jobs.fold_counts")
+            return site.sweeps_of("jobs.fold_counts") > before
+
+        eventually(told, pause=1.0, seconds=LIMIT_SECONDS * 3)
