@@ -1,7 +1,9 @@
 """The Celery application and its timetable. A message is a hint, the truth is a row."""
 
+import logging
 import os
 import signal
+import threading
 from typing import Any
 
 from celery import Celery
@@ -11,6 +13,8 @@ from celery.signals import (
     task_prerun,
     worker_init,
     worker_process_init,
+    worker_ready,
+    worker_shutting_down,
 )
 from django.db import close_old_connections, connections
 
@@ -18,6 +22,7 @@ from pandasite.base.logging import setup_celery_logging
 from pandasite.embedded.process import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
+log = logging.getLogger(__name__)
 app = Celery("pandasite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -80,3 +85,29 @@ def _end_with_the_worker(**_: object) -> None:
     """
     if os.getpid() != _PARENT:  # a pool of one has no processes of its own
         die_with_parent(signal.SIGKILL, parent=_PARENT)
+
+
+_ending = threading.Event()
+
+
+@worker_shutting_down.connect
+def _note_the_end(**_: object) -> None:
+    _ending.set()
+
+
+@worker_ready.connect
+def _end_without_a_timetable(sender: Any, **_: object) -> None:
+    """A worker whose beat was killed ends in order, and who started it starts it again.
+
+    Celery would go on without, and no sweep would ever run again.
+    """
+    beat = sender.controller.beat
+    if beat is not None:
+        threading.Thread(target=_follow, args=(beat,), daemon=True).start()
+
+
+def _follow(beat: Any) -> None:
+    beat.join()
+    if not _ending.is_set():
+        log.error("beat_died", extra={"exit_code": getattr(beat, "exitcode", None)})
+        os.kill(os.getpid(), signal.SIGTERM)
