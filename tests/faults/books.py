@@ -111,8 +111,9 @@ class Books:
         """
         with self.sql() as cursor:
             cursor.execute(
-                "UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)"
-                " WHERE panda_id = ANY(%s) AND lease_until IS NOT NULL",
+                "WITH end_of AS (SELECT clock_timestamp() + make_interval(secs => %s) AS at)"
+                " UPDATE jobs_pulse SET lease_until = at, due = at FROM end_of"
+                " WHERE job_id = ANY(%s)",
                 [seconds, list(panda_ids)],
             )
 

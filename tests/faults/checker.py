@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from jobs.models import Pulse
 from jobs.states import FINAL, JobState
 from tests.faults.books import Books, events_of
 from tests.faults.history import History, Outcome
@@ -88,3 +89,16 @@ def lost_words(history: History) -> Iterator[str]:
     }
     known = {(job, nr) for job, nr, state in events_of({t[0] for t in told}) if state == "holding"}
     yield from (f"end of job {job} attempt {nr} is lost" for job, nr in sorted(told - known))
+
+
+def lost_beats(books: Books, history: History) -> Iterator[str]:
+    """Acknowledged reports with a higher number than the books have."""
+    told: dict[int, int] = {}
+    for op in history.of("running", "finished", outcome=Outcome.OK):
+        told[op.body["panda_id"]] = max(op.body["seq"], told.get(op.body["panda_id"], 0))
+    heard = dict(books.rows(list(told), "pk", "report_seq"))
+    # What a job that is held has said last stands apart from it.
+    heard |= dict(Pulse.objects.filter(pk__in=told).values_list("pk", "report_seq"))
+    for panda_id, seq in heard.items():
+        if seq < told[panda_id]:
+            yield f"job {panda_id} has report {seq}, {told[panda_id]} was acknowledged"

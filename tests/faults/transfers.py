@@ -69,7 +69,7 @@ def nobody_may_register(site: FaultSite) -> Iterator[None]:
         yield
 
 
-def await_waiting(site: FaultSite, number: int) -> None:
+def await_waiting(site: FaultSite, number: int, *, seconds: float = 60.0) -> None:
     """Until so many statements wait for a lock; inside `nobody_may_register`."""
 
     def enough() -> bool:
@@ -77,7 +77,7 @@ def await_waiting(site: FaultSite, number: int) -> None:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
             return bool(cursor.fetchone()[0] >= number)
 
-    eventually(enough, pause=0.05, what=site.trouble_in_logs)
+    eventually(enough, pause=0.05, seconds=seconds, what=site.trouble_in_logs)
 
 
 def not_moved_once(keys: list[int]) -> Iterator[str]:
