@@ -16,7 +16,8 @@ INSERT INTO jobs_pulse (job_id, attempt_nr, site_id, lease_sha256, state, start_
   report_seq, heard_at, lease_until, due, cpu_consumption_time, max_rss_mb)
 SELECT panda_id, attempt_nr, computing_site_id, lease_sha256, state, start_time,
   command <> '' AND command_attempt = attempt_nr, report_seq, modification_time, lease_until,
-  lease_until, cpu_consumption_time, max_rss_mb FROM jobs_job WHERE lease_until IS NOT NULL;
+  lease_until, cpu_consumption_time, max_rss_mb FROM jobs_job WHERE lease_until IS NOT NULL
+ON CONFLICT DO NOTHING;
 INSERT INTO jobs_node (site_id, node, last_claim, last_report)
 SELECT site_id, node, max(last_contact), max(last_report) FROM jobs_pilot GROUP BY site_id, node
 """
@@ -84,8 +85,9 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(blank=True, help_text="its last heartbeat, to the hour, if it ever had a job", null=True),
         ),
         migrations.RunSQL(ROOM, migrations.RunSQL.noop),
-        migrations.RunSQL(ALIVE, migrations.RunSQL.noop),
+        # The trigger first: it waits for claims that are under way, and no other comes between.
         migrations.RunSQL(sql_file("jobs", "pulse"), NO_PULSE),
+        migrations.RunSQL(ALIVE, migrations.RunSQL.noop),
         migrations.RunSQL(sql_file("jobs", "node"), "DROP FUNCTION jobs_node_asked"),
         migrations.RunSQL(sql_file("jobs", "claim"), migrations.RunSQL.noop),
         migrations.RunSQL(sql_file("jobs", "sample"), NO_SAMPLES),
