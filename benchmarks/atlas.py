@@ -44,7 +44,7 @@ SAMPLE = 5.0  # seconds between two looks at the CPU
 REST, DRAIN = 30.0, 180.0  # seconds that late answers may take
 CORES, DASHBOARD_MS = 1.0, 60.0
 # The rhythm of a large installation: nudges are quicker than any timetable.
-PACE = {"PANDASITE_SWEEP_SECONDS": "60"}
+PACE = {"PANDASITE_SWEEP_SECONDS": "60", "PANDASITE_NUDGE_SECONDS": "2"}
 
 
 @dataclass(frozen=True)

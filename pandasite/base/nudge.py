@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -45,9 +46,15 @@ def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:
         lasts = EXPIRES_SECONDS if args else MARK_SECONDS
         if not marks.set(_mark(task, args), 1, nx=True, ex=lasts):
             return
-        # No retry: the caller may be a web request.
+        # No retry: the caller may be a web request. A sweep may wait for more news to come.
         current_app.send_task(
-            task, args=args, queue=queue, retry=False, expires=EXPIRES_SECONDS, producer=producer
+            task,
+            args=args,
+            queue=queue,
+            retry=False,
+            expires=EXPIRES_SECONDS,
+            countdown=None if args else settings.PANDASITE["NUDGE_SECONDS"] or None,
+            producer=producer,
         )
 
 

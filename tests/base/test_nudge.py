@@ -1,5 +1,6 @@
 """Nudges: one message is enough until the sweep starts, and none is worth an error."""
 
+import json
 import logging
 
 import pytest
@@ -93,3 +94,16 @@ def test_a_broker_that_is_away_is_logged_and_then_left_alone(
 @pytest.mark.django_db(transaction=True)
 def test_a_sweep_runs_without_the_broker(away: None) -> None:
     assert run_sweep(SWEEP, lambda _now: 7) == 7
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("seconds", "waits"), [(0, False), (2, True)])
+def test_a_sweep_may_wait_for_more_news(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, seconds: int, waits: bool
+) -> None:
+    monkeypatch.setitem(settings.PANDASITE, "NUDGE_SECONDS", seconds)
+
+    nudge(SWEEP)
+
+    message = json.loads(broker.lindex("celery", 0))  # type: ignore[arg-type]
+    assert bool(message["headers"]["eta"]) == waits
