@@ -83,22 +83,24 @@ def respond(
     request: HttpRequest,
     template: str,
     *,
-    data: Mapping[str, Any],
+    data: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
     context: Mapping[str, Any],
     now: Any,
+    text: str = "",
 ) -> HttpResponseBase:
     """The same facts as JSON (`?format=json`), as a fragment (asked by htmx) or as a page.
 
-    `data` are the facts without `now`: as long as they stay, so does the ETag, and who has them
-    gets 304. Template `x.html` is a page that includes the fragment `_x.html`.
+    `data` are the facts without `now`, or make them: as long as they stay, so does the ETag, and
+    who has them gets 304. `text` is the same as text, where somebody has it already. Template
+    `x.html` is a page that includes the fragment `_x.html`.
     """
     fragment = request.headers.get("HX-Request") == "true"
     form = "json" if wants_json(request) else "fragment" if fragment else "page"
-    etag = _etag(data, form, request)
+    etag = _etag(text or _text(_facts(data)), form, request)
     if answer := get_conditional_response(request, etag=etag):
         return _finished(answer, etag)
     if form == "json":
-        body = json.dumps({"as_of": now, **data}, cls=DjangoJSONEncoder)
+        body = json.dumps({"as_of": now, **_facts(data)}, cls=DjangoJSONEncoder)
         return _finished(HttpResponse(body, content_type="application/json"), etag)
     folder, _, name = template.rpartition("/")
     chosen = f"{folder}/_{name}" if form == "fragment" else template
@@ -113,10 +115,17 @@ def _finished(response: HttpResponseBase, etag: str) -> HttpResponseBase:
     return response
 
 
-def _etag(data: Mapping[str, Any], form: str, request: HttpRequest) -> str:
+def _facts(data: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    return data() if callable(data) else data
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, cls=DjangoJSONEncoder, sort_keys=True)
+
+
+def _etag(text: str, form: str, request: HttpRequest) -> str:
     """Weak: the time shown on a page may be an older one."""
-    body = json.dumps(data, cls=DjangoJSONEncoder, sort_keys=True)
-    key = f"{form}\n{request.get_full_path()}\n{request.user.pk}\n{body}"
+    key = f"{form}\n{request.get_full_path()}\n{request.user.pk}\n{text}"
     return f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 
-from monitor import dashboard as dashboards
-from monitor import joblist, jobpage, jobtable, logs, places
+from monitor import joblist, jobpage, jobtable, logs, places, recent
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
 from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, STATE_HELP, WINDOWS
@@ -23,17 +23,25 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     params.choice("format", PLAIN)
     hours = int(params.choice("hours", map(str, WINDOWS), default=str(DEFAULT_HOURS)))
     kind = params.choice("kind", KINDS)
-    now = database_now()
-    board = dashboards.read(now=now, hours=hours, kind=kind)
+    kept, path = recent.board(hours=hours, kind=kind), request.get_full_path()
     context = {
-        "board": board,
+        "board": kept.board,
         "columns": COLUMNS,
         "windows": WINDOWS,
         "kinds": KINDS,
         "state_help": STATE_HELP,
+        "path": path,
+        "now": kept.board.now,
     }
-    data = board.as_json()
-    return respond(request, "monitor/dashboard.html", data=data, context=context, now=now)
+    inner = kept.drawn(path, lambda: render_to_string("monitor/_dashboard_inner.html", context))
+    return respond(
+        request,
+        "monitor/dashboard.html",
+        data=kept.board.as_json,
+        text=kept.text,
+        context=context | {"inner": inner},
+        now=kept.board.now,
+    )
 
 
 @page

@@ -53,6 +53,7 @@ LIMITS = {
     "TRANSFER_RETRY_SECONDS": Limit(30, 0, DAY),
     "TRANSFER_PAUSE_SECONDS": Limit(300, 0, DAY),
     "TRANSFER_LEASE_SECONDS": Limit(600, 1, DAY),
+    "DASHBOARD_SECONDS": Limit(5, 0, 60),
     "NUDGE_SECONDS": Limit(0, 0, 5),  # a mark with the broker lasts for twice as long
     "USER_PRIORITY_CAP": Limit(1000, 0, 1_000_000),
 }

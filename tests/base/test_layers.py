@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("pandasite", "monitor", "jobs", "datasets", "brokerage", "pilot_client")
+PACKAGES = ("pandasite", "monitor", "jobs", "datasets", "brokerage", "pilot_client", "benchmarks")
 LINT = "from importlinter.cli import lint_imports_command as main; main()"
 PILOT_MAY_IMPORT = {"requests", "psutil", "pilot_client"}
 # A release's programs stand on the physics packages, and import each other from their folder.

@@ -48,7 +48,8 @@ PAGES = (
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.views.database_now", lambda: after(minutes=5))
+    for module in ("views", "recent"):
+        monkeypatch.setattr(f"monitor.{module}.database_now", lambda: after(minutes=5))
 
 
 @pytest.fixture

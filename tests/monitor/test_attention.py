@@ -228,6 +228,7 @@ def test_the_title_counts_what_there_is_to_look_at(
 ) -> None:
     # given
     monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+    monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
     create_site(status="offline")
     # then
     assert "<title>1 thing to look at · pandasite</title>" in client.get("/").content.decode()

@@ -14,7 +14,7 @@ from brokerage.models import Cloud, Site
 from datasets.models import GB
 from jobs.models import Job, JobCount, Node, Pilot
 from jobs.nodes import count_pilots
-from monitor import views
+from monitor import recent
 from tests.builders import create_cloud, create_job, create_site, create_storage
 from tests.monitor.tables import Table, rows, tables, texts
 
@@ -123,7 +123,7 @@ def load_us() -> None:
 
 
 def dashboard(client: Client, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(views, "database_now", lambda: NOW)
+    monkeypatch.setattr(recent, "database_now", lambda: NOW)
     answer = client.get("/")
     assert answer.status_code == 200
     return answer.content.decode()
