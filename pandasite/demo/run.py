@@ -22,6 +22,7 @@ from pandasite.launcher import Stack
 # Made for watching: what takes minutes or hours in production takes seconds here.
 PACE = {
     "PANDASITE_SWEEP_SECONDS": "1",
+    "PANDASITE_DASHBOARD_SECONDS": "0",  # one who looks sees what is
     "PANDASITE_LEASE_SECONDS": "60",
     "PANDASITE_LEASE_GRACE_SECONDS": "5",
     "PANDASITE_SENT_SECONDS": "60",
