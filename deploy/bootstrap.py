@@ -41,6 +41,12 @@ FRONT_END = {
     "bootstrap/dist/css/bootstrap.min.css": "bootstrap/bootstrap.min.css",
     "bootstrap/dist/css/bootstrap.min.css.map": "bootstrap/bootstrap.min.css.map",
     "bootstrap/LICENSE": "bootstrap/LICENSE",
+    "uplot/dist/uPlot.iife.min.js": "uplot/uPlot.iife.min.js",
+    "uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
+    "uplot/LICENSE": "uplot/LICENSE",
+    "echarts/dist/echarts.min.js": "echarts/echarts.min.js",
+    "echarts/LICENSE": "echarts/LICENSE",
+    "echarts/NOTICE": "echarts/NOTICE",
 }
 # Not on the path: the tests alone look there.
 POOLER = VENV / "pgbouncer"

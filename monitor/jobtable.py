@@ -15,6 +15,7 @@ from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, AnyJob
 from jobs.states import JobState
 from monitor.joblist import Listing, Wanted, job_facts
+from monitor.sheets import csv_cell
 from monitor.words import KINDS, NONE
 
 # Column: key of the sort order ('' = not sortable), title, class.
@@ -34,7 +35,6 @@ HEADS = (
     ("", "Error", ""),
 )
 SPANS = ("1h", "3h", "12h", "24h", "7d", "30d")
-RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take such a text for a formula
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +208,7 @@ def csv_response(listing: Listing) -> HttpResponse:
     codes = [f"{component}_error" for component in ERROR_COMPONENTS]
     writer.writerow([*names, *codes])
     for fact in facts:
-        writer.writerow([_safe(value) for value in _csv_row(fact, names)])
+        writer.writerow([csv_cell(value) for value in _csv_row(fact, names)])
     return response
 
 
@@ -218,9 +218,3 @@ def _csv_row(fact: dict[str, Any], names: Sequence[str]) -> Iterator[Any]:
     for component in ERROR_COMPONENTS:
         error = said.get(component)
         yield f"{error['code']}: {error['meaning']}; {error['diag']}" if error else ""
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(RISKY):
-        return f"'{value}"
-    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -94,6 +94,27 @@
     for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
   });
 
+  // Boxes that are ticked go into the address as one list.
+  for (const group of document.querySelectorAll("[data-join]")) {
+    group.closest("form").addEventListener("submit", () => {
+      const ticked = [...group.querySelectorAll("input[type=checkbox]")].filter((box) => box.checked);
+      group.querySelector(`[name="${group.dataset.join}"]`).value = ticked
+        .map((box) => box.value)
+        .join(",");
+    });
+  }
+
+  // The menu closes with Escape and with a click beside it.
+  const menu = document.querySelector("details.menu");
+  document.addEventListener("click", (event) => {
+    if (menu && menu.open && !menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
   // "/" goes to the box for a PandaID.
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea");

@@ -1,0 +1,133 @@
+"""Tables of a few thousand rows: sort, columns and pages in the address; HTML, CSV and JSON.
+
+A page declares its columns (django-tables2), makes its rows in Python and answers with `respond`.
+Lists that can be longer (jobs, files) page by key: see `monitor.keyset`.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import django_tables2 as tables
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from monitor import pages
+from monitor.params import Params
+from pandasite.base.params import refuse
+from pandasite.base.sheets import safe_cell
+
+PARAMS = ("sort", "columns", "page", "format")  # what every sheet takes beside its own filters
+FORMATS = ("html", "json", "csv")
+ROWS = 100  # on one page; CSV and JSON have all
+
+
+def column(
+    title: str, help: str, *, kind: type[tables.Column] = tables.Column, **more: Any
+) -> tables.Column:
+    """A column with its meaning behind its title; `look="n"` sets numbers to the right."""
+    look = more.pop("look", "")
+    cell = {"class": look} if look else {}
+    more.setdefault("default", "")
+    return kind(verbose_name=title, attrs={"th": {"title": help, **cell}, "td": cell}, **more)
+
+
+class Sheet(tables.Table):
+    """The base of all sheets; the rows are dataclasses or mappings."""
+
+    class Meta:
+        template_name = "monitor/sheet.html"
+        attrs = {"class": "plain"}
+        empty_text = "Nothing to show."
+
+    @property
+    def helps(self) -> list[tuple[str, str]]:
+        """Title and meaning of each column that is shown."""
+        return [(str(c.header), str(c.attrs["th"].get("title", ""))) for c in self.columns]
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Key, title and whether it is shown, of every column."""
+        shown = {c.name for c in self.columns}
+        return [(c.name, str(c.header), c.name in shown) for c in self.columns.iterall()]
+
+    def raw(self) -> list[dict[str, Any]]:
+        """All rows as facts, by the key of the column, in the order of the page."""
+        return [
+            {c.name: c.accessor.resolve(row.record, quiet=True) for c in self.columns}
+            for row in self.rows
+        ]
+
+
+def arrange(sheet: Sheet, params: Params) -> Sheet:
+    """Sort, choose columns and take the page that the address asks for. Raises BadInput."""
+    every = [c.name for c in sheet.columns.iterall()]
+    if sort := params.text("sort"):
+        name = sort.removeprefix("-")
+        if name not in [c.name for c in sheet.columns.iterall() if c.orderable]:
+            raise refuse("sort", sort, f"one of {', '.join(every)}, with - in front to turn round")
+        sheet.order_by = sort
+    if chosen := params.text("columns", longest=1000):
+        names = chosen.split(",")
+        if unknown := [name for name in names if name not in every]:
+            raise refuse("columns", unknown[0], f"some of {', '.join(every)}")
+        for name in set(every) - set(names):
+            sheet.columns.hide(name)
+    pages_there = max(1, math.ceil(len(sheet.rows) / ROWS))
+    page = params.number("page", low=1, high=pages_there) or 1
+    sheet.paginate(page=page, per_page=ROWS)
+    return sheet
+
+
+def respond(
+    request: HttpRequest,
+    template: str,
+    sheet: Sheet,
+    *,
+    params: Params,
+    context: Mapping[str, Any],
+    now: Any,
+    facts: Mapping[str, Any] | None = None,
+) -> HttpResponseBase:
+    """The sheet as HTML, as CSV (`?format=csv`) or, with `facts`, as JSON (`?format=json`).
+
+    `params` must know PARAMS. The template includes `monitor/_sheet.html` and finds `sheet` there.
+    """
+    form = params.choice("format", FORMATS, default="html")
+    arrange(sheet, params)
+    rows = sheet.raw()
+    if form == "csv":
+        return csv_response(rows, name=template.rpartition("/")[2].removesuffix(".html"))
+    more = {
+        "sheet": sheet,
+        "csv_url": _url(request, format="csv"),
+        "json_url": _url(request, format="json"),
+        "kept": [(k, v) for k, v in params.values.items() if k not in PARAMS],
+    }
+    data = {**(facts or {}), "rows": rows}
+    return pages.respond(request, template, data=data, context={**context, **more}, now=now)
+
+
+def csv_response(rows: Sequence[Mapping[str, Any]], *, name: str) -> HttpResponse:
+    """Rows with the keys of the first one as CSV; no cell begins like a formula."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    writer = csv.writer(response)
+    if rows:
+        writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow([csv_cell(value) for value in row.values()])
+    return response
+
+
+def csv_cell(value: Any) -> str:
+    """A value as CSV: times as ISO, and no text that a spreadsheet takes for a formula."""
+    return safe_cell(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+def _url(request: HttpRequest, **changes: str) -> str:
+    kept = {k: v for k, v in request.GET.items() if v and k not in ("page", *changes)}
+    return "?" + urlencode({**kept, **changes})

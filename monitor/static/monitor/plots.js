@@ -1,0 +1,167 @@
+// Draws <figure class="plot" data-plot="KIND" data-src="ADDRESS"><div class="canvas"></div></figure>.
+// Kinds: lines (uPlot); stacked, bars, pie, heat (ECharts). What each gets is in docs/monitor.md.
+// A page loads the library of its kinds beside this file; without it the table below stays.
+(() => {
+  "use strict";
+
+  const style = (name) =>
+    getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const PALETTE = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `--p${n}`);
+  const colour = (series, i) =>
+    (series.state && style(`--s-${series.state}`)) || style(PALETTE[i % PALETTE.length]);
+  const ink = () => style("--bs-body-color");
+  const rule = () => style("--edge");
+
+  const lines = (canvas, data) => {
+    const axis = { stroke: ink(), grid: { stroke: rule(), width: 1 }, ticks: { stroke: rule() } };
+    const options = {
+      width: canvas.clientWidth,
+      height: 240,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      scales: { y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] } },
+      axes: [axis, { ...axis, label: data.unit, size: 64 }],
+      series: [
+        { value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
+        ...data.series.map((series, i) => ({
+          label: series.name,
+          stroke: colour(series, i),
+          width: 1.5,
+          dash: i >= PALETTE.length ? [6, 3] : undefined,
+          points: { show: data.x.length < 3 },
+        })),
+      ],
+    };
+    const plot = new uPlot(options, [data.x, ...data.series.map((s) => s.values)], canvas);
+    return {
+      resize: () => plot.setSize({ width: canvas.clientWidth, height: 240 }),
+      destroy: () => plot.destroy(),
+    };
+  };
+
+  const common = (data) => ({
+    animation: false,
+    textStyle: { color: ink(), fontFamily: "inherit" },
+    // Text on the canvas: a tooltip of HTML would bring its own styles, which the policy forbids.
+    tooltip: { renderMode: "richText", trigger: "axis" },
+    grid: { left: 60, right: 16, top: data.series && data.series.length > 1 ? 36 : 16, bottom: 44 },
+    aria: { enabled: true },
+  });
+  const scaled = { splitLine: { lineStyle: { color: "rgba(128,128,128,.25)" } } };
+  const named = () => ({ color: ink() });
+
+  const stacked = (data) => ({
+    ...common(data),
+    legend: { type: "scroll", textStyle: named() },
+    xAxis: { type: "time", axisLabel: named() },
+    yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
+    useUTC: true,
+    series: data.series.map((series, i) => ({
+      name: series.name,
+      type: "line",
+      stack: "all",
+      symbol: "none",
+      step: "end",
+      lineStyle: { width: 0 },
+      areaStyle: { color: colour(series, i), opacity: 0.9 },
+      itemStyle: { color: colour(series, i) },
+      data: data.x.map((at, n) => [at * 1000, series.values[n]]),
+    })),
+  });
+
+  const bars = (data) => ({
+    ...common(data),
+    legend: data.series.length > 1 ? { type: "scroll", textStyle: named() } : undefined,
+    xAxis: { type: "category", data: data.categories, axisLabel: named() },
+    yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
+    series: data.series.map((series, i) => ({
+      name: series.name,
+      type: "bar",
+      stack: data.stacked ? "all" : undefined,
+      itemStyle: { color: colour(series, i) },
+      data: series.values,
+    })),
+  });
+
+  const pie = (data) => ({
+    ...common(data),
+    tooltip: { renderMode: "richText", trigger: "item" },
+    series: [
+      {
+        type: "pie",
+        radius: ["35%", "70%"],
+        label: { color: ink(), formatter: "{b}: {c}" },
+        data: data.series.map((series, i) => ({
+          name: series.name,
+          value: series.values[0],
+          itemStyle: { color: colour(series, i) },
+        })),
+      },
+    ],
+  });
+
+  const heat = (data) => ({
+    ...common(data),
+    tooltip: { renderMode: "richText", trigger: "item" },
+    grid: { left: 150, right: 16, top: 16, bottom: 120 },
+    xAxis: { type: "category", data: data.columns, axisLabel: { ...named(), rotate: 45 } },
+    yAxis: { type: "category", data: data.rows, axisLabel: named() },
+    visualMap: {
+      min: 0,
+      max: Math.max(1, ...data.cells.map((cell) => cell[2])),
+      orient: "horizontal",
+      left: "center",
+      bottom: 0,
+      textStyle: named(),
+      inRange: { color: [style("--heat-low") || "#fde0c5", style("--heat-high") || "#8b1e2d"] },
+    },
+    series: [{ type: "heatmap", data: data.cells, label: { show: data.cells.length <= 400 } }],
+  });
+
+  const KINDS = { stacked, bars, pie, heat };
+
+  const chart = (canvas, data, kind) => {
+    const plot = echarts.init(canvas, null, { height: kind === "heat" ? 420 : 280 });
+    plot.setOption(KINDS[kind](data));
+    return { resize: () => plot.resize(), destroy: () => plot.dispose() };
+  };
+
+  const empty = (data) =>
+    !(data.x || data.categories || data.cells || data.series || []).length ||
+    (data.series && !data.series.length);
+
+  const say = (figure, words) => {
+    const note = document.createElement("p");
+    note.className = "hint";
+    note.textContent = words;
+    figure.querySelector(".canvas").replaceChildren(note);
+    figure.dataset.drawn = "nothing";
+  };
+
+  const show = async (figure) => {
+    let answer;
+    try {
+      answer = await fetch(figure.dataset.src, { headers: { Accept: "application/json" } });
+    } catch {
+      return say(figure, "The numbers could not be read: the server does not answer.");
+    }
+    const data = await answer.json().catch(() => ({}));
+    if (!answer.ok) return say(figure, data.message || `The server answers ${answer.status}.`);
+    if (empty(data)) return say(figure, "Nothing to draw for this choice.");
+    const canvas = figure.querySelector(".canvas");
+    const kind = figure.dataset.plot;
+    let drawn;
+    const draw = () => {
+      if (drawn) drawn.destroy();
+      canvas.replaceChildren();
+      drawn = kind === "lines" ? lines(canvas, data) : chart(canvas, data, kind);
+      figure.dataset.drawn = kind;
+    };
+    draw();
+    new ResizeObserver(() => drawn.resize()).observe(canvas);
+    new MutationObserver(draw).observe(document.documentElement, {
+      attributeFilter: ["data-bs-theme"],
+    });
+  };
+
+  for (const figure of document.querySelectorAll("figure.plot[data-src]")) show(figure);
+})();

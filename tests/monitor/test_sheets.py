@@ -1,0 +1,87 @@
+"""Tables: sorted, cut and exported by what the address says."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpResponseBase, QueryDict
+from django.test import RequestFactory
+
+from monitor import sheets
+from monitor.params import Params
+from monitor.sheets import Sheet, column
+from pandasite.base.errors import BadInput
+
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+
+class Nodes(Sheet):
+    node = column("Node", "name of the worker node")
+    jobs = column("Jobs", "jobs that ended there", look="n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    node: str
+    jobs: int
+
+
+def rows(n: int = 3) -> list[Row]:
+    return [Row(node=f"wn{i:03}", jobs=(i * 7) % n) for i in range(n)]
+
+
+def ask(query: str, data: list[Row]) -> HttpResponseBase:
+    request = RequestFactory().get(f"/nodes/?{query}")
+    request.user = AnonymousUser()
+    params = Params(QueryDict(query), known=sheets.PARAMS)
+    return sheets.respond(
+        request, "monitor/sheet_only.html", Nodes(data), params=params, context={}, now=NOW
+    )
+
+
+def told(query: str, data: list[Row]) -> list[dict[str, object]]:
+    return list(json.loads(ask(f"{query}&format=json", data).getvalue())["rows"])
+
+
+def test_a_sheet_is_sorted_by_its_address() -> None:
+    assert [row["jobs"] for row in told("sort=-jobs", rows())] == [2, 1, 0]
+    assert [row["jobs"] for row in told("sort=jobs", rows())] == [0, 1, 2]
+
+
+def test_only_the_columns_that_are_asked_for_are_shown() -> None:
+    assert told("columns=node", rows(1)) == [{"node": "wn000"}]
+
+
+def test_json_and_csv_have_all_rows_and_a_page_has_a_hundred() -> None:
+    data = rows(150)
+    sheet = sheets.arrange(Nodes(data), Params(QueryDict("page=2"), known=sheets.PARAMS))
+
+    assert len(told("", data)) == 150
+    assert len(sheet.page.object_list) == 50
+
+
+def test_a_cell_of_csv_is_no_formula() -> None:
+    text = ask("format=csv", [Row(node="=1+1", jobs=2)]).getvalue().decode()
+
+    assert list(csv.reader(io.StringIO(text))) == [["node", "jobs"], ["'=1+1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("sort=moon", "one of node, jobs"),
+        ("columns=node,moon", "not 'moon'"),
+        ("page=1000000000", "between 1 and 1"),
+        ("page=0", "between 1 and 1"),
+        ("format=xml", "one of html, json, csv"),
+    ],
+)
+def test_a_bad_address_names_the_value_and_the_range(query: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        ask(query, rows())
