@@ -32,6 +32,23 @@ BEGIN
   ) told);
 END $$;
 
+-- Whether a job, or a kind of jobs (first line), fits a pilot (the others): the one place that has
+-- this rule. The planner puts its text in the place of the call, as long as it is one expression of
+-- plain SQL that names none but cheap arguments twice; a test in tests/jobs/test_queue.py looks.
+CREATE OR REPLACE FUNCTION jobs_fits(
+  label text, vo bigint, processing_type text, release_key text, min_ram_count int,
+  max_disk_count int, min_cpu_speed int, core_count int,
+  p_labels text[], p_vos bigint[], p_releases text[], p_install text[], p_unchecked bool,
+  p_reprocessing text[], p_memory int, p_disk int, p_cpu_speed int, p_cores int
+) RETURNS bool LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT label = ANY (p_labels)
+    AND min_ram_count <= p_memory AND max_disk_count <= p_disk
+    AND min_cpu_speed <= p_cpu_speed AND core_count <= p_cores
+    AND (release_key = ANY (p_releases) OR label = ANY (p_install)
+      OR (p_unchecked AND processing_type <> ALL (p_reprocessing)))
+    AND (p_vos IS NULL OR vo = ANY (p_vos))
+$$;
+
 CREATE OR REPLACE FUNCTION jobs_claim(
   p_token text, p_account bigint, p_site bigint, p_key text, p_body text, p_pilot_name text,
   p_node text, p_factory text, p_cpu_speed int, p_memory int, p_disk int, p_cores int,
@@ -53,8 +70,10 @@ DECLARE
   v_n int := p_n;
   v_capped bool;
   v_room int;   -- how many more jobs pilots may hold at a site with a cap, at least
-  v_head int := 14 + 2 * p_n;  -- of the queue: how many jobs to look at
-  v_each int := 0;  -- and of each kind, when that has given none
+  -- How many jobs of the queue's head to look at, and how many of each kind. The head is quicker
+  -- to read, and good enough for one job; of some, it might hold one that fits and hide the rest.
+  v_head int := CASE WHEN p_n > 1 THEN 0 ELSE 16 END;
+  v_each int := CASE WHEN p_n > 1 THEN 14 + 2 * p_n ELSE 0 END;
   v_node_due bool;  -- its row is to be written: once a minute is enough
   v_more bool;
   v_taken bigint[];
@@ -116,12 +135,20 @@ BEGIN
     DELETE FROM jobs_siteroom WHERE site_id = p_site;  -- from now on nobody counts
   END IF;
 
-  -- First the head of the queue is read, then, where nobody there fits or all were held by others,
-  -- the head of each kind that fits, and more of them. Candidates are read without locks; those
+  -- Who wants one job gets it from the head of the queue. Where nobody there fits or all were held
+  -- by others, and for who wants some, the head of each kind that fits is read, and more of them
+  -- while all of those were held by others. Candidates are read without locks; those
   -- that others hold are stepped over. The state is checked once more by the locking read and by
   -- the UPDATE, in the statement that takes them. The CTEs are materialised: else the planner may
   -- run one of them once per row.
   WHILE v_no IS NULL LOOP
+    IF v_each > 0 AND v_kinds IS NULL THEN
+      SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
+      WHERE site_id = p_site AND jobs_fits(label, vo_id, processing_type, release_key,
+        min_ram_count, max_disk_count, min_cpu_speed, core_count, p_labels, v_vos, p_releases,
+        p_install, v_unchecked, p_reprocessing, p_memory, p_disk, p_cpu_speed, p_cores);
+      EXIT WHEN v_kinds IS NULL;
+    END IF;
     WITH head AS MATERIALIZED (
       SELECT panda_id, prod_source_label, min_ram_count, max_disk_count, min_cpu_speed,
         core_count, atlas_release, cmt_config, processing_type, vo_id
@@ -129,13 +156,10 @@ BEGIN
       ORDER BY current_priority DESC, panda_id LIMIT v_head
     ), candidate AS MATERIALIZED (
       SELECT panda_id FROM head h
-      WHERE prod_source_label = ANY (p_labels)
-        AND min_ram_count <= p_memory AND max_disk_count <= p_disk
-        AND min_cpu_speed <= p_cpu_speed AND core_count <= p_cores
-        AND (atlas_release || '|' || cmt_config = ANY (p_releases)
-          OR prod_source_label = ANY (p_install)
-          OR (v_unchecked AND processing_type <> ALL (p_reprocessing)))
-        AND (v_vos IS NULL OR vo_id = ANY (v_vos))
+      WHERE jobs_fits(prod_source_label, vo_id, processing_type,
+        atlas_release || '|' || cmt_config, min_ram_count, max_disk_count, min_cpu_speed,
+        core_count, p_labels, v_vos, p_releases, p_install, v_unchecked, p_reprocessing, p_memory,
+        p_disk, p_cpu_speed, p_cores)
       UNION ALL (
         SELECT of_kind.panda_id FROM unnest(v_kinds) AS kind
         CROSS JOIN LATERAL (
@@ -192,18 +216,8 @@ BEGIN
       RETURN json_build_object('outcome', 'jobs', 'jobs', jobs_told(v_taken));
     END IF;
     EXIT WHEN NOT v_more;
-    v_each := greatest(v_each * 8, p_n + 3);
-    IF v_head > 0 THEN
-      v_head := 0;
-      -- the same questions as above, asked of the kinds that there are
-      SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
-      WHERE site_id = p_site AND label = ANY (p_labels)
-        AND min_ram_count <= p_memory AND max_disk_count <= p_disk
-        AND min_cpu_speed <= p_cpu_speed AND core_count <= p_cores
-        AND (release_key = ANY (p_releases) OR label = ANY (p_install)
-          OR (v_unchecked AND processing_type <> ALL (p_reprocessing)))
-        AND (v_vos IS NULL OR vo_id = ANY (v_vos));
-    END IF;
+    v_head := 0;
+    v_each := greatest(v_each * 8, 4);
   END LOOP;
 
   v_no := coalesce(v_no, 'no_job');

@@ -161,6 +161,18 @@ class TestAtTheSameTime:
 
         assert result["value"].job == jobs[1]
 
+    def test_some_jobs_are_found_behind_those_that_others_hold(self, site, pilots):
+        for _ in range(20):
+            create_job("activated", site=site, current_priority=9)
+        free = [create_job("activated", site=site).pk for _ in range(2)]
+
+        with transaction.atomic():
+            claim(pilots, pilot_id="p1", n_jobs=20)
+            thread, result = in_thread(lambda: claim(pilots, pilot_id="p2", n_jobs=2))
+            thread.join(10)
+
+        assert [job["panda_id"] for job in result["value"].jobs] == free
+
     def test_eight_pilots_take_forty_jobs_once_each(self, site, pilots):
         jobs = {create_job("activated", site=site, current_priority=i % 3).pk for i in range(40)}
         start = Barrier(8)

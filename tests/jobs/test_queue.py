@@ -1,11 +1,14 @@
 """Which kinds of jobs queue at a site, how many a claim may take, and how many pilots may hold."""
 
+import re
+
 import pytest
 from django.db import connection
 
 from brokerage.models import Site
 from jobs import counts, errors, fsck, queue, services
 from jobs.models import Job, QueueKind
+from pandasite.base.sqlfile import sql_file
 from tests.builders import NOW, after, create_job, create_site
 from tests.jobs.asking import claim
 
@@ -116,6 +119,25 @@ def test_a_claim_takes_what_there_is(site, pilots):
     create_job("activated", site=site)
 
     assert len(claim(pilots, n_jobs=100).jobs) == 1
+
+
+def test_some_jobs_are_found_behind_a_head_that_does_not_fit(site, pilots):
+    first = create_job("activated", site=site, current_priority=950)
+    for _ in range(40):
+        create_job("activated", site=site, current_priority=900, min_ram_count=64000)
+    rest = [
+        create_job("activated", site=site, current_priority=p, min_ram_count=p) for p in (3, 2, 1)
+    ]
+
+    claimed = claim(pilots, n_jobs=4)
+
+    assert [job["panda_id"] for job in claimed.jobs] == [job.pk for job in [first, *rest]]
+
+
+def test_some_jobs_of_which_none_fits_are_none(site, pilots):
+    create_job("activated", site=site, min_ram_count=64000)
+
+    assert (claim(pilots, n_jobs=5).jobs, claim(pilots, n_jobs=5).reason) == ((), "no_job")
 
 
 def test_some_jobs_are_given_again_with_their_leases(site, pilots):
@@ -248,3 +270,29 @@ def test_behind_a_head_that_does_not_fit_the_highest_priority_goes_first(site, p
     taken = [claim(pilots).job for _ in jobs]
 
     assert [job.current_priority for job in taken] == [3, 2, 1]
+
+
+@pytest.mark.parametrize(("call", "table"), [(0, "jobs_queuekind"), (1, "jobs_job")])
+def test_the_rule_of_what_fits_is_part_of_the_claims_plans(site, call, table):
+    claims_text = sql_file("jobs", "claim").partition("FUNCTION jobs_claim(")[2]
+    rule = re.findall(r"jobs_fits\([^()]*\)", claims_text)[call]
+    for nr, name in enumerate(PILOTS_WORDS, start=1):
+        rule = re.sub(rf"\b{name}\b", f"${nr}", rule)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        types = ", ".join(PILOTS_WORDS.values())
+        cursor.execute(f"PREPARE fitting ({types}) AS SELECT FROM {table} WHERE {rule}")
+        cursor.execute(f"EXPLAIN EXECUTE fitting ({', '.join(['NULL'] * len(PILOTS_WORDS))})")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute("DEALLOCATE fitting")
+
+    assert "jobs_fits" not in plan
+    assert "min_ram_count <= $" in plan
+
+
+PILOTS_WORDS = {  # of which a claim knows whether a job fits, with their types
+    "p_labels": "text[]", "v_vos": "bigint[]", "p_releases": "text[]", "p_install": "text[]",
+    "v_unchecked": "bool", "p_reprocessing": "text[]", "p_memory": "int", "p_disk": "int",
+    "p_cpu_speed": "int", "p_cores": "int",
+}  # fmt: skip
