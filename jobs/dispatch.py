@@ -152,7 +152,7 @@ def _again(answer: dict[str, Any]) -> Claimed:
 
 
 _REFUSALS: dict[str, Any] = {
-    "token_gone": lambda _key: TokenGone("this token is not valid any more"),
+    "token_gone": lambda _key: TokenGone(),
     "in_flight": lambda _key: Conflict(
         "a request with this idempotency key is being answered", code="in_flight", retry_after=1
     ),

@@ -38,6 +38,9 @@ class TokenGone(DomainError):
 
     code = "token_gone"
 
+    def __init__(self) -> None:
+        super().__init__("this token is not valid any more")
+
 
 def must_hold(caller: Caller, *, now: dt.datetime) -> None:
     """TokenGone when the caller's token was taken back, has expired or is of another site now."""
@@ -49,7 +52,7 @@ def must_hold(caller: Caller, *, now: dt.datetime) -> None:
             [caller.token, caller.account_id, caller.site_id, now],
         )
         if not cursor.fetchone()[0]:
-            raise TokenGone("this token is not valid any more")
+            raise TokenGone
 
 
 PILOT_TOKEN_DAYS = 4  # as long as the pilot tokens of 2009

@@ -84,7 +84,7 @@ def final_word(*, caller: Caller, report: Report, now: Now) -> Answer | None:
 
 def _no_answer(state: str | None) -> bool:
     if state == "token_gone":
-        raise TokenGone("this token is not valid any more")
+        raise TokenGone
     return state is None
 
 

@@ -165,7 +165,10 @@ def known():
 def test_a_token_that_was_taken_back_opens_nothing_more(known, address):
     AuthToken.objects.all().delete()
 
-    problem(send(known, address, address.body), 401, "invalid_token")
+    answer = send(known, address, address.body)
+
+    problem(answer, 401, "invalid_token")
+    assert answer.headers["WWW-Authenticate"] == "Token"
 
 
 @pytest.mark.parametrize("address", OF_PILOTS, ids=str)
