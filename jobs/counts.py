@@ -19,41 +19,6 @@ _KEY = "cloud_id, site_id, label, state, hour, payload_error"
 HOURS_KEPT = 31 * 24  # more than any page shows: older hours are merged into one
 _LONG_AGO = "1970-01-02 00:00+00"  # the hour of those; the epoch itself stands for live jobs
 
-COUNT_TRIGGER = (
-    """
-CREATE FUNCTION jobs_job_count() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO jobs_countdelta (cloud_id, site_id, label, state, hour, payload_error, n, latest)
-    VALUES (coalesce(OLD.cloud_id, 0), coalesce(OLD.computing_site_id, 0),
-      OLD.prod_source_label, OLD.state,
-      coalesce(date_trunc('hour', OLD.end_time, 'UTC'), 'epoch'),
-      OLD.state = 'failed' AND (OLD.exe_error_code <> 0 OR OLD.trans_error_code <> 0), -1, NULL);
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO jobs_countdelta (cloud_id, site_id, label, state, hour, payload_error, n, latest)
-    VALUES (coalesce(NEW.cloud_id, 0), coalesce(NEW.computing_site_id, 0),
-      NEW.prod_source_label, NEW.state,
-      coalesce(date_trunc('hour', NEW.end_time, 'UTC'), 'epoch'),
-      NEW.state = 'failed' AND (NEW.exe_error_code <> 0 OR NEW.trans_error_code <> 0),
-      1, NEW.state_change_time);
-  END IF;
-  RETURN NULL;
-END $$;
-CREATE TRIGGER jobs_job_count_insert_delete AFTER INSERT OR DELETE ON jobs_job
-  FOR EACH ROW EXECUTE FUNCTION jobs_job_count();
-CREATE TRIGGER jobs_job_count_update AFTER UPDATE ON jobs_job FOR EACH ROW
-  WHEN ((OLD.state, OLD.cloud_id, OLD.computing_site_id, OLD.prod_source_label)
-    IS DISTINCT FROM (NEW.state, NEW.cloud_id, NEW.computing_site_id, NEW.prod_source_label))
-  EXECUTE FUNCTION jobs_job_count();
-""",
-    """
-DROP TRIGGER jobs_job_count_update ON jobs_job;
-DROP TRIGGER jobs_job_count_insert_delete ON jobs_job;
-DROP FUNCTION jobs_job_count();
-""",
-)
-
 # Births come by the thousand: one delta for all of a statement that count alike. (A transition
 # table cannot be had for some columns only, and heartbeats are updates: those stay with the rows.)
 COUNT_BIRTHS = (
