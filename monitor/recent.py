@@ -1,9 +1,11 @@
 """The dashboard of a moment ago: read and drawn once for all who look at it.
 
 Each web process keeps the boards that are being looked at. One that is older than
-PANDASITE_DASHBOARD_SECONDS is still shown while a thread reads it anew, so that nobody waits for
-that; one that nobody has asked for of late is read before it is shown. Every page says how old it
-is. With 0 seconds each page reads the database for itself.
+PANDASITE_DASHBOARD_SECONDS is read anew by a thread. Who asked first waits a moment for that: a
+single viewer, whose page polls more rarely than that, would else always see the reading of the poll
+before. All others, and the first when the moment is over, are shown the one that there is. One that
+nobody has asked for of late is read before it is shown. Every page says how old it is. With 0
+seconds each page reads the database for itself.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from pandasite.base.snapshot import one_snapshot
 
 log = logging.getLogger(__name__)
 STALE = 6  # times as old as it should be: then it is not shown any more
+PATIENCE = 0.04  # s that the first asker waits for the thread: too short to be noticed
 KEPT = 64  # boards and drawings of one: more than there are windows and kinds of jobs
 Key = tuple[int, str]  # hours of the window, kind of jobs ('' = all)
 
@@ -70,7 +73,10 @@ def board(*, hours: int, kind: str) -> Board:
     if not seconds or kept is None or kept.age > STALE * seconds:
         return _read(key)
     if kept.age > seconds:
-        _read_aside(key)
+        reading = _read_aside(key)
+        if reading:
+            reading.join(PATIENCE)
+        return _boards.get(key, kept)
     return kept
 
 
@@ -84,13 +90,15 @@ def _read(key: Key) -> Board:
     return fresh
 
 
-def _read_aside(key: Key) -> None:
-    """In a thread of its own, unless one is at it."""
+def _read_aside(key: Key) -> threading.Thread | None:
+    """The thread that reads it, or None when one is at it already."""
     with _guard:
         if key in _being_read:
-            return
+            return None
         _being_read.add(key)
-    threading.Thread(target=_read_in_thread, args=[key], name="dashboard", daemon=True).start()
+    reading = threading.Thread(target=_read_in_thread, args=[key], name="dashboard", daemon=True)
+    reading.start()
+    return reading
 
 
 def _read_in_thread(key: Key) -> None:

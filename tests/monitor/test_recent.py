@@ -1,6 +1,8 @@
 """The dashboard of a moment ago: one reading for all who look, and none who waits for it."""
 
 from collections.abc import Iterator
+from threading import Event
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
@@ -36,6 +38,9 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def start(self) -> None:
             started.append(self.read)
 
+        def join(self, timeout: float) -> None:
+            """The moment is over, and it was not read."""
+
     monkeypatch.setattr("monitor.recent.threading.Thread", Later)
     return started
 
@@ -68,6 +73,38 @@ def test_an_older_one_is_shown_while_it_is_read_anew(threads: list[Any]) -> None
     assert defined() == 1
     (read,) = threads
     read()
+    assert defined() == 2
+
+
+def test_who_asks_first_sees_what_is_read_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.recent.PATIENCE", 30.0)  # a moment, however busy the machine is
+    create_job()
+    defined()
+    create_job()
+    grow_older(6)
+
+    assert defined() == 2
+
+
+def test_a_reading_that_takes_longer_is_waited_for_by_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_job()
+    defined()
+    create_job()
+    grow_older(6)
+    may_read, plainly = Event(), recent.dashboard.read
+
+    def slowly(**asked: Any) -> Any:
+        assert may_read.wait(60)
+        return plainly(**asked)
+
+    monkeypatch.setattr("monitor.recent.dashboard.read", slowly)
+    assert [defined(), defined()] == [1, 1]
+    reading = next(thread for thread in enumerate_threads() if thread.name == "dashboard")
+    may_read.set()
+    reading.join(60)
+
     assert defined() == 2
 
 
