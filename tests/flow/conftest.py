@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.flow.processes import adopt_orphans
+from tests.linux import only_on_linux
 
 if TYPE_CHECKING:
     from tests.flow.site import FlowSite
@@ -22,12 +22,10 @@ SECONDS = 300  # for a test with its fixtures: a busy machine starts a site in a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    only_linux = pytest.mark.skip(reason="only Linux tells a child of its parent's death")
+    only_on_linux(items, below=HERE, because="tells a child of its parent's death")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(SECONDS), append=False)
-            if sys.platform != "linux":
-                item.add_marker(only_linux)
 
 
 @pytest.fixture(scope="package")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from tests.linux import only_on_linux
+
 if TYPE_CHECKING:
     from tests.scale.site import ScaleSite
 
@@ -21,12 +23,10 @@ SETUP_POOLER = Path(sys.prefix) / "pgbouncer" / "usr" / "sbin" / "pgbouncer"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    only_linux = pytest.mark.skip(reason="only Linux has 127.0.0.2 and death signals")
+    only_on_linux(items, below=HERE, because="has 127.0.0.2 and death signals")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(SECONDS), append=False)
-            if sys.platform != "linux":
-                item.add_marker(only_linux)
 
 
 @pytest.fixture(scope="package")
