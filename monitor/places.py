@@ -42,11 +42,14 @@ class SitePage:
     admin_url: str
 
     def as_json(self) -> dict[str, Any]:
-        """The facts; memory and scratch in MB, CPU speed in MHz, wall time in s."""
+        """The facts; memory and scratch in MB, CPU speed in MHz, wall time in s.
+
+        `job_cap` is how many jobs pilots may hold there at once, 0 = no limit.
+        """
         site = self.site
         names = (
-            "tier", "type", "flavour", "memory_mb", "cpu_speed_mhz", "slots", "max_core_count",
-            "wall_seconds", "scratch_mb",
+            "tier", "type", "flavour", "memory_mb", "cpu_speed_mhz", "slots", "job_cap",
+            "max_core_count", "wall_seconds", "scratch_mb",
         )  # fmt: skip
         return {
             "name": site.name,

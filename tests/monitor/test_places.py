@@ -79,6 +79,20 @@ def test_a_site_tells_programs_the_same(client: Client) -> None:
     assert told["storage"][0]["gb"] is None
 
 
+@pytest.mark.parametrize(("job_cap", "shown"), [(0, "no limit"), (1200, "1,200")])
+def test_a_site_shows_how_many_jobs_pilots_may_hold_at_once(
+    client: Client, job_cap: int, shown: str
+) -> None:
+    # given
+    create_site("AGLT2", job_cap=job_cap)
+    # when
+    text = client.get("/sites/AGLT2/").content.decode()
+    told = client.get("/sites/AGLT2/?format=json").json()
+    # then
+    assert f"<dt>Jobs at once</dt><dd>{shown}</dd>" in text
+    assert told["job_cap"] == job_cap
+
+
 def test_a_task_shows_its_jobs_per_state_and_its_datasets(client: Client) -> None:
     # given
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
