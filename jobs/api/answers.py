@@ -271,6 +271,14 @@ def key_header(*, required: bool) -> OpenApiParameter:
     return OpenApiParameter(HEADER, pattern, OpenApiParameter.HEADER, required=required)
 
 
+RETRY_AFTER = OpenApiParameter(
+    "Retry-After",
+    {"type": "integer", "minimum": 1},
+    OpenApiParameter.HEADER,
+    description="seconds until it is worth asking again; only where there is no job",
+    response=[200],
+)
+
 LIST_FILTERS = (
     OpenApiParameter("state", OpenApiTypes.STR, enum=STATES),
     *(OpenApiParameter(name, OpenApiTypes.STR) for name in ("site", "cloud", "task", "label")),

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from brokerage.models import Site
 from datasets.storage import path_of
 from jobs import dispatch
-from jobs.api.answers import ClaimAnswer, documented, key_header
+from jobs.api.answers import RETRY_AFTER, ClaimAnswer, documented, key_header
 from jobs.api.auth import KNOWN, IsPilot, PilotAuthentication
 from jobs.api.bodies import ClaimBody
 from jobs.api.keys import fingerprint, idempotency_key
@@ -61,10 +61,12 @@ class ClaimView(PilotView):
         request=ClaimBody,
         answers={200: ClaimAnswer},
         problems=(400, 404, 409, 411, 413, 415, 422),
-        parameters=[key_header(required=True)],
+        parameters=[key_header(required=True), RETRY_AFTER],
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Answer with a job and its lease, or `job: null` with `reason` and `retry_after` (s).
+
+        `retry_after` is told in the header `Retry-After` as well.
 
         Who asks for `n_jobs` gets `jobs`, a list, in the place of `job`.
         """
@@ -78,7 +80,8 @@ class ClaimView(PilotView):
             return dispatch.claim(caller=caller, **question)
 
         claimed = self.for_caller(request, work)
-        return json_answer(_claim_answer(claimed, bulk="n_jobs" in said))
+        wait = {} if claimed.jobs else {"Retry-After": str(claimed.retry_after)}
+        return json_answer(_claim_answer(claimed, bulk="n_jobs" in said), headers=wait)
 
 
 def _must_be_at(site: str, caller: Caller) -> None:

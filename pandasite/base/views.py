@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, ClassVar, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -57,10 +57,10 @@ class JSONView(JSONBodyMixin, APIView):
     """APIView with strict JSON bodies; a view with larger bodies sets `max_body_bytes`."""
 
 
-def json_answer(value: Any) -> HttpResponse:
+def json_answer(value: Any, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """An answer in JSON, made at once: without DRF's negotiation, which has nothing to choose."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return HttpResponse(text, content_type="application/json")
+    return HttpResponse(text, content_type="application/json", headers=headers)
 
 
 def body_stream(request: HttpRequest) -> BinaryIO:

@@ -40,6 +40,19 @@ def test_nothing_to_do_is_no_error():
     assert body["message"]
 
 
+@pytest.mark.parametrize("more", [{}, {"n_jobs": 5}])
+def test_who_gets_no_job_is_told_in_the_header_when_to_come_again(more):
+    answer = ask(CLAIM | more)
+
+    assert answer.headers["Retry-After"] == str(answer.json()["retry_after"])
+
+
+def test_who_gets_a_job_is_not_told_to_come_again():
+    create_job("activated", site=the_site())
+
+    assert "Retry-After" not in ask().headers
+
+
 def test_the_answer_tells_all_that_a_pilot_needs():
     site = the_site()
     dataset = create_dataset("mc09.EVNT")

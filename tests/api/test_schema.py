@@ -53,6 +53,13 @@ def test_the_document_describes_the_addresses_that_there_are(schema):
     assert described == set(OPERATIONS)
 
 
+def test_the_document_tells_of_the_header_that_says_when_to_ask_again(schema):
+    claim = schema["/rest/v1/pilot/claim"]["POST"].definition.raw
+
+    assert claim["responses"]["200"]["headers"]["Retry-After"]["schema"]["type"] == "integer"
+    assert [one["name"] for one in claim["parameters"]] == ["Idempotency-Key"]
+
+
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_every_request_is_answered_as_the_document_says(schema, method, path, mode):
