@@ -282,39 +282,6 @@ def test_a_storage_of_another_site_is_not_told():
     assert ask().json()["job"]["storage"]["name"] == f"{SITE}_DISK"
 
 
-# -- some at once ------------------------------------------------------------------------------
-
-
-def test_who_asks_for_some_jobs_gets_a_list():
-    jobs = [create_job("activated", site=the_site()).pk for _ in range(3)]
-
-    body = ask(CLAIM | {"n_jobs": 2}).json()
-
-    assert [job["panda_id"] for job in body["jobs"]] == jobs[:2]
-    assert "job" not in body
-
-
-def test_who_asks_for_some_jobs_and_gets_none_is_told_why():
-    body = ask(CLAIM | {"n_jobs": 2}).json()
-
-    assert (body["jobs"], body["reason"]) == ([], "no_job")
-    assert body["retry_after"] >= 1
-
-
-@pytest.mark.parametrize("n_jobs", [0, 101, -1])
-def test_a_claim_is_for_one_to_a_hundred_jobs(n_jobs):
-    refused = problem(ask(CLAIM | {"n_jobs": n_jobs}), 400, "out_of_range")
-
-    assert refused["fields"][0]["limit"] == {"min": 1, "max": 100}
-
-
-def test_a_key_is_for_a_number_of_jobs_too():
-    create_job("activated", site=the_site())
-    ask(CLAIM | {"n_jobs": 1})
-
-    problem(ask(CLAIM | {"n_jobs": 2}), 422, "key_reused")
-
-
 def test_a_full_site_answers_with_its_limit():
     create_job("running", site=the_site())
     Site.objects.update(job_cap=1)

@@ -73,6 +73,12 @@ def say(
     return report.hear(caller=Caller.of(account), report=said, now=now)
 
 
+def word(job: Job, state: str = "running", **more: Any) -> report.Report:
+    """What a pilot says of a job made by `create_job`: attempt 1, word 7, unless told otherwise."""
+    given = {"attempt_nr": 1, "lease_token": LEASE_TOKEN, "seq": 7} | more
+    return report.Report(panda_id=job.pk, state=state, **given)
+
+
 def made(*lfns: str, **more: Any) -> list[report.ReportedFile]:
     """Files as a pilot reports them."""
     facts = {"guid": "7c1f2a60-5b8e-4f0a-9d3e-2b6c8a4e1f00", "size": 10, "adler32": "0c2a04f1"}

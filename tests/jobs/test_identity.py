@@ -6,8 +6,8 @@ import pytest
 
 from jobs import dispatch, report
 from jobs.identity import Caller, TokenGone, must_hold
-from tests.builders import LEASE_TOKEN, NOW, create_job
-from tests.jobs.asking import ABLE
+from tests.builders import NOW, create_job
+from tests.jobs.asking import ABLE, word
 
 pytestmark = pytest.mark.django_db
 
@@ -22,20 +22,16 @@ def claim(caller, _job):
     dispatch.claim(caller=caller, facts=dispatch.Facts(**ABLE), key="k", body_sha256="b", now=NOW)
 
 
-def report_of(job, state):
-    return report.Report(panda_id=job.pk, state=state, attempt_nr=1, lease_token=LEASE_TOKEN, seq=1)
-
-
 def beat(caller, job):
-    report.hear(caller=caller, report=report_of(job, "running"), now=NOW)
+    report.hear(caller=caller, report=word(job), now=NOW)
 
 
 def final_word(caller, job):
-    report.hear(caller=caller, report=report_of(job, "failed"), now=NOW)
+    report.hear(caller=caller, report=word(job, "failed"), now=NOW)
 
 
 def many_reports(caller, job):
-    report.hear_all(caller=caller, reports=[report_of(job, "running")], now=NOW)
+    report.hear_all(caller=caller, reports=[word(job)], now=NOW)
 
 
 def the_question(caller, _job):
