@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 import psutil
-from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
-from jobs import fsck
 from jobs.models import BrokerageDecision
 from pandasite.base.models import SweepRun
-from pandasite.embedded.home import Home
 from pandasite.embedded.process import Command
 from pandasite.embedded.servers import Servers
 from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
 from tests.faults.asking import Asker
 from tests.faults.history import History
-from tests.flow.installation import Installation, data_folder, eventually
+from tests.flow.installation import data_folder, eventually
 from tests.flow.processes import Family, below, seconds_until_gone
+from tests.site_base import SiteOfPieces, web, worker
 
 PATIENT = {
     "PANDASITE_SWEEP_SECONDS": "1",
@@ -47,13 +44,11 @@ STOP_SECONDS = 30.0
 SERVERS = ("postgres", "valkey")
 
 
-class FaultSite(Installation):
+class FaultSite(SiteOfPieces):
     """Its pieces by name: postgres, valkey, web, and the Celery workers of the launcher."""
 
     def __init__(self, path: Path, *, family: Family, blocker: DjangoDbBlocker) -> None:
         super().__init__(path, family=family, blocker=blocker)
-        self.home = Home.choose(asked=str(path), repository=path)
-        self.home.make()
         self.servers = Servers.of(self.home)
         self.limits: Mapping[str, str] = PATIENT
         self.pieces: dict[str, subprocess.Popen[bytes]] = {}
@@ -73,26 +68,13 @@ class FaultSite(Installation):
         if name in SERVERS:
             return next(one for one in self.servers.commands() if one.name == name)
         if name == "web":
-            config = "python:pandasite.launcher.gunicorn_conf"
-            fd = self.listener.fileno()
-            words = ("gunicorn", "--config", config, "--bind", f"fd://{fd}")
-            return self.module("web", *words, fds=(fd,))
+            return web(self.listener.fileno(), environment=self.environment())
         return self.worker(name, *WORKERS[name])
 
     def worker(self, name: str, *options: str, app: str = "pandasite") -> Command:
         """A Celery worker of this name."""
-        node = ("-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle")
-        return self.module(name, "celery", "-A", app, "worker", *node, *options)
-
-    def module(self, name: str, *words: str, fds: tuple[int, ...] = ()) -> Command:
-        """A Python module of ours, in the environment of this site."""
-        return Command(
-            name=name,
-            argv=(sys.executable, "-m", *words),
-            env=self.environment(),
-            cwd=str(settings.BASE_DIR),
-            fds=fds,
-        )
+        environment = self.environment()
+        return worker(name, "-l", "INFO", *options, at="%h", environment=environment, app=app)
 
     def environment(self) -> dict[str, str]:
         fixed = {
@@ -177,12 +159,8 @@ class FaultSite(Installation):
 
     def manage(self, *words: str) -> None:
         """A management command, as an administrator gives it."""
-        argv = (sys.executable, "manage.py", *words)
         environment = self.environment() | {"PANDASITE_STATEMENT_SECONDS": "0"}
-        done = subprocess.run(
-            argv, env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        self.run_manage(*words, environment=environment)
 
     def await_web(self, *, seconds: float = READY_SECONDS) -> None:
         """Until the web server answers."""
@@ -207,19 +185,13 @@ class FaultSite(Installation):
     def trouble(self) -> str:
         """What the sweeps complain of, and the ends of the logs: for a test that waits in vain."""
         with self.books():
-            sweeps = list(SweepRun.objects.exclude(error="").values_list("name", "error"))
             last = BrokerageDecision.objects.first()
         said = last.detail if last else "nothing"
-        return f"sweeps: {sweeps}; brokerage said {said}; {self.trouble_in_logs()}"
+        return f"sweeps: {self.sweep_errors()}; brokerage said {said}; {self.trouble_in_logs()}"
 
     def trouble_in_logs(self) -> str:
         ends = {name: self.log_of(name)[-1500:] for name in self.pieces if name not in SERVERS}
         return f"logs: {ends}"
-
-    def fsck(self) -> list[str]:
-        """What `manage.py fsck` finds."""
-        with self.books():
-            return fsck.check()
 
     def log_of(self, name: str) -> str:
         return (self.home.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")

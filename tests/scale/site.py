@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,26 +16,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 import requests
-from django.conf import settings
 from django.contrib.auth.models import Permission
 from pytest_django import DjangoDbBlocker
 
-from jobs import fsck, identity
+from jobs import identity
 from jobs.models import Job
 from jobs.states import FINAL, JobState
-from pandasite.base.models import SweepRun
-from pandasite.embedded.home import Home
 from pandasite.embedded.keys import Keys
 from pandasite.embedded.postgres import database_settings
-from pandasite.embedded.process import Command
 from pandasite.embedded.servers import Servers
 from pandasite.embedded.valkey import broker_url
 from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
 from tests.builders import create_cloud, create_site, create_storage, create_vo
-from tests.flow.installation import STOP_SECONDS, Installation, data_folder, eventually
+from tests.flow.installation import STOP_SECONDS, data_folder, eventually
 from tests.flow.processes import Family
 from tests.scale.pilots import Manager
+from tests.site_base import SiteOfPieces, web, worker
 
 PLACE = "SCALE"  # the site, in the field's sense, that all jobs run at
 SWEEP_SECONDS = 1
@@ -75,13 +71,11 @@ class Host:
             return False
 
 
-class ScaleSite(Installation):
+class ScaleSite(SiteOfPieces):
     """The servers that all hosts share."""
 
     def __init__(self, path: Path, *, family: Family, blocker: DjangoDbBlocker) -> None:
         super().__init__(path, family=family, blocker=blocker)
-        self.home = Home.choose(asked=str(path), repository=path)
-        self.home.make()
         self.keys = Keys.of(self.home.secrets)
         self._servers = Servers.of(self.home, durable=False)
         self.pilot_token = self.manager_token = ""
@@ -140,22 +134,14 @@ class ScaleSite(Installation):
     def start_host(self, name: str, address: str, environment: Mapping[str, str]) -> Host:
         """Start a host; it need not be ready yet."""
         listener = Bind(host=address, port=0).listen()
-        config = "python:pandasite.launcher.gunicorn_conf"
-        bind = f"fd://{listener.fileno()}"
-        words = {"web": ("gunicorn", "--config", config, "--bind", bind)}
-        for worker, options in WORKERS.items():
-            node = ("-n", f"{worker}@{name}", "--without-gossip", "--without-mingle")
-            words[worker] = ("celery", "-A", "pandasite", "worker", *node, *options)
-        pieces = {}
-        for piece, argv in words.items():
-            command = Command(
-                name=piece,
-                argv=(sys.executable, "-m", *argv),
-                env=environment,
-                cwd=str(settings.BASE_DIR),
-                fds=(listener.fileno(),) if piece == "web" else (),
-            )
-            pieces[piece] = self.start_process(command, self.log_of(name, piece))
+        commands = [
+            web(listener.fileno(), environment=environment),
+            *(worker(w, *o, at=name, environment=environment) for w, o in WORKERS.items()),
+        ]
+        pieces = {
+            command.name: self.start_process(command, self.log_of(name, command.name))
+            for command in commands
+        }
         url = url_of(listener).rstrip("/")
         listener.close()  # the web server has it; after its death nobody listens
         return Host(name=name, url=url, pieces=pieces)
@@ -176,15 +162,8 @@ class ScaleSite(Installation):
 
     def manage(self, *words: str, environment: Mapping[str, str] | None = None) -> str:
         """What a management command says, as an administrator gives it."""
-        done = subprocess.run(
-            (sys.executable, "manage.py", *words),
-            env=environment or self.environment("admin") | {"PANDASITE_STATEMENT_SECONDS": "0"},
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        usual = self.environment("admin") | {"PANDASITE_STATEMENT_SECONDS": "0"}
+        return self.run_manage(*words, environment=environment or usual)
 
     # -- jobs ------------------------------------------------------------------------------
 
@@ -206,18 +185,9 @@ class ScaleSite(Installation):
             what=lambda: f"{self.states(panda_ids)} {self.sweep_errors()}",
         )
 
-    def sweep_errors(self) -> list[tuple[str, str]]:
-        with self.books():
-            return list(SweepRun.objects.exclude(error="").values_list("name", "error"))
-
     def live_jobs(self) -> list[int]:
         with self.books():
             return list(Job.objects.exclude(state__in=FINAL).values_list("pk", flat=True))
-
-    def fsck(self) -> list[str]:
-        """What `manage.py fsck` finds."""
-        with self.books():
-            return fsck.check()
 
 
 @contextmanager
