@@ -16,7 +16,7 @@ from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
 from jobs import archive, counts, decisions, nodes, samples
-from jobs.models import ClaimKey, Job, JobFile, Pilot, SubmitKey
+from jobs.models import ClaimKey, JobFile, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
@@ -175,10 +175,11 @@ def _delete(work: Round, rows: QuerySet[Any]) -> int:
 
 
 def _forget_pilots(now: dt.datetime) -> int:
-    """Pilots that have been silent for PILOT_DAYS and whose job, if any, has ended."""
-    silent_since = now - dt.timedelta(days=settings.PANDASITE["PILOT_DAYS"])
-    at_work = Job.objects.filter(pilot=OuterRef("pk"), state__in=LIVE)
-    silent = Pilot.objects.filter(~Exists(at_work), last_contact__lt=silent_since).order_by("pk")
+    """Pilots that have been silent for PILOT_DAYS, and for so long that no lease is left."""
+    limits = settings.PANDASITE
+    days = dt.timedelta(days=limits["PILOT_DAYS"])
+    silent_since = now - max(days, dt.timedelta(seconds=limits["LEASE_SECONDS"] + 3600))
+    silent = Pilot.objects.filter(last_contact__lt=silent_since).order_by("pk")
     forgotten = 0
     for _ in range(PILOT_BATCHES):
         with transaction.atomic():

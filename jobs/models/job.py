@@ -80,8 +80,9 @@ class JobColumns(models.Model):
     cmt_config = models.CharField("cmtConfig", max_length=64, blank=True)
     vo = models.ForeignKey(VO, on_delete=models.PROTECT, verbose_name="VO", db_index=False)
     working_group = models.CharField("workingGroup", max_length=64, blank=True)
+    # Lists go by prodUserID; that a user with jobs is not deleted may take a scan.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False
     )
     prod_user_id = models.CharField("prodUserID", max_length=250)
 
@@ -109,10 +110,18 @@ class JobColumns(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         db_index=False,  # nobody looks for jobs by it
+        db_constraint=False,  # it would be checked, and its row locked, with each claim
         help_text="what the pilot was told to read from and write to",
     )
+    # Decisions and pilots go when they are old (jobs/closing.py), and leave their numbers here.
     decision = models.ForeignKey(
-        BrokerageDecision, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+        BrokerageDecision,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="jobs",
+        db_index=False,
+        db_constraint=False,
     )
     prod_d_block = models.CharField("prodDBlock", max_length=255, blank=True)
     dispatch_d_block = models.CharField("dispatchDBlock", max_length=255, blank=True)
@@ -142,7 +151,13 @@ class JobColumns(models.Model):
     end_time = models.DateTimeField("endTime", null=True, blank=True)
 
     pilot = models.ForeignKey(
-        Pilot, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        Pilot,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     node = models.CharField("modificationHost", max_length=128, blank=True)
     lease_sha256 = models.CharField(max_length=64, blank=True)
@@ -230,7 +245,9 @@ class Job(JobColumns):
                 name="job_at_a_site",
             ),
             # a failed job has at most one successor, whoever makes it
-            models.UniqueConstraint(fields=["retry_of"], name="one_successor"),
+            models.UniqueConstraint(
+                fields=["retry_of"], condition=Q(retry_of__isnull=False), name="one_successor"
+            ),
         ]
         indexes = [
             # the claim: the head of a site's queue, highest priority, then lowest PandaID
@@ -278,6 +295,8 @@ class Job(JobColumns):
             ),
             # job lists by site and state, newest first
             models.Index(fields=["computing_site", "state", "-panda_id"], name="job_site_state"),
+            # job lists by user, newest first
+            models.Index(fields=["prod_user_id", "-panda_id"], name="job_user"),
             # job lists by state over the last hours; jobs.archive, the longest ended first
             models.Index(
                 fields=["state", "-end_time"], condition=Q(state__in=FINAL), name="job_final"

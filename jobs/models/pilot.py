@@ -24,7 +24,12 @@ class Pilot(models.Model):
     """A pilot that has asked for work: partial accounting, by what it said of itself."""
 
     pilot_id = models.CharField("pilotID", max_length=64)
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="pilots")
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.CASCADE,
+        related_name="pilots",
+        db_index=False,  # the unique key begins with it
+    )
     node = models.CharField(max_length=128)
     factory = models.CharField(max_length=64, blank=True)
     cpu_speed_mhz = models.IntegerField("CPU speed (MHz)", default=0)

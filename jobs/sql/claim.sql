@@ -125,7 +125,11 @@ BEGIN
     PERFORM jobs_node_asked(p_site, p_node, v_now);
   END IF;
   IF v_cap > 0 AND v_no IS NULL THEN
-    v_room := jobs_room(p_site, v_cap, p_n);
+    SELECT room INTO v_room FROM jobs_siteroom
+    WHERE site_id = p_site AND job_cap = v_cap FOR UPDATE;
+    IF v_room IS NULL OR v_room < p_n THEN
+      v_room := jobs_room(p_site, v_cap, p_n);
+    END IF;
     v_n := least(p_n, v_room);
     IF v_n <= 0 THEN
       v_no := 'site_full';

@@ -230,15 +230,26 @@ def test_pilots_are_forgotten_after_a_month_of_silence():
     assert Pilot.objects.get() == heard
 
 
-@pytest.mark.parametrize(("state", "kept"), [("running", True), ("finished", False)])
-def test_a_silent_pilot_is_kept_while_its_job_lives(state, kept):
+def test_a_pilot_is_kept_for_as_long_as_a_lease_may_last(settings):
+    settings.PANDASITE = settings.PANDASITE | {"PILOT_DAYS": 1, "LEASE_SECONDS": 3 * 86_400}
     site = create_site()
-    job = create_job(state, site=site, pilot=create_pilot(site))
+    create_job("running", site=site, pilot=create_pilot(site))
+
+    closing.housekeep(after(days=3))
+    assert Pilot.objects.exists()
+
+    closing.housekeep(after(days=4))
+    assert not Pilot.objects.exists()
+
+
+def test_a_job_outlives_its_pilot():
+    site = create_site()
+    job = create_job("finished", site=site, pilot=create_pilot(site))
 
     closing.housekeep(after(days=31))
 
-    assert Pilot.objects.exists() == kept
-    assert Job.objects.get().state == job.state
+    assert not Pilot.objects.exists()
+    assert Job.objects.select_related("pilot").get(pk=job.pk).pilot is None
 
 
 def test_all_batches_of_silent_pilots_are_forgotten(monkeypatch):
