@@ -21,7 +21,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 SIZE = (9.0, 3.2)  # inches
 WORDS = {
     "postgres": "PostgreSQL",
-    "web": "web (gunicorn)",
+    "web": "web (granian)",
     "worker": "Celery: sweeps",
     "transfers": "Celery: transfers",
     "valkey": "Valkey",

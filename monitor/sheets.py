@@ -54,7 +54,7 @@ class Sheet(tables.Table):
         shown = {c.name for c in self.columns}
         return [(c.name, str(c.header), c.name in shown) for c in self.columns.iterall()]
 
-    def raw(self) -> list[dict[str, Any]]:
+    def plain_rows(self) -> list[dict[str, Any]]:
         """All rows as facts, by the key of the column, in the order of the page."""
         return [
             {c.name: c.accessor.resolve(row.record, quiet=True) for c in self.columns}
@@ -98,7 +98,7 @@ def respond(
     """
     form = params.choice("format", FORMATS, default="html")
     arrange(sheet, params)
-    rows = sheet.raw()
+    rows = sheet.plain_rows()
     if form == "csv":
         return csv_response(rows, name=template.rpartition("/")[2].removesuffix(".html"))
     more = {

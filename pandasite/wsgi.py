@@ -1,4 +1,4 @@
-"""The WSGI entry point: `gunicorn pandasite.wsgi`."""
+"""The WSGI entry point, which pandasite/launcher/web.py serves."""
 
 import os
 

@@ -67,8 +67,7 @@ def module(
 
 def web(fd: int, *, environment: Mapping[str, str]) -> Command:
     """The web server on the listening socket that it inherits, as it does from the launcher."""
-    config = "python:pandasite.launcher.gunicorn_conf"
-    words = ("gunicorn", "--config", config, "--bind", f"fd://{fd}")
+    words = ("pandasite.launcher.web", "--bind", f"fd://{fd}")
     return module("web", *words, environment=environment, fds=(fd,))
 
 

@@ -21,6 +21,7 @@ from celery.signals import setup_logging
 
 MASK: Final = "[masked]"
 DEEPEST: Final = 8
+LONGEST_REQUEST: Final = 2000  # characters of an address in a line
 
 # Keys whose whole value is a secret. `space_token` is a storage area, no secret.
 _SECRET_KEY = re.compile(
@@ -92,10 +93,10 @@ def logging_config(level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django and gunicorn bring handlers of their own, which would write other formats.
+            # Django brings handlers of its own, which would write other formats.
             "django": plain,
             "django.server": plain,
-            "gunicorn.error": plain,
+            "_granian": plain,
             # django-structlog writes each failed request once, with its id and trace.
             "django.request": {"level": "CRITICAL"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
@@ -134,7 +135,11 @@ def mask_secrets(
     logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """structlog processor: replace what must not be read in a log by `[masked]`."""
-    return {key: _masked(key, value, DEEPEST) for key, value in event.items()}
+    masked = {key: _masked(key, value, DEEPEST) for key, value in event.items()}
+    request = masked.get("request")
+    if isinstance(request, str) and len(request) > LONGEST_REQUEST:
+        masked["request"] = f"{request[:LONGEST_REQUEST]}..."
+    return masked
 
 
 def masked_text(text: str) -> str:

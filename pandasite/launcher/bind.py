@@ -29,12 +29,17 @@ class Bind:
     def from_environment(cls, environment: Environment) -> Self:
         """PANDASITE_BIND as host:port (port 0: any). Raises ImproperlyConfigured."""
         text = environment.text("PANDASITE_BIND", DEFAULT)
+        movable = not environment.given("PANDASITE_BIND")
+        return cls.of(text, name="PANDASITE_BIND", movable=movable)
+
+    @classmethod
+    def of(cls, text: str, *, name: str = "--bind", movable: bool = False) -> Self:
+        """host:port, given under this name. Raises ImproperlyConfigured."""
         found = FORM.fullmatch(text)
         if not found or int(found["port"]) > 65_535:
             raise ImproperlyConfigured(
-                f"PANDASITE_BIND must look like 127.0.0.1:8000 or [::1]:8000, not {text!r}."
+                f"{name} must look like 127.0.0.1:8000 or [::1]:8000, not {text!r}."
             )
-        movable = not environment.given("PANDASITE_BIND")
         return cls(host=found["host"].strip("[]"), port=int(found["port"]), movable=movable)
 
     def listen(self) -> socket.socket:

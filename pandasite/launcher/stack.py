@@ -155,9 +155,7 @@ class Stack(Supervisor):
         """The web server, on the address that was taken; returns when it answers."""
         listener = self._listener
         assert listener is not None
-        bind = f"fd://{listener.fileno()}"
-        config = "python:pandasite.launcher.gunicorn_conf"
-        web = ("gunicorn", "--config", config, "--bind", bind)
+        web = ("pandasite.launcher.web", "--bind", f"fd://{listener.fileno()}")
         self._add_module("web", web, fds=(listener.fileno(),))
         self.wait_for(["web"], lambda: _answers(listener), seconds=WEB_READY_SECONDS)
         self.say(f"the site is at {self.url}")

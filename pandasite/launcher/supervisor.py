@@ -270,7 +270,7 @@ def _await_end(process: subprocess.Popen[bytes] | None, deadline: float) -> None
     try:
         process.wait(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        # Its whole session: a gunicorn or Celery parent has children of its own.
+        # Its whole session: a granian or Celery parent has children of its own.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 

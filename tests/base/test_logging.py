@@ -151,7 +151,7 @@ structlog.contextvars.bind_contextvars(request_id="abc-1")
 structlog.get_logger("ours").info("one", lease_token="secret-secret", site="AGLT2")
 structlog.get_logger("ours").debug("not shown")
 logging.getLogger("django.server").warning("two\\nlines")
-logging.getLogger("gunicorn.error").info("three")
+logging.getLogger("_granian").info("three")
 logging.getLogger("django.request").error("django-structlog says it")
 """
 

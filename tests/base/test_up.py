@@ -122,11 +122,11 @@ def test_a_second_up_says_that_it_runs_already(site, running):
 
 @pytest.mark.timeout(300)
 def test_a_killed_web_server_and_a_killed_worker_come_back_at_the_same_address(running):
-    gunicorn = next(one for one in running.family if "gunicorn" in one.cmdline())
+    web = next(one for one in running.family if "pandasite.launcher.web" in one.cmdline())
     worker = next(one for one in running.family if "worker@%h" in one.cmdline())
-    gone = [*family_of(gunicorn.pid), *family_of(worker.pid)]
+    gone = [*family_of(web.pid), *family_of(worker.pid)]
 
-    gunicorn.kill()
+    web.kill()
     worker.kill()
 
     # The launcher holds the socket: a request waits for the new server instead of being refused.

@@ -99,7 +99,7 @@ class Asker:
         wait = response.headers.get("Retry-After", "")
         try:
             return response.status, json.loads(text), wait
-        except ValueError:  # gunicorn's own words
+        except ValueError:  # the web server's own words
             return response.status, {}, wait
 
     def _connected(self) -> http.client.HTTPConnection:

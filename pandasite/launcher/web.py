@@ -1,0 +1,122 @@
+"""`python -m pandasite.launcher.web --bind HOST:PORT` (or `fd://N`): serves the site with granian.
+
+Connections, parsing and time-outs are granian's, outside of Python; a request takes one of the
+threads of a worker when all of its head is there. So neither thousands of idle connections nor
+those that say nothing keep anybody else waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from pandasite.embedded.process import die_with_parent
+from pandasite.launcher.bind import BACKLOG, Bind
+
+WORKERS = 2
+THREADS = 8  # of each worker: so many requests at once, each with a connection to the database
+THREAD_IDLE_SECONDS = 600  # granian's most; an idle thread takes its connection along
+OPEN_FILES = 8192  # wanted; as many systems give a process 1,024 unless it asks for more
+FILES_OF_OURS = 128  # at most: code, logs, the database, the broker
+CONNECTIONS = 4000  # of each worker; others wait in the socket
+HEAD_SECONDS = 30  # for the whole head of a request, and between two of them
+HEAD_BYTES = 64 * 1024  # of a request's line and headers together
+GRACE_SECONDS = 8  # for what is being answered at the end; below the launcher's patience
+RESPAWN_SECONDS = 0.5
+INHERITED = "fd://"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serves until it is told to end."""
+    parser = argparse.ArgumentParser(prog="pandasite.launcher.web", description="The web server.")
+    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
+    bind = parser.parse_args(argv).bind
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
+    server = Server(listener_at(bind), connections=min(CONNECTIONS, open_files() - FILES_OF_OURS))
+    application()  # one import for all workers: half the start, shared memory
+    server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
+
+
+def listener_at(bind: str) -> socket.socket:
+    """The listening socket. Raises LaunchError where the address cannot be taken."""
+    if bind.startswith(INHERITED):
+        return socket.socket(fileno=int(bind.removeprefix(INHERITED)))
+    return Bind.of(bind).listen()
+
+
+def open_files() -> int:
+    """How many files this process may have open, after asking for as many as it is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+class Server(MPServer):
+    """Granian on one listening socket for all workers.
+
+    By itself it would open one for each of them, and what waits in the socket of a worker that is
+    killed would be lost.
+    """
+
+    def __init__(self, listener: socket.socket, *, connections: int) -> None:
+        super().__init__(
+            "pandasite.wsgi:application",
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            workers=WORKERS,
+            blocking_threads=THREADS,
+            blocking_threads_idle_timeout=THREAD_IDLE_SECONDS,
+            backpressure=connections,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES
+            ),
+            log_level=LogLevels.warning,
+            log_dictconfig=copy.deepcopy(settings.LOGGING),  # else granian's takes its place
+            respawn_failed_workers=True,
+            respawn_interval=RESPAWN_SECONDS,
+            workers_kill_timeout=GRACE_SECONDS,
+        )
+        self.listener = listener
+
+    def _init_shared_socket(self) -> None:
+        self.listener.set_inheritable(True)
+        number = self.listener.fileno()
+        holder = SocketHolder(number, False, BACKLOG)  # type: ignore[call-arg]
+        vars(self).update(_sso=self.listener, _sfd=number, _shd=holder, _ssp=None)
+
+
+def application() -> Any:
+    """The WSGI application, made once in a process and its children."""
+    from pandasite.wsgi import application as made
+
+    return made
+
+
+def application_of_worker(parent: int) -> Callable[[], Any]:
+    """What a worker runs first; it ends with its parent, after the requests it has."""
+
+    def load() -> Any:
+        die_with_parent(signal.SIGTERM, parent=parent)
+        return application()
+
+    return load
+
+
+if __name__ == "__main__":
+    main()
