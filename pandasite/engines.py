@@ -97,6 +97,11 @@ def _parsed(url: str) -> dict[str, Any]:
         ) from None
 
 
+def statement_seconds(environment: Environment) -> int:
+    """For how long a statement may run; 0: no limit is sent."""
+    return environment.integer("PANDASITE_STATEMENT_SECONDS", default=15, low=0, high=3600)
+
+
 def _connection_options(environment: Environment) -> dict[str, Any]:
     """PANDASITE_STATEMENT_SECONDS=0 sends no time limits when connecting.
 
@@ -104,7 +109,7 @@ def _connection_options(environment: Environment) -> dict[str, Any]:
     them by ALTER ROLE ... SET.
     """
     options: dict[str, Any] = {"connect_timeout": 5, "application_name": "pandasite"}
-    seconds = environment.integer("PANDASITE_STATEMENT_SECONDS", default=15, low=0, high=3600)
+    seconds = statement_seconds(environment)
     if seconds:
         limits = {"statement_timeout": seconds * 1000, **TIMEOUTS_MS}
         options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
 from pandasite.embedded.home import Home
-from pandasite.engines import Engines, are_outside
+from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
 from pandasite.limits import read_limits
 
@@ -38,6 +38,7 @@ PANDASITE_MONITOR_PUBLIC = environment.boolean(
 )
 
 # What the sweeps and the monitor call this machine; the default of a container says little.
+PANDASITE_STATEMENT_SECONDS = statement_seconds(environment)
 PANDASITE_HOST = environment.text("PANDASITE_HOST", socket.gethostname())[:128]
 
 # Core

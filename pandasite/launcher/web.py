@@ -23,6 +23,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from pandasite.base.postgres import patience
 from pandasite.embedded.process import die_with_parent
 from pandasite.launcher.bind import BACKLOG, Bind
 
@@ -36,6 +37,7 @@ HEAD_SECONDS = 30  # for the whole head of a request, and between two of them
 HEAD_BYTES = 64 * 1024  # of a request's line and headers together
 GRACE_SECONDS = 8  # for what is being answered at the end; below the launcher's patience
 RESPAWN_SECONDS = 0.5
+PATIENCE_SECONDS = 0.5  # more than the database's own limit, for one that cannot keep it
 INHERITED = "fd://"
 
 
@@ -113,6 +115,8 @@ def application_of_worker(parent: int) -> Callable[[], Any]:
 
     def load() -> Any:
         die_with_parent(signal.SIGTERM, parent=parent)
+        if settings.PANDASITE_STATEMENT_SECONDS:
+            patience.begin(settings.PANDASITE_STATEMENT_SECONDS + PATIENCE_SECONDS)
         return application()
 
     return load

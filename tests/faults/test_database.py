@@ -111,7 +111,6 @@ def test_a_database_that_stands_still_loses_nothing(patient: Books) -> None:
 
 
 @long
-@pytest.mark.xfail(strict=True, reason="a request waits for a database that keeps its connection")
 def test_a_request_to_a_database_that_stands_still_is_answered(patient: Books) -> None:
     # given a web server all of whose threads have asked it something before
     place, site = patient.place(), patient.site

@@ -7,20 +7,50 @@ gone in that second, the request is answered 503, and the next one connects anew
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Final
+from contextlib import nullcontext
+from typing import Any, Final
 
 from django.db.backends.postgresql.base import DatabaseWrapper as Postgres
 
+from pandasite.base.postgres import patience
+
 TRUSTED_SECONDS: Final = 1.0
+PROOF_SECONDS: Final = 5.0  # as long as a new connection may take
 
 
 class DatabaseWrapper(Postgres):
-    """PostgreSQL, whose connections are proved at most once in a second."""
+    """PostgreSQL, whose connections are proved at most once in a second, and cut when dumb."""
 
     health_check_enabled: bool  # the stubs leave it out
     health_check_done: bool
     _proved = -TRUSTED_SECONDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._watch = patience.watch()
+        if self._watch:
+            self.execute_wrappers.append(self._watch.around)
+
+    def _commit(self) -> None:
+        with self._waiting():
+            super()._commit()  # type: ignore[misc]
+
+    def _rollback(self) -> None:
+        with self._waiting():
+            super()._rollback()  # type: ignore[misc]
+
+    def is_usable(self) -> bool:
+        """Whether the server answers."""
+        with self._waiting(most=PROOF_SECONDS):
+            return bool(super().is_usable())
+
+    def _waiting(self, *, most: float = math.inf) -> Any:
+        """For what goes to the server without a statement of ours."""
+        if self._watch is None or self.connection is None:
+            return nullcontext()
+        return self._watch.waiting(self.connection, most=most)
 
     def close_if_health_check_failed(self) -> None:
         """Close a connection that does not answer, unless it did a moment ago."""

@@ -1,0 +1,104 @@
+"""A database that stands still is given up after a while."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from pandasite.base.postgres import patience
+from pandasite.base.postgres.base import DatabaseWrapper
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECONDS = 0.3
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> patience.Watch:
+    made = patience.Watch(SECONDS)
+    monkeypatch.setattr(patience, "_watch", made)
+    return made
+
+
+@pytest.fixture
+def ours(watch: patience.Watch) -> Iterator[DatabaseWrapper]:
+    """A connection as a web server has it."""
+    made: Any = connection.copy()
+    yield made
+    made.close()
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """The server behind one connection, which is a process of its own."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask(wrapper: DatabaseWrapper, statement: str = "SELECT pg_backend_pid()") -> int:
+    with wrapper.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
+
+
+def late(watch: patience.Watch) -> threading.Thread:
+    """Cuts what is late, from now until it has cut something."""
+
+    def look() -> None:
+        while not watch.cut_late():
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_statement_that_gets_no_answer_ends_as_a_loss_of_the_server(
+    watch: patience.Watch, ours: DatabaseWrapper
+) -> None:
+    pid = ask(ours)
+
+    with standing_still(pid):
+        cutter = late(watch)
+        with pytest.raises(OperationalError):
+            ask(ours)
+        cutter.join(timeout=10)
+
+    ours.close_if_unusable_or_obsolete()
+    assert ask(ours) != pid  # the next request has another connection
+
+
+def test_a_commit_that_gets_no_answer_ends_so_too(
+    watch: patience.Watch, ours: DatabaseWrapper
+) -> None:
+    pid = ask(ours)
+    ours.set_autocommit(False)
+    ask(ours, "SELECT 1")
+
+    with standing_still(pid):
+        late(watch)
+        with pytest.raises(OperationalError):
+            ours.commit()
+
+
+def test_who_has_an_answer_is_left_alone(watch: patience.Watch, ours: DatabaseWrapper) -> None:
+    pid = ask(ours)
+    time.sleep(1.2 * SECONDS)
+
+    assert watch.cut_late() == 0
+    assert ask(ours) == pid
+
+
+def test_a_process_without_a_watch_waits_for_as_long_as_it_takes() -> None:
+    assert patience.watch() is None
+    assert connection._watch is None
