@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from jobs import retention
 from jobs.models import LIVE_SHELF, AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from tests.builders import after
 
 ANY = (AnyJob, AnyJobFile, AnyJobEvent, AnyJobOutput)
 ENDED_TABLES = ("jobs_endedjob", "jobs_endedjobfile", "jobs_endedjobevent", "jobs_endedjoboutput")
@@ -45,6 +47,12 @@ def plan(rows: QuerySet[Model]) -> str:
 
 
 def forget_archive() -> None:
-    """Empty it: Django empties the tables that it manages, behind a test that commits."""
+    """Empty it, and drop the weeks of the tests' year: behind a test that commits.
+
+    Django empties only the tables that it manages.
+    """
+    weeks = retention.weeks_before(after(days=366))
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(ENDED_TABLES)}")
+        for table in [week.table(parent) for week in weeks for parent in ENDED_TABLES]:
+            cursor.execute(f"DROP TABLE {table}")
