@@ -11,7 +11,6 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import psutil
-import pytest
 
 from jobs.states import JobState
 from tests.faults.asking import REPORT
