@@ -15,7 +15,7 @@ from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
-from jobs import archive, counts, decisions, nodes, samples
+from jobs import archive, counts, decisions, ends, nodes, samples
 from jobs.models import ClaimKey, JobFile, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
@@ -137,8 +137,8 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots and
-    nodes long silent; samples of days gone by; hours of the counts that no page shows; kinds of
-    requirements that no queue has. And the archive gets its next weeks.
+    nodes long silent; samples of days gone by; hours of counts and ends that no page shows; kinds
+    of requirements that no queue has. And the archive gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -158,6 +158,7 @@ def housekeep(now: dt.datetime) -> int:
     work.do("nodes", partial(nodes.forget, now))
     work.do("samples", partial(samples.keep, now))
     work.do("counts", partial(counts.merge_old, now))
+    work.do("ends", partial(ends.merge_old, now))
     work.do("kinds of queues", forget_kinds)
     work.do("weeks of the archive", partial(archive.make_weeks, now))
     return work.end()

@@ -32,6 +32,14 @@ SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label,
 FROM {job} GROUP BY 1, 2, 3, 4, 5, 6
 RETURNING n
 """
+# And as ends were summed up.
+_UNSUM = """
+INSERT INTO jobs_enddelta (hour, site_id, node, domain, label, processing_type, transformation,
+  state, component, code, n, jobs, cpu_s, lost_s, busy_s)
+SELECT hour, site_id, node, domain, label, processing_type, transformation, state, component, code,
+  -sum(n), -sum(jobs), -sum(cpu_s), -sum(lost_s), -sum(busy_s)
+FROM jobs_ends(%s, %s, true) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+"""
 _TABLES = ("jobs_endedjob", "jobs_endedjobfile", "jobs_endedjobevent", "jobs_endedjoboutput")
 
 
@@ -43,10 +51,14 @@ class Week:
     jobs: int
 
     @property
+    def start(self) -> dt.datetime:
+        """Its first moment."""
+        return dt.datetime.combine(self.monday, dt.time(), tzinfo=dt.UTC)
+
+    @property
     def end(self) -> dt.datetime:
         """When it was over."""
-        midnight = dt.datetime.combine(self.monday, dt.time(), tzinfo=dt.UTC)
-        return midnight + dt.timedelta(weeks=1)
+        return self.start + dt.timedelta(weeks=1)
 
     def table(self, parent: str) -> str:
         """The name of its partition."""
@@ -87,6 +99,7 @@ def _drop(week: Week, now: dt.datetime) -> Week:
         cursor.execute(_HOLD)
         cursor.execute(_UNCOUNT.format(job=week.table("jobs_endedjob")))
         dropped = Week(monday=week.monday, jobs=-sum(n for (n,) in cursor.fetchall()))
+        cursor.execute(_UNSUM, [week.start, week.end])
         cursor.execute(f"DROP TABLE {', '.join(week.table(parent) for parent in _TABLES)}")
         audit.record(
             actor=ACTOR,

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from jobs import activate as activation
 from jobs import archive as archiving
-from jobs import arrival, closing, counts, nodes
+from jobs import arrival, closing, counts, ends, nodes
 from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
@@ -46,7 +46,7 @@ def watch() -> int:
 
 @shared_task(name="jobs.fold_counts")
 def fold_counts() -> int:
-    return run_sweep("jobs.fold_counts", lambda _now: counts.fold())
+    return run_sweep("jobs.fold_counts", lambda now: counts.fold() + ends.fold(now))
 
 
 @shared_task(name="jobs.archive")

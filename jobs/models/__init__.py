@@ -14,6 +14,7 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
+from jobs.models.ends import EndDelta, ErrorCount, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
 from jobs.models.pilot import Node, Pilot, PilotAccount
@@ -33,7 +34,9 @@ __all__ = [
     "BrokerageDecision",
     "ClaimKey",
     "CountDelta",
+    "EndDelta",
     "ErrorCode",
+    "ErrorCount",
     "Job",
     "JobColumns",
     "JobCount",
@@ -41,6 +44,7 @@ __all__ = [
     "JobFile",
     "JobOutput",
     "Node",
+    "NodeCount",
     "Pilot",
     "PilotAccount",
     "Pulse",
@@ -49,4 +53,5 @@ __all__ = [
     "SubmitKey",
     "Task",
     "Transformation",
+    "WorkflowCount",
 ]

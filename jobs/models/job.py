@@ -224,6 +224,7 @@ class Job(JobColumns):
         permissions = [
             ("submit_production", "Can submit production jobs and set any priority"),
             ("kill_any_job", "Can kill the jobs of others"),
+            ("retry_any_job", "Can try failed jobs of others again"),
         ]
         constraints = [
             models.CheckConstraint(

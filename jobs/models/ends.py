@@ -1,0 +1,121 @@
+"""What became of ended jobs, in sums: errors with their cost, workflows, nodes (jobs/ends.py)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class _Hourly(models.Model):
+    """A sum of jobs that ended in one hour; in one day, once that is three days ago."""
+
+    hour = models.DateTimeField()
+    site_id = models.BigIntegerField(help_text="0 = none")
+
+    class Meta:
+        abstract = True
+
+
+class _Said(_Hourly):
+    """What jobs that ended carry. A job with two errors is in two sums, and `first` in one.
+
+    `component` is '' for jobs that did not fail and `none` for failures without a code.
+    """
+
+    domain = models.CharField(max_length=128, help_text="of the node: wn1.a.org is in a.org")
+    label = models.CharField(max_length=20)
+    state = models.CharField(max_length=12)
+    component = models.CharField(max_length=16)
+    code = models.IntegerField()
+    n = models.BigIntegerField(help_text="jobs that carry the error")
+    jobs = models.BigIntegerField(help_text="jobs whose first error it is")
+    cpu_s = models.BigIntegerField("CPU (s)", help_text="of those that carry it")
+    lost_s = models.BigIntegerField("CPU (s)", help_text="of those whose first error it is")
+    busy_s = models.BigIntegerField(
+        "wall time x cores (s)", help_text="of those whose first error it is"
+    )
+    latest = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class ErrorCount(_Said):
+    """Folded sums; the truth is this plus what EndDelta still holds."""
+
+    class Meta:
+        constraints = [
+            # pages ask for some last hours
+            models.UniqueConstraint(
+                fields=["hour", "site_id", "domain", "label", "state", "component", "code"],
+                name="error_count_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.component}:{self.code}: {self.n}"
+
+
+class WorkflowCount(_Hourly):
+    """Failed jobs by workflow, site and error. Kept for 31 days."""
+
+    label = models.CharField(max_length=20)
+    processing_type = models.CharField(max_length=64)
+    transformation = models.CharField(max_length=255)
+    component = models.CharField(max_length=16)
+    code = models.IntegerField()
+    n = models.BigIntegerField()
+    cpu_s = models.BigIntegerField("CPU (s)")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "hour",
+                    "site_id",
+                    "label",
+                    "processing_type",
+                    "transformation",
+                    "component",
+                    "code",
+                ],
+                name="workflow_count_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.transformation} {self.component}:{self.code}: {self.n}"
+
+
+class NodeCount(_Hourly):
+    """Ended jobs by the node that they ran on. Kept for 31 days."""
+
+    node = models.CharField(max_length=128)
+    finished = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    cancelled = models.BigIntegerField()
+    lost_s = models.BigIntegerField("CPU of failed jobs (s)")
+    latest = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "site_id", "node"], name="node_count_once")
+        ]
+        # the page of one node, and the nodes of one site
+        indexes = [models.Index(fields=["site_id", "node", "hour"], name="node_count_node")]
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.finished} finished, {self.failed} failed"
+
+
+class EndDelta(_Said):
+    """Append-only log of ends, written by a trigger (jobs/sql/ends.sql) in their transaction.
+
+    The sweep `jobs.fold_counts` folds the rows away.
+    """
+
+    node = models.CharField(max_length=128)
+    processing_type = models.CharField(max_length=64)
+    transformation = models.CharField(max_length=255)
+
+    def __str__(self) -> str:
+        return f"{self.component}:{self.code}: {self.n:+d}"
