@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import Q
 
 NAME = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "letters, digits, '_', '.' and '-', not starting with a sign"
@@ -167,6 +170,14 @@ class InstalledRelease(models.Model):
         return f"{self.release} at {self.site}"
 
 
+class BanQuerySet(models.QuerySet["BannedNode"]):
+    """The words in which services and pages speak of bans."""
+
+    def in_force(self, now: dt.datetime) -> BanQuerySet:
+        """Those that are not over: a ban without an end, or with one to come."""
+        return self.filter(Q(until__isnull=True) | Q(until__gt=now))
+
+
 class BannedNode(models.Model):
     """A worker node that gets no job, e.g. a black hole that fails all it takes."""
 
@@ -177,6 +188,11 @@ class BannedNode(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     at = models.DateTimeField()
+    until = models.DateTimeField(
+        null=True, blank=True, help_text="when the node gets jobs again by itself; empty = never"
+    )
+
+    objects = BanQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["site", "node"], name="node_banned_once")]

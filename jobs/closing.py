@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from brokerage import bans
 from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
@@ -137,8 +138,8 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots and
-    nodes long silent; samples of days gone by; hours of counts and ends that no page shows; kinds
-    of requirements that no queue has. And the archive gets its next weeks.
+    nodes long silent; bans that are over; samples of days gone by; hours of counts and ends that
+    no page shows; kinds of requirements that no queue has. And the archive gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -156,6 +157,7 @@ def housekeep(now: dt.datetime) -> int:
     work.do("decisions", forget)
     work.do("pilots", partial(_forget_pilots, now))
     work.do("nodes", partial(nodes.forget, now))
+    work.do("bans", partial(bans.lift_expired, now))
     work.do("samples", partial(samples.keep, now))
     work.do("counts", partial(counts.merge_old, now))
     work.do("ends", partial(ends.merge_old, now))

@@ -210,7 +210,8 @@ def _nodes(now: dt.datetime) -> tuple[dict[int, int], dict[int, int]]:
 
     Pilots of a banned node ask on, and get nothing: they are no evidence.
     """
-    banned = BannedNode.objects.filter(site=OuterRef("site"), node=OuterRef("node"))
+    bans = BannedNode.objects.in_force(now)
+    banned = bans.filter(site=OuterRef("site"), node=OuterRef("node"))
     lately = now - dt.timedelta(hours=settings.PANDASITE["PILOT_EVIDENCE_HOURS"])
     seen = (
         Node.objects.alias(seen_at=SEEN_AT)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -19,13 +21,24 @@ def _lift(ban: BannedNode, order: Order) -> str:
     return "gets jobs again"
 
 
+class BanForm(forms.ModelForm):
+    """A ban that is over when it begins is none."""
+
+    def clean_until(self) -> dt.datetime | None:
+        until: dt.datetime | None = self.cleaned_data["until"]
+        if until is not None and until <= (now := database_now()):
+            raise forms.ValidationError(f"must be after {now:%Y-%m-%d %H:%M:%S} UTC")
+        return until
+
+
 @admin.register(BannedNode)
 class BannedNodeAdmin(OurAdmin):
-    list_display = ["node", "site", "reason", "author", "at"]
+    form = BanForm
+    list_display = ["node", "site", "reason", "author", "at", "until"]
     list_filter = ["site"]
     list_select_related = ["site", "author"]
     search_fields = ["node", "site__name", "reason"]
-    fields = ["site", "node", "reason", "author", "at"]
+    fields = ["site", "node", "reason", "until", "author", "at"]
     readonly_fields = ["author", "at"]
     autocomplete_fields = ["site"]
     deeds = [
@@ -46,6 +59,11 @@ class BannedNodeAdmin(OurAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         made = ban_node(
-            obj.site, obj.node, user=request.user, reason=obj.reason, now=database_now()
+            obj.site,
+            obj.node,
+            user=request.user,
+            reason=obj.reason,
+            now=database_now(),
+            until=obj.until,
         )
         obj.pk = made.pk

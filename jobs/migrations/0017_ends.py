@@ -4,9 +4,10 @@ from pandasite.base.sqlfile import sql_file
 
 
 class Migration(migrations.Migration):
-    """From here on every end is summed up; 0018 adds the ends before it."""
+    """From here on every end is summed up (0018 adds the ends before it), and bans may end."""
 
     dependencies = [
+        ('brokerage', '0003_ban_until'),
         ('jobs', '0015_room'),
     ]
 
@@ -104,4 +105,5 @@ class Migration(migrations.Migration):
             "DROP TRIGGER jobs_job_end_changed ON jobs_job;"
             "DROP TRIGGER jobs_job_end_gone ON jobs_job;",
         ),
+        migrations.RunSQL(sql_file("jobs", "claim"), migrations.RunSQL.noop),
     ]

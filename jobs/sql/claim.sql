@@ -109,6 +109,7 @@ BEGIN
   INTO v_no, v_text, v_cap, v_pilot, v_storage, v_node_due, v_capped, v_unchecked, v_vos
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
     LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
+      AND (b.until IS NULL OR b.until > v_now)
     LEFT JOIN jobs_pilot p ON p.site_id = s.id AND p.pilot_id = p_pilot_name
     LEFT JOIN jobs_siteroom r ON r.site_id = s.id
     LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node

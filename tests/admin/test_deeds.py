@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -214,6 +215,20 @@ def test_a_ban_without_reason_or_a_second_one_is_an_error_at_the_field(
     form = {"site": site.pk, "node": "wn13", "reason": "black hole"} | fields
     page = operator.post(address(BannedNode, "add"), form)
     assert page.context["adminform"].form.errors.keys() == {field}
+
+
+def test_a_ban_by_the_form_may_end_by_itself(operator: Client) -> None:
+    site = make.create_site("AGLT2")
+    form = {"site": site.pk, "node": "wn13", "reason": "r", "until_0": "2099-01-01"}
+    operator.post(address(BannedNode, "add"), form | {"until_1": "12:00:00"})
+    assert BannedNode.objects.get().until == dt.datetime(2099, 1, 1, 12, tzinfo=dt.UTC)
+
+
+def test_a_ban_that_is_over_already_is_an_error_at_the_field(operator: Client) -> None:
+    site = make.create_site("AGLT2")
+    form = {"site": site.pk, "node": "wn13", "reason": "r", "until_0": "2009-01-01"}
+    page = operator.post(address(BannedNode, "add"), form | {"until_1": "12:00:00"})
+    assert page.context["adminform"].form.errors.keys() == {"until"}
 
 
 def test_a_ban_is_lifted_with_a_reason(operator: Client) -> None:

@@ -273,6 +273,18 @@ def test_a_banned_node_gets_nothing_and_is_told_why(site, pilots):
     assert claim(pilots, node="wn14").job == job
 
 
+def test_a_node_gets_jobs_again_when_its_ban_is_over(site, pilots):
+    job = activated(site)
+    ban = BannedNode.objects.create(
+        site=site, node="wn13", reason="disk", at=NOW, until=after(seconds=1)
+    )
+    assert claim(pilots, node="wn13").reason == "node_banned"
+
+    BannedNode.objects.filter(pk=ban.pk).update(until=NOW)
+
+    assert claim(pilots, node="wn13").job == job
+
+
 def test_a_node_is_banned_at_its_site_only(site, pilots):
     job = activated(site)
     BannedNode.objects.create(site=create_site(), node="wn13", reason="black hole", at=NOW)
