@@ -52,10 +52,25 @@ class Span:
 
 def opening(time: dt.datetime, *, now: dt.datetime) -> dt.datetime:
     """From when on a window that is to begin at `time` begins."""
-    hour = time.replace(minute=0, second=0, microsecond=0)
-    if hour >= (now - dt.timedelta(hours=HOURLY)).replace(minute=0, second=0, microsecond=0):
-        return hour
-    return hour.replace(hour=0)
+    hour = full_hour(time)
+    return hour if is_hourly(time, now=now) else hour.replace(hour=0)
+
+
+def closing(time: dt.datetime, *, now: dt.datetime) -> dt.datetime:
+    """When a window ends that is to end at `time`: with that hour, or that day."""
+    start = opening(time, now=now)
+    whole = dt.timedelta(hours=1) if is_hourly(time, now=now) else dt.timedelta(days=1)
+    return time if start == time else start + whole
+
+
+def is_hourly(time: dt.datetime, *, now: dt.datetime) -> bool:
+    """Whether windows begin and end with its hour, and not with its day."""
+    return full_hour(time) >= full_hour(now - dt.timedelta(hours=HOURLY))
+
+
+def full_hour(time: dt.datetime) -> dt.datetime:
+    """The start of its hour."""
+    return time.replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, kw_only=True)

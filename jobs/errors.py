@@ -63,6 +63,8 @@ TRANSFER_TIMEOUT = Error(component="task_buffer", code=101)
 EXPIRED = Error(component="task_buffer", code=102)
 WAIT_TIMEOUT = Error(component="task_buffer", code=104)
 
+UNKNOWN = "Unknown error code"
+
 # Where two sources explain one code, the one that set it is believed first.
 SOURCES = ("server", "pilot", "seed")
 
@@ -95,7 +97,13 @@ def _meanings() -> dict[tuple[str, int], Row]:
     return {(row.component, row.code): row for row in ranked}
 
 
-def meaning(component: str, code: int) -> str:
-    """The meaning of a code in words; an unknown one says so."""
-    row = _meanings().get((component, code))
-    return row.meaning if row else "Unknown error code"
+def meaning(component: str, code: int, *, source: str = "") -> str:
+    """The meaning of a code in words, by `source` alone if given; or that it is unknown."""
+    row = _by_source().get((component, code, source)) if source else None
+    row = row if source else _meanings().get((component, code))
+    return row.meaning if row else UNKNOWN
+
+
+@cache
+def _by_source() -> dict[tuple[str, int, str], Row]:
+    return {(row.component, row.code, row.source): row for row in catalogue()}

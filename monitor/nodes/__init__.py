@@ -1,0 +1,1 @@
+"""Worker nodes: which of them fail more than the others, and keeping them from jobs."""
