@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -85,8 +86,8 @@ class Totals:
 
 
 def percent(part: float, whole: float) -> float | None:
-    """To one decimal; None of nothing."""
-    return round(100 * part / whole, 1) if whole > 0 else None
+    """To one decimal, halves up, as people do; None of nothing."""
+    return math.floor(1000 * part / whole + 0.5) / 10 if whole > 0 else None
 
 
 def totals(sums: Iterable[Sum]) -> Totals:

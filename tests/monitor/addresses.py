@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from jobs.models import Task
-from tests.builders import NOW, create_cloud, create_dataset, create_job, create_site, create_user
+from tests.builders import (
+    NOW,
+    create_cloud,
+    create_dataset,
+    create_job,
+    create_pilot,
+    create_site,
+    create_user,
+)
 
 
 def one_of_each_page() -> list[str]:
@@ -12,6 +20,8 @@ def one_of_each_page() -> list[str]:
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
     job = create_job("running", site=site, task=task)
     dataset = create_dataset("mc09.evgen")
+    create_job("failed", site=site, node="wn7", pilot_error_code=1099)
+    create_pilot(site, node="wn7")
     return [
         "/",
         "/jobs/",
@@ -19,4 +29,12 @@ def one_of_each_page() -> list[str]:
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
         f"/datasets/{dataset.name}/",
+        "/errors/",
+        "/errors/messages/",
+        "/errors/matrix/",
+        "/errors/sites/",
+        "/errors/grids/",
+        "/errors/grids/OSG/",
+        "/nodes/",
+        "/nodes/AGLT2/wn7/",
     ]

@@ -50,7 +50,12 @@ def test_no_page_needs_to_write(
         client.force_login(create_user("shifter"))
     mark_read_only()
     # then
-    for address in [*addresses, "/jobs/?format=csv", "/jobs/?site=AGLT2&sort=-cpu"]:
+    for address in [
+        *addresses,
+        "/errors/?format=csv",
+        "/jobs/?format=csv",
+        "/jobs/?site=AGLT2&sort=-cpu",
+    ]:
         for form in ({}, {"HX-Request": "true"}):
             assert client.get(address, headers=form).status_code == 200, address
 
