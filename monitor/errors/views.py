@@ -85,6 +85,7 @@ def cluster(request: HttpRequest, key: str) -> HttpResponseBase:
         "shown": found.failures[:100],
         "facts": [(title, found.by(name)[:20]) for name, title in FACTS],
         "again": again,
+        "left_out": min(found.count, MOST) - len(again),
         "most": MOST,
         "online": [site for site in sites if site.status == Site.Status.ONLINE],
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from brokerage.models import BannedNode, Site
 from jobs import nodes
+from jobs.ends import is_hourly
 from jobs.models import Node
 from monitor.errors import clusters
 from monitor.errors.clusters import Cluster
@@ -19,6 +21,8 @@ from pandasite.base.errors import NotThere
 from pandasite.base.models import AuditLine
 
 SHOWN = 20
+STEP = dt.timedelta(hours=1)
+Hour = tuple[dt.datetime, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,7 @@ def read(site: Site, name: str, scope: Scope) -> NodePage:
 
 def plot(site: Site, name: str, scope: Scope) -> dict[str, Any]:
     """Its ended jobs by hour, as docs/monitor.md has the JSON of bars."""
-    hours = nodes.by_hour(scope.span, site_id=site.pk, node=name)
+    hours = _without_gaps(nodes.by_hour(scope.span, site_id=site.pk, node=name), scope)
     return {
         "unit": "jobs",
         "stacked": True,
@@ -116,3 +120,14 @@ def plot(site: Site, name: str, scope: Scope) -> dict[str, Any]:
             for n, state in ((1, "finished"), (2, "failed"), (3, "cancelled"))
         ],
     }
+
+
+def _without_gaps(hours: Sequence[Hour], scope: Scope) -> Sequence[Hour]:
+    """With the hours in which nothing ended; a longer window has days, and is left as it is."""
+    if not hours or not is_hourly(scope.span.since, now=scope.now):
+        return hours
+    found = {hour[0]: hour for hour in hours}
+    last = max(found)
+    n = int((last - scope.span.since) / STEP) + 1
+    every = [scope.span.since + i * STEP for i in range(n)]
+    return [found.get(hour, (hour, 0, 0, 0)) for hour in every]

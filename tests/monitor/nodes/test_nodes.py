@@ -201,12 +201,15 @@ def test_a_message_of_a_node_leads_to_all_jobs_of_the_site_that_say_so(
 def test_the_plot_of_a_node_is_by_the_hour(client: Client, grid: Grid) -> None:
     create_job("finished", site=grid.bnl, at=NOW, node="hole.bnl.gov")
 
-    told = client.get(f"{HOLE}plot").json()
+    told = client.get(f"{HOLE}plot?hours=3").json()
 
-    assert told["categories"] == ["09-17 11:00", "09-17 12:00"]
+    hours = ["09-17 09:00", "09-17 10:00", "09-17 11:00", "09-17 12:00"]
+    assert told["categories"] == hours
     assert {s["name"]: s["values"] for s in told["series"]} == {
-        "finished": [0, 1], "failed": [12, 0], "cancelled": [0, 0],
+        "finished": [0, 0, 0, 1], "failed": [0, 0, 12, 0], "cancelled": [0, 0, 0, 0],
     }  # fmt: skip
+    days = client.get(f"{HOLE}plot?hours=168").json()
+    assert days["categories"] == hours[2:]
 
 
 @pytest.mark.parametrize("address", ["/nodes/BNL/moon/", "/nodes/MOON/wn1/"])
