@@ -24,7 +24,7 @@ WORKFLOW_KEYS = ("site_id", "label", "processing_type", "transformation", "compo
 
 _ERRORS = """
 SELECT {by}sum(n), sum(jobs), sum(cpu_s), sum(lost_s), sum(busy_s), max(latest) FROM (
-  SELECT {columns}, n, jobs, cpu_s, lost_s, busy_s, latest FROM jobs_errorcount WHERE {chosen}
+  SELECT {columns}, n, jobs, cpu_s, lost_s, busy_s, latest FROM {table} WHERE {chosen}
   UNION ALL
   SELECT {columns}, n, jobs, cpu_s, lost_s, busy_s, latest FROM jobs_enddelta WHERE {chosen}
 ) both_tables {group} HAVING sum(n) <> 0
@@ -144,8 +144,11 @@ def _query(
     if unknown := {*by, *only} - {*known}:
         raise ValueError(f"sums are not kept by {', '.join(sorted(unknown))}")
     columns = ", ".join(by)
+    narrowed = {name for name, wanted in only.items() if wanted is not None}
+    somewhere = {"site_id", "domain"} & {*by, *narrowed}
     text = sql.format(
         by=f"{columns}, " if by else "",
+        table="jobs_errorcount" if somewhere else "jobs_errortotal",
         columns=columns or "1 AS one",
         chosen=" AND ".join(chosen),
         group=f"GROUP BY {columns}" if by else "",
@@ -198,23 +201,28 @@ HAVING (sum(kept_n), sum(kept_jobs), sum(kept_cpu), sum(kept_busy))
   IS DISTINCT FROM (sum(n), sum(jobs), sum(cpu), sum(busy))
 ORDER BY 1, 2, 3, 4, 5, 6 LIMIT %s
 """
-# Nodes and workflows are other cuts of the same sums: they agree with them, day by day.
+# Totals, nodes and workflows are other cuts of the same sums: they agree with them, day by day.
 _CUTS = """
 SELECT what, day, state, sum(mine), sum(theirs) FROM (
   SELECT 'nodes' AS what, date_trunc('day', hour, 'UTC') AS day, state, mine, 0 AS theirs
   FROM jobs_nodecount CROSS JOIN LATERAL (VALUES ('finished', finished), ('failed', failed),
     ('cancelled', cancelled)) v (state, mine)
   UNION ALL SELECT 'nodes', date_trunc('day', hour, 'UTC'), state, 0, jobs FROM jobs_errorcount
+  UNION ALL SELECT 'totals', date_trunc('day', hour, 'UTC'), state, jobs + n, 0
+  FROM jobs_errortotal
+  UNION ALL SELECT 'totals', date_trunc('day', hour, 'UTC'), state, 0, jobs + n
+  FROM jobs_errorcount
   UNION ALL SELECT 'workflows', date_trunc('day', hour, 'UTC'), 'failed', n, 0
   FROM jobs_workflowcount
   UNION ALL SELECT 'workflows', date_trunc('day', hour, 'UTC'), state, 0, n FROM jobs_errorcount
   WHERE component <> ''
 ) cuts JOIN LATERAL (SELECT CASE what WHEN 'nodes' THEN (SELECT min(hour) FROM jobs_nodecount)
-  ELSE (SELECT min(hour) FROM jobs_workflowcount) END AS kept_since) k ON day > kept_since
+  WHEN 'workflows' THEN (SELECT min(hour) FROM jobs_workflowcount) ELSE '-infinity' END
+  AS kept_since) k ON day > kept_since
 GROUP BY 1, 2, 3 HAVING {wrong} ORDER BY 1, 2, 3 LIMIT %s
 """
 # Jobs that no node had are in no node's sum.
-_WRONG = "sum(mine) > sum(theirs) OR (what = 'workflows' AND sum(mine) <> sum(theirs))"
+_WRONG = "sum(mine) > sum(theirs) OR (what <> 'nodes' AND sum(mine) <> sum(theirs))"
 
 
 def differences(limit: int) -> list[str]:

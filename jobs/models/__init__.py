@@ -14,7 +14,7 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
-from jobs.models.ends import EndDelta, ErrorCount, NodeCount, WorkflowCount
+from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
 from jobs.models.pilot import Node, Pilot, PilotAccount
@@ -37,6 +37,7 @@ __all__ = [
     "EndDelta",
     "ErrorCode",
     "ErrorCount",
+    "ErrorTotal",
     "Job",
     "JobColumns",
     "JobCount",

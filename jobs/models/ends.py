@@ -9,6 +9,12 @@ class _Hourly(models.Model):
     """A sum of jobs that ended in one hour; in one day, once that is three days ago."""
 
     hour = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class _Somewhere(_Hourly):
     site_id = models.BigIntegerField(help_text="0 = none")
 
     class Meta:
@@ -21,7 +27,6 @@ class _Said(_Hourly):
     `component` is '' for jobs that did not fail and `none` for failures without a code.
     """
 
-    domain = models.CharField(max_length=128, help_text="of the node: wn1.a.org is in a.org")
     label = models.CharField(max_length=20)
     state = models.CharField(max_length=12)
     component = models.CharField(max_length=16)
@@ -39,7 +44,28 @@ class _Said(_Hourly):
         abstract = True
 
 
-class ErrorCount(_Said):
+class _SaidSomewhere(_Said, _Somewhere):
+    domain = models.CharField(max_length=128, help_text="of the node: wn1.a.org is in a.org")
+
+    class Meta:
+        abstract = True
+
+
+class ErrorTotal(_Said):
+    """The sums of ErrorCount over all sites: a page that asks for no place reads 50 times less."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "label", "state", "component", "code"], name="error_total_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.component}:{self.code}: {self.n}"
+
+
+class ErrorCount(_SaidSomewhere):
     """Folded sums; the truth is this plus what EndDelta still holds."""
 
     class Meta:
@@ -50,12 +76,20 @@ class ErrorCount(_Said):
                 name="error_count_once",
             )
         ]
+        # where one error happens: the sites of an error, and the site that the summary names
+        indexes = [
+            models.Index(
+                fields=["component", "code", "hour"],
+                include=["site_id", "n"],
+                name="error_count_code",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.component}:{self.code}: {self.n}"
 
 
-class WorkflowCount(_Hourly):
+class WorkflowCount(_Somewhere):
     """Failed jobs by workflow, site and error. Kept for 31 days."""
 
     label = models.CharField(max_length=20)
@@ -86,7 +120,7 @@ class WorkflowCount(_Hourly):
         return f"{self.transformation} {self.component}:{self.code}: {self.n}"
 
 
-class NodeCount(_Hourly):
+class NodeCount(_Somewhere):
     """Ended jobs by the node that they ran on. Kept for 31 days."""
 
     node = models.CharField(max_length=128)
@@ -107,7 +141,7 @@ class NodeCount(_Hourly):
         return f"{self.node}: {self.finished} finished, {self.failed} failed"
 
 
-class EndDelta(_Said):
+class EndDelta(_SaidSomewhere):
     """Append-only log of ends, written by a trigger (jobs/sql/ends.sql) in their transaction.
 
     The sweep `jobs.fold_counts` folds the rows away.

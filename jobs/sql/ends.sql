@@ -97,7 +97,7 @@ RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
       THEN date_trunc('day', p_hour, 'UTC') ELSE p_hour END
 $$;
 
--- Adds what the statement `p_said` gives (columns of jobs_enddelta) to the three tables of sums;
+-- Adds what the statement `p_said` gives (columns of jobs_enddelta) to the tables of sums;
 -- returns how many rows it gave. Workflows and nodes are kept for 31 days only. Keys are written
 -- in order, so that two that do this at once wait for each other.
 CREATE OR REPLACE FUNCTION jobs_sum_ends(p_said text, p_now timestamptz)
@@ -113,6 +113,17 @@ BEGIN
     FROM said GROUP BY bucket, site_id, domain, label, state, component, code
     ORDER BY bucket, site_id, domain, label, state, component, code
     ON CONFLICT (hour, site_id, domain, label, state, component, code) DO UPDATE
+    SET n = c.n + excluded.n, jobs = c.jobs + excluded.jobs, cpu_s = c.cpu_s + excluded.cpu_s,
+      lost_s = c.lost_s + excluded.lost_s, busy_s = c.busy_s + excluded.busy_s,
+      latest = greatest(c.latest, excluded.latest)
+  ), totals AS (
+    INSERT INTO jobs_errortotal AS c (hour, label, state, component, code, n, jobs, cpu_s, lost_s,
+      busy_s, latest)
+    SELECT jobs_end_bucket(hour, $1) AS bucket, label, state, component, code, sum(n), sum(jobs),
+      sum(cpu_s), sum(lost_s), sum(busy_s), max(latest)
+    FROM said GROUP BY bucket, label, state, component, code
+    ORDER BY bucket, label, state, component, code
+    ON CONFLICT (hour, label, state, component, code) DO UPDATE
     SET n = c.n + excluded.n, jobs = c.jobs + excluded.jobs, cpu_s = c.cpu_s + excluded.cpu_s,
       lost_s = c.lost_s + excluded.lost_s, busy_s = c.busy_s + excluded.busy_s,
       latest = greatest(c.latest, excluded.latest)
@@ -183,6 +194,20 @@ BEGIN
       lost_s = c.lost_s + excluded.lost_s, busy_s = c.busy_s + excluded.busy_s,
       latest = greatest(c.latest, excluded.latest)
   ) SELECT count(*) INTO v_rows FROM old;
+  WITH old AS (
+    DELETE FROM jobs_errortotal WHERE hour < v_days AND hour <> jobs_end_bucket(hour, p_now)
+      AND hour > '1970-01-02 00:00+00' RETURNING *
+  )
+  INSERT INTO jobs_errortotal AS c (hour, label, state, component, code, n, jobs, cpu_s, lost_s,
+    busy_s, latest)
+  SELECT jobs_end_bucket(hour, p_now) AS bucket, label, state, component, code, sum(n), sum(jobs),
+    sum(cpu_s), sum(lost_s), sum(busy_s), max(latest)
+  FROM old GROUP BY bucket, label, state, component, code
+  ORDER BY bucket, label, state, component, code
+  ON CONFLICT (hour, label, state, component, code) DO UPDATE
+  SET n = c.n + excluded.n, jobs = c.jobs + excluded.jobs, cpu_s = c.cpu_s + excluded.cpu_s,
+    lost_s = c.lost_s + excluded.lost_s, busy_s = c.busy_s + excluded.busy_s,
+    latest = greatest(c.latest, excluded.latest);
   DELETE FROM jobs_workflowcount WHERE hour < v_kept;
   WITH old AS (
     DELETE FROM jobs_workflowcount WHERE hour < v_days AND hour <> date_trunc('day', hour, 'UTC')

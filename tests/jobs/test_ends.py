@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from jobs import ends, errors, fsck, retention, services
 from jobs.ends import Span
-from jobs.models import EndDelta, ErrorCount, Job, NodeCount, WorkflowCount
+from jobs.models import EndDelta, ErrorCount, ErrorTotal, Job, NodeCount, WorkflowCount
 from jobs.states import FINAL, LEASED, MOVES, JobState
 from tests.builders import NOW, after, create_job, create_site, put_away
 
@@ -163,7 +163,8 @@ def make_all() -> None:
 
 def everything() -> list[str]:
     span = Span(since=after(days=-50))
-    return sorted(map(str, ends.errors(span, by=ends.ERROR_KEYS)))
+    anywhere = ends.errors(span, by=[k for k in ends.ERROR_KEYS if k not in ("site_id", "domain")])
+    return sorted(map(str, [*ends.errors(span, by=ends.ERROR_KEYS), *anywhere]))
 
 
 def test_folding_and_merging_change_no_sum() -> None:
@@ -267,7 +268,7 @@ def test_empty_sums_are_filled_from_the_jobs_with_what_ends_meanwhile() -> None:
     before = everything()
     EndDelta.objects.all().delete()
     put_away(before=after(hours=-10))
-    create_job("finished", at=NOW)  # of which the trigger has told already
+    create_job("finished", at=after(hours=-59))  # of which the trigger has told already
     n = EndDelta.objects.count()
 
     ends.recount(NOW)
@@ -287,20 +288,23 @@ def folded(db: None) -> Iterator[None]:
 
 
 def test_a_wrong_sum_is_found_and_said(folded: None) -> None:
-    ErrorCount.objects.filter(hour=NOW).update(n=7, busy_s=5)
+    for model in (ErrorCount, ErrorTotal):
+        model.objects.filter(hour=NOW).update(n=7, busy_s=5)
 
     (line,) = ends.differences(10)[:1]
 
     assert "failed exe:1: jobs summed 8, found 2; busy s summed 5, found 0" in line
 
 
-def test_nodes_and_workflows_that_do_not_agree_are_found(folded: None) -> None:
+def test_totals_nodes_and_workflows_that_do_not_agree_are_found(folded: None) -> None:
     NodeCount.objects.create(hour=after(days=-2), site_id=1, node="x", finished=0, failed=0,
                              cancelled=0, lost_s=0)  # fmt: skip
     NodeCount.objects.filter(hour=NOW).update(failed=3)
+    ErrorTotal.objects.filter(hour=NOW).update(n=4)
     WorkflowCount.objects.filter(hour=NOW).update(n=5)
 
     assert ends.differences(10) == [
         "nodes of 2009-09-17: 3 failed jobs, by their errors there are 1",
+        "totals of 2009-09-17: 5 failed jobs, by their errors there are 2",
         "workflows of 2009-09-17: 5 failed jobs, by their errors there are 1",
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from jobs.models import ErrorCount, JobCount
+from jobs.models import ErrorCount, ErrorTotal, JobCount
 from monitor.errors.loss import loss_class
 from tests.builders import create_site
 from tests.monitor.tables import rows, tables, texts
@@ -37,10 +37,10 @@ def key(row: dict[str, Any]) -> tuple[str, int]:
 
 
 def add(site: Any, state: str, component: str, code: int, **numbers: Any) -> None:
-    ErrorCount.objects.create(
-        hour=HOUR, site_id=site.pk, domain="", label="managed", state=state, component=component,
-        code=code, **{"n": 0, "jobs": 0, "cpu_s": 0, "lost_s": 0, "busy_s": 0} | numbers,
-    )  # fmt: skip
+    given = {"n": 0, "jobs": 0, "cpu_s": 0, "lost_s": 0, "busy_s": 0} | numbers
+    of = {"hour": HOUR, "label": "managed", "state": state, "component": component, "code": code}
+    ErrorTotal.objects.create(**of, **given)
+    ErrorCount.objects.create(**of, **given, site_id=site.pk, domain="")
 
 
 @pytest.fixture
