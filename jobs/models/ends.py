@@ -144,7 +144,8 @@ class NodeCount(_Somewhere):
 class EndDelta(_SaidSomewhere):
     """Append-only log of ends, written by a trigger (jobs/sql/ends.sql) in their transaction.
 
-    The sweep `jobs.fold_counts` folds the rows away.
+    The sweep `jobs.fold_counts` folds the rows away. The database keeps no index of `id`, as with
+    CountDelta.
     """
 
     node = models.CharField(max_length=128)

@@ -4,11 +4,11 @@ from pandasite.base.sqlfile import sql_file
 
 
 class Migration(migrations.Migration):
-    """From here on every end is summed up (0018 adds the ends before it), and bans may end."""
+    """From here on every end is summed up (0019 adds the ends before it), and bans may end."""
 
     dependencies = [
         ('brokerage', '0003_ban_until'),
-        ('jobs', '0015_room'),
+        ('jobs', '0017_lighter_rows'),
     ]
 
     operations = [
@@ -119,6 +119,11 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('hour', 'site_id', 'label', 'processing_type', 'transformation', 'component', 'code'), name='workflow_count_once')],
             },
+        ),
+        # Nobody looks for one row of it.
+        migrations.RunSQL(
+            "ALTER TABLE jobs_enddelta DROP CONSTRAINT jobs_enddelta_pkey",
+            "ALTER TABLE jobs_enddelta ADD CONSTRAINT jobs_enddelta_pkey PRIMARY KEY (id)",
         ),
         migrations.RunSQL(
             sql_file("jobs", "ends"),

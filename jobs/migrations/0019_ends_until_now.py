@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """The ends of before, in one statement that keeps nobody waiting, however long it takes."""
 
-    dependencies = [("jobs", "0017_ends")]
+    dependencies = [("jobs", "0018_ends")]
 
     operations = [
         migrations.RunSQL(
