@@ -121,6 +121,7 @@ SECTIONS = (
             Entry(title="Configuration", page="monitor:configuration"),
             Entry(title="Admin", page="admin:index"),
             Entry(title="API", page="docs"),
+            Entry(title="Help", page="monitor:help"),
         ],
     ),
 )
@@ -134,6 +135,14 @@ TOP = (
     Entry(title="Plots", page="monitor:plots"),
     Entry(title="API", page="docs"),
     Entry(title="Admin", page="admin:index"),
+    Entry(title="Help", page="monitor:help"),
+)
+
+# What the dashboard says of Bamboo, once it is there.
+BAMBOO = (
+    Entry(title="task brokerage", page="monitor:bamboo_brokerage"),
+    Entry(title="job submissions", page="monitor:bamboo_submissions"),
+    Entry(title="status", page="monitor:bamboo"),
 )
 
 
@@ -143,6 +152,12 @@ def leads_somewhere(entry: Entry) -> bool:
         return bool(entry.url)
     except NoReverseMatch:
         return False
+
+
+def address(page: str, **query: str) -> str:
+    """Where a page is, with its query; empty when there is no such page (yet)."""
+    entry = Entry(title="", page=page, query=query)
+    return entry.url if leads_somewhere(entry) else ""
 
 
 @cache  # addresses do not change while a process runs
@@ -159,3 +174,9 @@ def sections() -> list[Section]:
 def top() -> list[Entry]:
     """The bar at the top, without what leads nowhere."""
     return [entry for entry in TOP if leads_somewhere(entry)]
+
+
+@cache
+def bamboo() -> list[Entry]:
+    """The pages of Bamboo that there are."""
+    return [entry for entry in BAMBOO if leads_somewhere(entry)]

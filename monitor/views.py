@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from monitor import joblist, jobpage, jobtable, logs, places, recent
+from monitor import joblist, jobpage, jobtable, logs, menu, places, recent, sheets
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
 from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, STATE_HELP, WINDOWS
@@ -18,12 +18,14 @@ PLAIN = ("html", "json")
 
 @page
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Numbers by cloud and site, and what needs attention."""
+    """Numbers by cloud and site, and what needs attention; CSV has a line per site."""
     params = Params(request.GET, known=("hours", "kind", "format"))
-    params.choice("format", PLAIN)
+    form = params.choice("format", sheets.FORMATS)
     hours = int(params.choice("hours", map(str, WINDOWS), default=str(DEFAULT_HOURS)))
     kind = params.choice("kind", KINDS)
     kept, path = recent.board(hours=hours, kind=kind), request.get_full_path()
+    if form == "csv":
+        return sheets.csv_response(kept.board.as_rows(), name="sites")
     context = {
         "board": kept.board,
         "columns": COLUMNS,
@@ -32,6 +34,9 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
         "state_help": STATE_HELP,
         "path": path,
         "now": kept.board.now,
+        "servers": menu.address("monitor:servers"),
+        "bamboo": menu.bamboo(),
+        "running": menu.address("monitor:plot_data", what="states", hours="24", state="running"),
     }
     inner = kept.drawn(path, lambda: render_to_string("monitor/_dashboard_inner.html", context))
     return respond(

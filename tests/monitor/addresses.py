@@ -19,4 +19,8 @@ def one_of_each_page() -> list[str]:
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
         f"/datasets/{dataset.name}/",
+        "/clouds/",
+        "/clouds/US/",
+        "/configuration/",
+        "/configuration/?what=sites",
     ]

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
+    monkeypatch.setattr("monitor.operations.views.database_now", lambda: NOW)
 
 
 @pytest.fixture
