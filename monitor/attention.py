@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from brokerage.models import Cloud, Site
 from jobs.states import JobState
+from monitor import menu
 from monitor.queries import Facts, TopError
 from monitor.rows import Row, jobs_url
 from monitor.servers import Lamp, Sweep
@@ -71,6 +72,7 @@ def servers(lamps: Iterable[Lamp]) -> Iterator[Item]:
                 text=f"{lamp.name}: {lamp.details}",
                 reason="it should say every few seconds that it is there",
                 step=lamp.step,
+                url=menu.address("monitor:servers"),
             )
 
 
@@ -84,6 +86,7 @@ def sweeps_on_time(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
             text=f"{plural(len(late), 'sweep')} late: {names}",
             reason="; ".join(_lateness(sweep, facts) for sweep in late[:3]),
             step="see that the Celery worker and its beat run; until then nothing moves on",
+            url=menu.address("monitor:servers"),
         )
     for sweep in sweeps:
         if sweep.state == "failed":
@@ -93,6 +96,7 @@ def sweeps_on_time(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
                 text=f"sweep {sweep.name} failed",
                 reason=f"{_lateness(sweep, facts)}: {sweep.error[:300]}",
                 step="read the worker's log; the sweep tries again by itself",
+                url=menu.address("monitor:servers"),
             )
 
 

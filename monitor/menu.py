@@ -22,6 +22,7 @@ class Entry:
     title: str
     page: str
     query: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""  # that opens it after a g
 
     @property
     def url(self) -> str:
@@ -127,15 +128,15 @@ SECTIONS = (
 )
 
 TOP = (
-    Entry(title="Dashboard", page="monitor:dashboard"),
-    Entry(title="Jobs", page="monitor:jobs"),
-    Entry(title="Errors", page="monitor:errors"),
-    Entry(title="Tasks", page="monitor:tasks"),
-    Entry(title="Sites", page="monitor:sites"),
-    Entry(title="Plots", page="monitor:plots"),
-    Entry(title="API", page="docs"),
-    Entry(title="Admin", page="admin:index"),
-    Entry(title="Help", page="monitor:help"),
+    Entry(title="Dashboard", page="monitor:dashboard", key="d"),
+    Entry(title="Jobs", page="monitor:jobs", key="j"),
+    Entry(title="Errors", page="monitor:errors", key="e"),
+    Entry(title="Tasks", page="monitor:tasks", key="t"),
+    Entry(title="Clouds", page="monitor:clouds", key="c"),
+    Entry(title="Sites", page="monitor:sites", key="s"),
+    Entry(title="Plots", page="monitor:plots", key="p"),
+    Entry(title="Admin", page="admin:index", key="a"),
+    Entry(title="Help", page="monitor:help", key="h"),
 )
 
 # What the dashboard says of Bamboo, once it is there.

@@ -33,5 +33,6 @@ urlpatterns = [
     path("sites/<str:name>/", views.site, name="site"),
     path("tasks/<number:task_id>/", views.task, name="task"),
     path("datasets/<path:name>/", views.dataset, name="dataset"),
+    path("", include("monitor.help.urls")),
     path("", include("monitor.operations.urls")),
 ]

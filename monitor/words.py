@@ -49,7 +49,7 @@ SEED_ORDER = (
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("nodes", "Nodes", "worker nodes whose pilots called within the window"),
     ("jobs", "Jobs", "the sum of all states"),
-    ("latest", "Latest", "last change of a job's state, UTC"),
+    ("latest", "Latest", "last change of a job's state"),
     ("pilots", f"Pilots ({PILOT_HOURS}hrs)", f"pilots that called within {PILOT_HOURS} hours"),
     *((state, state, STATE_HELP[JobState(state)]) for state in SEED_ORDER),
     ("tot", "tot %", "failed / (finished + failed) within the window"),

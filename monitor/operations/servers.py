@@ -145,6 +145,9 @@ class SweepSheet(Sheet):
     host = column("On", "the machine of the last round")
     error = column("Last error", "of the last round; empty when it went well", look="wrap")
 
+    class Meta(Sheet.Meta):
+        pass
+
 
 class TableSheet(Sheet):
     name = column("Table", "ended jobs lie in weekly partitions")
@@ -153,6 +156,9 @@ class TableSheet(Sheet):
     dead = column("Dead rows", "wait for vacuum", kind=NumberColumn, look="n")
     vacuumed_at = column("Vacuumed", "when that was last done", kind=TimeColumn)
     analyzed_at = column("Analysed", "when the planner last counted", kind=TimeColumn)
+
+    class Meta(Sheet.Meta):
+        pass
 
 
 class QueueSheet(Sheet):

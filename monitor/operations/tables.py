@@ -27,6 +27,9 @@ class CloudSheet(Sheet):
         "Reprocessing at Tier-1", "reprocessing jobs go to the Tier-1", kind=FlagColumn
     )
 
+    class Meta(Sheet.Meta):
+        pass
+
 
 class SiteSheet(Sheet):
     name = column("Site", "a queue at a computing site", kind=LinkColumn, link="url")
@@ -45,12 +48,18 @@ class SiteSheet(Sheet):
     vos = column("VOs", "that may run there; empty: all")
     storage = column("Storage", "where its jobs read and write")
 
+    class Meta(Sheet.Meta):
+        pass
+
 
 class ReleaseSheet(Sheet):
     name = column("Release", "as jobs name it")
     cmt_config = column("Platform", "the cmtConfig of a job")
     sites = column("Sites", "where it is installed", look="n")
     validated = column("Validated", "of these: a validation job passed there", look="n")
+
+    class Meta(Sheet.Meta):
+        pass
 
 
 class StorageSheet(Sheet):
@@ -65,6 +74,9 @@ class StorageSheet(Sheet):
     measured_at = column("As of", "when that was measured", kind=TimeColumn)
     sites = column("Sites", "that use it")
 
+    class Meta(Sheet.Meta):
+        pass
+
 
 class ErrorSheet(Sheet):
     component = column("Component", "the part of the system that sets the code")
@@ -74,11 +86,17 @@ class ErrorSheet(Sheet):
     meaning = column("Meaning", "what went wrong", look="wrap")
     do_not_retry = column("Do not retry", "the job is not tried again", kind=FlagColumn)
 
+    class Meta(Sheet.Meta):
+        pass
+
 
 class SettingSheet(Sheet):
     name = column("Setting", "the variable of the environment")
     value = column("Value", "as this process has it", look="n")
     unit = column("Unit", "of the value")
+
+    class Meta(Sheet.Meta):
+        pass
 
 
 class PartSheet(Sheet):
@@ -86,3 +104,6 @@ class PartSheet(Sheet):
     entries = column("Entries", "how many there are", kind=NumberColumn, look="n")
     about = column("About", "what it is", look="wrap")
     edit = column("Edit", "in the admin, for those who may", kind=LinkColumn, link="admin_url")
+
+    class Meta(Sheet.Meta):
+        pass

@@ -97,7 +97,9 @@ def configuration(request: HttpRequest) -> HttpResponseBase:
     parts = [(key, part.title) for key, part in kept.PARTS.items()]
     context: dict[str, object] = {"parts": parts, "what": what}
     if not what:
-        sheet: sheets.Sheet = PartSheet(kept.overview(request.user, path=request.path))
+        lines = kept.overview(request.user, path=request.path)
+        edits = any(line["admin_url"] for line in lines)
+        sheet: sheets.Sheet = PartSheet(lines, exclude=() if edits else ("edit",))
     else:
         part = kept.PARTS[what]
         sheet = part.sheet(part.rows())

@@ -149,6 +149,16 @@ def test_the_links_are_those_of_the_admin(client: Client) -> None:
     ]
 
 
+def test_the_plot_of_running_jobs_is_there_when_something_draws_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.views.menu.address", lambda page, **query: f"/{page}?{query}")
+    assert 'data-src="/monitor:plot_data?' in client.get("/").text
+
+    monkeypatch.setattr("monitor.views.menu.address", lambda page, **query: "")
+    assert "<figure" not in client.get("/").text
+
+
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "//evil.example", "data:x", "https://", "/a b", " /x", "mailto:"]
 )
