@@ -67,8 +67,13 @@ _guard = threading.Lock()
 
 
 def board(*, hours: int, kind: str) -> Board:
-    """The board of this window and kind of jobs; at most STALE times its seconds old."""
+    """The board of this window and kind of jobs; at most STALE times its seconds old.
+
+    That is a second for each day of the window at least: a month has sixty times the counts of
+    twelve hours, and changes as much more slowly.
+    """
     seconds, key = settings.PANDASITE["DASHBOARD_SECONDS"], (hours, kind)
+    seconds = seconds and max(seconds, hours // 24)
     kept = _boards.get(key)
     if not seconds or kept is None or kept.age > STALE * seconds:
         return _read(key)

@@ -182,9 +182,10 @@ def test_what_cannot_be_a_panda_id_is_no_address(client: Client, address: str) -
 
 
 def test_a_query_of_ten_thousand_characters_is_refused_shortly(client: Client) -> None:
+    usual = client.get("/jobs/?state=x")
     answer = client.get("/jobs/?site=" + "x" * 10_000)
     assert answer.status_code == 400
-    assert len(answer.content) < 7000
+    assert len(answer.content) < len(usual.content) + 1000
 
 
 def test_an_unknown_filter_is_refused_with_the_known_ones_on_every_page(

@@ -119,6 +119,19 @@ def test_one_that_nobody_looked_at_of_late_is_read_before_it_is_shown(threads: l
     assert threads == []
 
 
+def test_a_month_is_read_less_often(threads: list[Any]) -> None:
+    create_job()
+    assert defined("/?format=json&hours=720") == 1
+    create_job()
+    grow_older(29)
+    assert defined("/?format=json&hours=720") == 1
+    assert threads == []
+
+    grow_older(2)
+    defined("/?format=json&hours=720")
+    assert len(threads) == 1
+
+
 def test_each_window_and_kind_of_jobs_is_a_board_of_its_own(threads: list[Any]) -> None:
     create_job(prod_source_label="user")
     assert [defined("/?format=json&kind=production"), defined("/?format=json&kind=analysis")] == [
