@@ -70,7 +70,7 @@ def servers(lamps: Iterable[Lamp]) -> Iterator[Item]:
                 level="alert" if lamp.state == "failed" else "warning",
                 subject=lamp.name,
                 text=f"{lamp.name}: {lamp.details}",
-                reason="it should say every few seconds that it is there",
+                reason=lamp.why,
                 step=lamp.step,
                 url=menu.address("monitor:servers"),
             )

@@ -20,7 +20,7 @@ from monitor.checklist import Check, Seen, checklist, to_look_at
 from monitor.models import LinkBlock
 from monitor.queries import Facts
 from monitor.rows import Cell, Links, Row, cells
-from monitor.servers import Host, Lamp, Sweep, hosts, lamps, sweeps
+from monitor.servers import Host, Lamp, Sweep, database_lamp, hosts, lamps, sweeps
 from monitor.space import SpaceLine, space
 from monitor.strip import NO_CLOUD, StaleCount, TaskCount, link_json, stale_counts, task_counts
 from monitor.words import KINDS, NONE, plural
@@ -85,6 +85,7 @@ class Dashboard:
     total: Line
     stale: Sequence[StaleCount]
     sweeps: Sequence[Sweep]
+    database: Lamp
     lamps: Sequence[Lamp] = ()
     tasks: Sequence[TaskCount] = ()
     tasks_at: dt.datetime | None = None  # None: not counted yet
@@ -120,6 +121,8 @@ class Dashboard:
             "kind": self.kind or "all",
             "checklist": [check.as_json() for check in self.checks],
             "attention": [item.as_json() for item in self.attention],
+            # it is of now, and the same facts must not look like others
+            "database": {"state": self.database.state, "details": self.database.details},
             "servers": [lamp.as_json() for lamp in self.lamps],
             "sweeps": [sweep.as_json() for sweep in self.sweeps],
             "active_tasks": {
@@ -181,12 +184,13 @@ def assemble(
     total = Row.total("all", [unplaced, *(block.total.row for block in blocks)])
     ran = sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime)
     stale, lit = stale_counts(facts), lamps(facts.processes, now=facts.now)
+    database = database_lamp(facts.database, now=facts.now)
     seen = Seen(
         facts=facts,
         rows=rows,
         tops=tops,
         sweeps=ran,
-        lamps=lit,
+        lamps=[database, *lit],
         stale=[(s.state, s.n) for s in stale],
     )
     return Dashboard(
@@ -199,6 +203,7 @@ def assemble(
         total=Line(row=total, cells=cells(total, _links(facts))),
         stale=stale,
         sweeps=ran,
+        database=database,
         lamps=lit,
         tasks=task_counts(facts),
         tasks_at=facts.tasks.at if facts.tasks else None,

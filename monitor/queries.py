@@ -23,6 +23,7 @@ from jobs.nodes import LATELY, SEEN_AT
 from jobs.states import LEASED, JobState
 from monitor import active
 from monitor.models import LinkBlock
+from monitor.operations import database
 from monitor.words import IDLE_HOURS, KINDS, STALE_HOURS, window_start
 from pandasite.base import health
 from pandasite.base.models import ServerProcess, SweepRun
@@ -91,6 +92,7 @@ class Facts:
     storages: Sequence[SiteStorage]
     sweeps: dict[str, SweepRun]
     processes: Sequence[ServerProcess]
+    database: database.Connections
     answers: Mapping[int, Mapping[str, int]]  # to claims by site, within IDLE_HOURS
     bans: Sequence[BannedNode]
     tasks: active.ActiveTasks | None  # None: not counted yet
@@ -117,6 +119,7 @@ def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
         unplaced=unplaced_jobs(now=now, labels=labels),
         storages=list(SiteStorage.objects.select_related("site__cloud", "storage")),
         sweeps={run.name: run for run in SweepRun.objects.exclude(name=health.PROBE)},
+        database=database.connections(),
         processes=list(ServerProcess.objects.all()),
         answers=answers_by_site(now - dt.timedelta(hours=IDLE_HOURS)),
         bans=list(BannedNode.objects.select_related("site").order_by("site__name", "node")),

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.operations.database import Connections
 from monitor.words import ago
 from pandasite.base.health import late_sweeps, sweep_ages
 from pandasite.base.models import ServerProcess, SweepRun
-from pandasite.base.presence import SILENT
+from pandasite.base.presence import BEAT_SECONDS, SILENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,7 @@ class Lamp:
     state: str  # ok, late (some of it is silent) or failed
     at: dt.datetime
     details: str
+    why: str = ""  # that is a trouble
     step: str = ""  # what to do when it is not ok
 
     def as_json(self) -> dict[str, Any]:
@@ -148,6 +150,25 @@ def lamps(processes: Iterable[ServerProcess], *, now: dt.datetime) -> list[Lamp]
     return [*(_group(group, now=now) for _key, group in sorted(groups.items())), *_broker(alive)]
 
 
+def database_lamp(found: Connections, *, now: dt.datetime) -> Lamp:
+    """The database, which has answered; late when it soon will not, or cannot clean its tables."""
+    told, step = [], "see on the page of the servers what it does"
+    if found.crowded:
+        told.append(f"{found.connections} of {found.connections_max} connections are taken")
+    if found.held_up(now) and found.oldest_transaction:
+        age = ago((now - found.oldest_transaction).total_seconds())
+        told.append(f"a transaction has been open for {age}, so that no table can be cleaned")
+        step = "find out whose it is, and end it"
+    return Lamp(
+        name="database",
+        state="late" if told else "ok",
+        at=now,
+        details=" and ".join(told) or "has answered this page",
+        why="when it has no room left, or no order, everything waits",
+        step=step,
+    )
+
+
 def _group(group: Sequence[ServerProcess], *, now: dt.datetime) -> Lamp:
     first = group[0]
     silent = [process for process in group if is_silent(process, now=now)]
@@ -166,6 +187,7 @@ def _group(group: Sequence[ServerProcess], *, now: dt.datetime) -> Lamp:
         state="failed" if len(silent) == len(group) else "late" if silent else "ok",
         at=max(process.seen_at for process in group),
         details=told,
+        why=f"it should say every {BEAT_SECONDS} s that it is there",
         step=f"see that {does} runs on {first.host}; one that is gone on purpose leaves"
         " this list after a day",
     )
@@ -183,7 +205,7 @@ def _broker(alive: Sequence[ServerProcess]) -> list[Lamp]:
             state="failed" if len(deaf) == len(alive) else "late" if deaf else "ok",
             at=max(p.seen_at for p in alive),
             details=told,
-            step="start the broker; until then every sweep waits for its own round, and no job"
-            " is lost",
+            why="without it news wake no sweep: each waits for its round, and no job is lost",
+            step="start it, or see what keeps it from being reached",
         )
     ]

@@ -17,7 +17,6 @@ _SERVER = """
 SELECT current_setting('server_version') AS version,
   pg_postmaster_start_time() AS started_at,
   pg_database_size(current_database()) AS size_bytes,
-  current_setting('max_connections')::int AS connections_max,
   (SELECT count(*) FROM pg_stat_replication) AS replicas,
   s.xact_commit AS commits, s.xact_rollback AS rollbacks, s.deadlocks,
   CASE WHEN s.blks_hit + s.blks_read > 0
@@ -26,7 +25,7 @@ FROM pg_stat_database s WHERE s.datname = current_database()
 """
 # Of other users' connections PostgreSQL tells only that they are there.
 _CONNECTIONS = """
-SELECT count(*) AS connections,
+SELECT count(*) AS connections, current_setting('max_connections')::int AS connections_max,
   count(*) FILTER (WHERE state = 'active') AS active,
   count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS idle_in_transaction,
   count(*) FILTER (WHERE wait_event_type = 'Lock') AS waiting_for_lock,
@@ -42,23 +41,15 @@ FROM pg_stat_user_tables ORDER BY 2 DESC, 1 LIMIT %s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Database:
-    """The server and the connections to it. Counts are since its statistics were last reset."""
+class Connections:
+    """Who speaks to the database: how many, what they do, since when one of them holds it up."""
 
-    version: str
-    started_at: dt.datetime
-    size_bytes: int
     connections: int
     connections_max: int
     active: int
     idle_in_transaction: int
     waiting_for_lock: int
     oldest_transaction: dt.datetime | None
-    replicas: int
-    commits: int
-    rollbacks: int
-    deadlocks: int
-    cache_hit_pct: float | None
 
     @property
     def crowded(self) -> bool:
@@ -69,6 +60,20 @@ class Database:
         """Whether a transaction has been open for so long that tables cannot be cleaned."""
         oldest = self.oldest_transaction
         return oldest is not None and now - oldest > LONG_TRANSACTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database(Connections):
+    """The server and the connections to it. Counts are since its statistics were last reset."""
+
+    version: str
+    started_at: dt.datetime
+    size_bytes: int
+    replicas: int
+    commits: int
+    rollbacks: int
+    deadlocks: int
+    cache_hit_pct: float | None
 
     def as_json(self) -> dict[str, Any]:
         """All of it, by name."""
@@ -90,6 +95,11 @@ class TableRow:
 def read() -> Database:
     """The server."""
     return Database(**_one(_SERVER), **_one(_CONNECTIONS))
+
+
+def connections() -> Connections:
+    """The connections alone: a thousandth of a second, for the dashboard."""
+    return Connections(**_one(_CONNECTIONS))
 
 
 def largest_tables() -> Sequence[TableRow]:

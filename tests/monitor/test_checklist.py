@@ -11,6 +11,9 @@ from brokerage.services import book_new_site
 from datasets.models import GB
 from jobs.models import AnswerCount, JobCount, Node
 from monitor import dashboard
+from monitor.attention import servers
+from monitor.operations.database import Connections
+from monitor.servers import database_lamp
 from pandasite.base.models import ServerProcess
 from tests.builders import NOW, after, create_job, create_pilot, create_site, create_storage
 
@@ -56,6 +59,22 @@ def test_a_silent_process_is_named_with_its_machine() -> None:
         "web a x 2: no sign of life from 1 of 2 (process 8), the last 5 min ago"
     )
     assert items("Servers")[0].level == "warning"
+
+
+def test_a_transaction_that_is_open_for_hours_is_named() -> None:
+    found = Connections(
+        connections=85, connections_max=100, active=1, idle_in_transaction=1, waiting_for_lock=0,
+        oldest_transaction=after(hours=-3),
+    )  # fmt: skip
+    lamp = database_lamp(found, now=NOW)
+    assert lamp.state == "late"
+    assert lamp.details == (
+        "85 of 100 connections are taken and a transaction has been open for 3 h,"
+        " so that no table can be cleaned"
+    )
+    (item,) = servers([lamp])
+    assert item.step == "find out whose it is, and end it"
+    assert items("Servers") == []  # that of the tests is well
 
 
 def test_a_broker_that_answers_nobody_is_an_alert() -> None:

@@ -132,6 +132,26 @@ def test_a_month_is_read_less_often(threads: list[Any]) -> None:
     assert len(threads) == 1
 
 
+def test_what_was_drawn_of_one_is_drawn_of_the_next_before_anybody_asks(
+    threads: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a page that somebody looks at
+    create_job()
+    Client().get("/")
+    create_job()
+    grow_older(6)
+    Client().get("/")
+    # when
+    threads.pop()()
+
+    def too_late(*_: object) -> str:
+        raise AssertionError("it has to be drawn already")
+
+    monkeypatch.setattr("monitor.views.render_to_string", too_late)
+    # then
+    assert ">2</a>" in Client().get("/").text
+
+
 def test_each_window_and_kind_of_jobs_is_a_board_of_its_own(threads: list[Any]) -> None:
     create_job(prod_source_label="user")
     assert [defined("/?format=json&kind=production"), defined("/?format=json&kind=analysis")] == [
