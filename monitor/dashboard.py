@@ -178,21 +178,19 @@ def assemble(
     `tops` are the most frequent errors by site, `uptime` the seconds that this process runs.
     """
     blocks = [_block(cloud, facts, rows) for cloud in facts.clouds]
-    known = {cloud.pk for cloud in facts.clouds}
-    homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
-    unplaced = Row.total(NO_CLOUD, homeless)
+    unplaced = _unplaced(facts, rows)
     total = Row.total("all", [unplaced, *(block.total.row for block in blocks)])
-    ran = sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime)
-    stale, lit = stale_counts(facts), lamps(facts.processes, now=facts.now)
+    stale = stale_counts(facts)
     database = database_lamp(facts.database, now=facts.now)
     seen = Seen(
         facts=facts,
         rows=rows,
         tops=tops,
-        sweeps=ran,
-        lamps=[database, *lit],
+        sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
+        lamps=[database, *lamps(facts.processes, now=facts.now)],
         stale=[(s.state, s.n) for s in stale],
     )
+    # No more than the fields of the page, by name.
     return Dashboard(
         now=facts.now,
         since=facts.since,
@@ -202,14 +200,21 @@ def assemble(
         unplaced=Line(row=unplaced, cells=cells(unplaced, _links(facts, cloud=NONE))),
         total=Line(row=total, cells=cells(total, _links(facts))),
         stale=stale,
-        sweeps=ran,
+        sweeps=seen.sweeps,
         database=database,
-        lamps=lit,
+        lamps=seen.lamps[1:],
         tasks=task_counts(facts),
         tasks_at=facts.tasks.at if facts.tasks else None,
         links=facts.links,
         checks=checklist(seen),
     )
+
+
+def _unplaced(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Row:
+    """The jobs that belong to no cloud."""
+    known = {cloud.pk for cloud in facts.clouds}
+    homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
+    return Row.total(NO_CLOUD, homeless)
 
 
 def rows_of(facts: Facts) -> dict[tuple[int, int], Row]:
