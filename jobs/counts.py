@@ -17,6 +17,7 @@ from django.db import connection
 _KEY = "cloud_id, site_id, label, state, hour, payload_error"
 
 HOURS_KEPT = 31 * 24  # more than any page shows: older hours are merged into one
+HANDED_OUT = "job"  # the outcome of a claim that counts jobs; all others are answers without
 _LONG_AGO = "1970-01-02 00:00+00"  # the hour of those; the epoch itself stands for live jobs
 
 # Births come by the thousand: one delta for all of a statement that count alike. (A transition
@@ -155,7 +156,7 @@ def fold() -> int:
 def answers(*, since: dt.datetime) -> dict[tuple[int, str], int]:
     """How often claims were answered since the full hour of `since`, by (site, outcome).
 
-    `job` counts the jobs handed out; the other outcomes are the reasons why there was none.
+    HANDED_OUT counts the jobs handed out; the other outcomes are the reasons why there was none.
     """
     with connection.cursor() as cursor:
         cursor.execute(_ANSWERS, {"since": since})

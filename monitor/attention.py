@@ -1,7 +1,6 @@
 """What needs attention, in words: each item with its reason and the next step. Pure.
 
-The checks are those a shifter goes through by hand: is the background work alive, are sites shut,
-does somebody fail a lot, does work lie about without moving.
+`monitor.checklist` puts these checks and some more into the list that a shifter goes through.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from django.urls import reverse
 
 from brokerage.models import Cloud, Site
 from jobs.states import JobState
+from monitor import menu
 from monitor.queries import Facts, TopError
 from monitor.rows import Row, jobs_url
-from monitor.servers import Sweep
+from monitor.servers import Lamp, Sweep
 from monitor.space import space_line
 from monitor.words import PILOT_HOURS, STALE_HOURS, ago, plural
 
@@ -46,29 +46,7 @@ class Item:
         return asdict(self)
 
 
-def attention(
-    *,
-    facts: Facts,
-    rows: Mapping[tuple[int, int], Row],
-    tops: Mapping[int, TopError],
-    sweeps: Sequence[Sweep],
-    stale: Iterable[tuple[str, int]],
-) -> list[Item]:
-    """Everything to look at, alerts first."""
-    found = [
-        *_sweeps(sweeps, facts),
-        *_few(_clouds(facts.clouds), "clouds are offline"),
-        *_few(_sites(facts.sites, rows), "sites are not online"),
-        *_few(_failing(facts, rows, tops), "sites fail a lot"),
-        *_unplaced(facts),
-        *_few(_unserved(facts, rows), "sites have activated jobs but no pilots"),
-        *_stale(facts, stale),
-        *_few(_space(facts), "sites are short of space"),
-    ]
-    return sorted(found, key=lambda item: item.level != "alert")
-
-
-def _few(items: Iterable[Item], words: str) -> list[Item]:
+def few(items: Iterable[Item], words: str) -> list[Item]:
     """All items, or SHOWN of them and one that names the others."""
     every = list(items)
     others = every[SHOWN:]
@@ -84,7 +62,22 @@ def _few(items: Iterable[Item], words: str) -> list[Item]:
     return [*every[:SHOWN], rest]
 
 
-def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
+def servers(lamps: Iterable[Lamp]) -> Iterator[Item]:
+    """Processes that give no sign of life, and a broker that does not answer."""
+    for lamp in lamps:
+        if lamp.state != "ok":
+            yield Item(
+                level="alert" if lamp.state == "failed" else "warning",
+                subject=lamp.name,
+                text=f"{lamp.name}: {lamp.details}",
+                reason=lamp.why,
+                step=lamp.step,
+                url=menu.address("monitor:servers"),
+            )
+
+
+def sweeps_on_time(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
+    """Sweeps that are late or failed."""
     late = [sweep for sweep in sweeps if sweep.state == "late"]
     if late:
         names = ", ".join(sweep.name for sweep in late)
@@ -93,6 +86,7 @@ def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
             text=f"{plural(len(late), 'sweep')} late: {names}",
             reason="; ".join(_lateness(sweep, facts) for sweep in late[:3]),
             step="see that the Celery worker and its beat run; until then nothing moves on",
+            url=menu.address("monitor:servers"),
         )
     for sweep in sweeps:
         if sweep.state == "failed":
@@ -102,6 +96,7 @@ def _sweeps(sweeps: Sequence[Sweep], facts: Facts) -> Iterator[Item]:
                 text=f"sweep {sweep.name} failed",
                 reason=f"{_lateness(sweep, facts)}: {sweep.error[:300]}",
                 step="read the worker's log; the sweep tries again by itself",
+                url=menu.address("monitor:servers"),
             )
 
 
@@ -112,7 +107,8 @@ def _lateness(sweep: Sweep, facts: Facts) -> str:
     return f"{sweep.short} last went well {ago(age)} ago, due every {ago(sweep.every)}"
 
 
-def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:
+def clouds_shut(clouds: Sequence[Cloud]) -> Iterator[Item]:
+    """Clouds that take no production."""
     for cloud in clouds:
         if cloud.status != Cloud.Status.ONLINE:
             author = f"{cloud.status_by}: " if cloud.status_by else ""
@@ -127,7 +123,8 @@ def _clouds(clouds: Sequence[Cloud]) -> Iterator[Item]:
             )
 
 
-def _sites(sites: Sequence[Site], rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+def sites_shut(sites: Sequence[Site], rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+    """Sites that are not online."""
     for site in sites:
         if site.status == Site.Status.ONLINE:
             continue
@@ -145,9 +142,10 @@ def _sites(sites: Sequence[Site], rows: Mapping[tuple[int, int], Row]) -> Iterat
         )
 
 
-def _failing(
+def failing(
     facts: Facts, rows: Mapping[tuple[int, int], Row], tops: Mapping[int, TopError]
 ) -> Iterator[Item]:
+    """Sites that fail a lot."""
     worst = sorted(rows.items(), key=lambda pair: -pair[1].states[JobState.FAILED])
     sites = {site.pk: site for site in facts.sites}
     for (_cloud, site_id), row in worst:
@@ -166,7 +164,8 @@ def _failing(
         )
 
 
-def _unplaced(facts: Facts) -> Iterator[Item]:
+def unplaced(facts: Facts) -> Iterator[Item]:
+    """Jobs that brokerage found no site for."""
     for group in facts.unplaced[:3]:
         yield Item(
             level="warning",
@@ -185,7 +184,8 @@ def _unplaced(facts: Facts) -> Iterator[Item]:
         )
 
 
-def _unserved(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+def unserved(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Iterator[Item]:
+    """Sites with work and no pilots."""
     for site in facts.sites:
         row = rows[site.cloud_id, site.pk]
         waiting = row.states[JobState.ACTIVATED]
@@ -200,7 +200,8 @@ def _unserved(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Iterator[Ite
             )
 
 
-def _stale(facts: Facts, stale: Iterable[tuple[str, int]]) -> Iterator[Item]:
+def left_alone(facts: Facts, stale: Iterable[tuple[str, int]]) -> Iterator[Item]:
+    """Jobs that nothing has touched for hours."""
     for state, n in stale:
         if not n:
             continue
@@ -214,7 +215,8 @@ def _stale(facts: Facts, stale: Iterable[tuple[str, int]]) -> Iterator[Item]:
         )
 
 
-def _space(facts: Facts) -> Iterator[Item]:
+def short_of_space(facts: Facts) -> Iterator[Item]:
+    """Sites where brokerage sends nothing for want of space."""
     for link in facts.storages:
         line = space_line(link, now=facts.now)
         if line.low and link.role == link.Role.LOCAL:

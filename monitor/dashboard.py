@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -14,16 +15,18 @@ from django.urls import reverse
 from brokerage.models import Cloud, Site
 from jobs.states import JobState
 from monitor import queries
-from monitor.attention import SHOWN, Item, attention
+from monitor.attention import SHOWN, Item
+from monitor.checklist import Check, Seen, checklist, to_look_at
+from monitor.models import LinkBlock
 from monitor.queries import Facts
-from monitor.rows import FAILURE_PERCENT, FEW_JOBS, Cell, Links, Row, cells, jobs_url
-from monitor.servers import Host, Sweep, hosts, sweeps
+from monitor.rows import Cell, Links, Row, cells
+from monitor.servers import Host, Lamp, Sweep, database_lamp, hosts, lamps, sweeps
 from monitor.space import SpaceLine, space
-from monitor.words import KINDS, NONE, STALE_HOURS, plural
+from monitor.strip import NO_CLOUD, StaleCount, TaskCount, link_json, stale_counts, task_counts
+from monitor.words import KINDS, NONE, plural
 from pandasite.base import health
 
 NO_SITE = "no site yet"
-NO_CLOUD = "not placed yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +73,6 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StaleCount:
-    """How many jobs of a state nothing has touched for `hours`."""
-
-    state: str
-    hours: int
-    n: int
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Dashboard:
     """All that the page shows; `as_json` is the same for programs."""
 
@@ -92,7 +85,17 @@ class Dashboard:
     total: Line
     stale: Sequence[StaleCount]
     sweeps: Sequence[Sweep]
-    attention: Sequence[Item] = field(default_factory=tuple)
+    database: Lamp
+    lamps: Sequence[Lamp] = ()
+    tasks: Sequence[TaskCount] = ()
+    tasks_at: dt.datetime | None = None  # None: not counted yet
+    links: Sequence[LinkBlock] = ()
+    checks: Sequence[Check] = ()
+
+    @cached_property
+    def attention(self) -> list[Item]:
+        """What the checks have found, alerts first."""
+        return to_look_at(self.checks)
 
     @property
     def headline(self) -> str:
@@ -102,12 +105,9 @@ class Dashboard:
 
     @property
     def checked(self) -> str:
-        """What was looked at when nothing needs attention."""
-        return (
-            "Every sweep is on time, all clouds and sites are online, no site where "
-            f"{FEW_JOBS} jobs or more have ended fails more than {FAILURE_PERCENT} %, "
-            "and no jobs lie about."
-        )
+        """How many points of the list are well."""
+        well = sum(not check.items for check in self.checks)
+        return f"{well} of {len(self.checks)} points are well"
 
     @property
     def hosts(self) -> list[Host]:
@@ -119,13 +119,34 @@ class Dashboard:
         return {
             "window": {"hours": self.hours, "ended_since": self.since},
             "kind": self.kind or "all",
+            "checklist": [check.as_json() for check in self.checks],
             "attention": [item.as_json() for item in self.attention],
+            # it is of now, and the same facts must not look like others
+            "database": {"state": self.database.state, "details": self.database.details},
+            "servers": [lamp.as_json() for lamp in self.lamps],
             "sweeps": [sweep.as_json() for sweep in self.sweeps],
+            "active_tasks": {
+                "as_of": self.tasks_at,
+                "clouds": {count.cloud: count.n for count in self.tasks},
+            },
             "stale": {f"{stale.state}_over_{stale.hours}h": stale.n for stale in self.stale},
             "total": self.total.as_json(),
             "unplaced": self.unplaced.as_json(),
             "clouds": [block.as_json() for block in self.blocks],
+            "links": [
+                {"title": block.title, "links": [link_json(link) for link in block.links.all()]}
+                for block in self.links
+            ],
         }
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The sites as flat rows, with the cloud of each, for a spreadsheet."""
+        return [
+            {"cloud": block.cloud.name, "status": line.site.status if line.site else ""}
+            | line.row.as_json()
+            for block in self.blocks
+            for line in block.lines
+        ]
 
 
 def read(*, now: dt.datetime, hours: int, kind: str) -> Dashboard:
@@ -157,12 +178,19 @@ def assemble(
     `tops` are the most frequent errors by site, `uptime` the seconds that this process runs.
     """
     blocks = [_block(cloud, facts, rows) for cloud in facts.clouds]
-    known = {cloud.pk for cloud in facts.clouds}
-    homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
-    unplaced = Row.total(NO_CLOUD, homeless)
+    unplaced = _unplaced(facts, rows)
     total = Row.total("all", [unplaced, *(block.total.row for block in blocks)])
-    ran = sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime)
     stale = stale_counts(facts)
+    database = database_lamp(facts.database, now=facts.now)
+    seen = Seen(
+        facts=facts,
+        rows=rows,
+        tops=tops,
+        sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
+        lamps=[database, *lamps(facts.processes, now=facts.now)],
+        stale=[(s.state, s.n) for s in stale],
+    )
+    # No more than the fields of the page, by name.
     return Dashboard(
         now=facts.now,
         since=facts.since,
@@ -172,11 +200,21 @@ def assemble(
         unplaced=Line(row=unplaced, cells=cells(unplaced, _links(facts, cloud=NONE))),
         total=Line(row=total, cells=cells(total, _links(facts))),
         stale=stale,
-        sweeps=ran,
-        attention=attention(
-            facts=facts, rows=rows, tops=tops, sweeps=ran, stale=[(s.state, s.n) for s in stale]
-        ),
+        sweeps=seen.sweeps,
+        database=database,
+        lamps=seen.lamps[1:],
+        tasks=task_counts(facts),
+        tasks_at=facts.tasks.at if facts.tasks else None,
+        links=facts.links,
+        checks=checklist(seen),
     )
+
+
+def _unplaced(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Row:
+    """The jobs that belong to no cloud."""
+    known = {cloud.pk for cloud in facts.clouds}
+    homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
+    return Row.total(NO_CLOUD, homeless)
 
 
 def rows_of(facts: Facts) -> dict[tuple[int, int], Row]:
@@ -232,19 +270,6 @@ def _site_line(row: Row, site: Site | None, cloud: Cloud, facts: Facts) -> Line:
 def _links(facts: Facts, *, cloud: str = "", site: str = "", pilots: str = "") -> Links:
     window = f"{facts.hours}h"
     return Links.of(window=window, pilots=pilots, cloud=cloud, site=site, kind=facts.kind)
-
-
-def stale_counts(facts: Facts) -> list[StaleCount]:
-    """The banner: one number per state of STALE_HOURS."""
-    return [
-        StaleCount(
-            state=state,
-            hours=hours,
-            n=sum(stale.n for stale in facts.stale if stale.state == state),
-            url=jobs_url(state=state, idle=f"{hours}h", kind=facts.kind),
-        )
-        for state, hours in STALE_HOURS.items()
-    ]
 
 
 def status_words(place: Site | Cloud) -> str:

@@ -22,6 +22,7 @@ class Entry:
     title: str
     page: str
     query: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""  # that opens it after a g
 
     @property
     def url(self) -> str:
@@ -121,19 +122,28 @@ SECTIONS = (
             Entry(title="Configuration", page="monitor:configuration"),
             Entry(title="Admin", page="admin:index"),
             Entry(title="API", page="docs"),
+            Entry(title="Help", page="monitor:help"),
         ],
     ),
 )
 
 TOP = (
-    Entry(title="Dashboard", page="monitor:dashboard"),
-    Entry(title="Jobs", page="monitor:jobs"),
-    Entry(title="Errors", page="monitor:errors"),
-    Entry(title="Tasks", page="monitor:tasks"),
-    Entry(title="Sites", page="monitor:sites"),
-    Entry(title="Plots", page="monitor:plots"),
-    Entry(title="API", page="docs"),
-    Entry(title="Admin", page="admin:index"),
+    Entry(title="Dashboard", page="monitor:dashboard", key="d"),
+    Entry(title="Jobs", page="monitor:jobs", key="j"),
+    Entry(title="Errors", page="monitor:errors", key="e"),
+    Entry(title="Tasks", page="monitor:tasks", key="t"),
+    Entry(title="Clouds", page="monitor:clouds", key="c"),
+    Entry(title="Sites", page="monitor:sites", key="s"),
+    Entry(title="Plots", page="monitor:plots", key="p"),
+    Entry(title="Admin", page="admin:index", key="a"),
+    Entry(title="Help", page="monitor:help", key="h"),
+)
+
+# What the dashboard says of Bamboo, once it is there.
+BAMBOO = (
+    Entry(title="task brokerage", page="monitor:bamboo_brokerage"),
+    Entry(title="job submissions", page="monitor:bamboo_submissions"),
+    Entry(title="status", page="monitor:bamboo"),
 )
 
 
@@ -143,6 +153,12 @@ def leads_somewhere(entry: Entry) -> bool:
         return bool(entry.url)
     except NoReverseMatch:
         return False
+
+
+def address(page: str, **query: str) -> str:
+    """Where a page is, with its query; empty when there is no such page (yet)."""
+    entry = Entry(title="", page=page, query=query)
+    return entry.url if leads_somewhere(entry) else ""
 
 
 @cache  # addresses do not change while a process runs
@@ -159,3 +175,9 @@ def sections() -> list[Section]:
 def top() -> list[Entry]:
     """The bar at the top, without what leads nowhere."""
     return [entry for entry in TOP if leads_somewhere(entry)]
+
+
+@cache
+def bamboo() -> list[Entry]:
+    """The pages of Bamboo that there are."""
+    return [entry for entry in BAMBOO if leads_somewhere(entry)]

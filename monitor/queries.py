@@ -7,23 +7,26 @@ nothing has touched for hours, that have no site, or that failed at a site that 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
-from brokerage.models import Cloud, Site
+from brokerage.models import BannedNode, Cloud, Site
 from datasets.models import SiteStorage
 from jobs import counts, errors
 from jobs.models import ERROR_COMPONENTS, AnyJob, BrokerageDecision, Job, Node, Pulse
 from jobs.models.job import JobQuerySet
 from jobs.nodes import LATELY, SEEN_AT
 from jobs.states import LEASED, JobState
-from monitor.words import KINDS, STALE_HOURS, window_start
+from monitor import active
+from monitor.models import LinkBlock
+from monitor.operations import database
+from monitor.words import IDLE_HOURS, KINDS, STALE_HOURS, window_start
 from pandasite.base import health
-from pandasite.base.models import SweepRun
+from pandasite.base.models import ServerProcess, SweepRun
 
 FAILURES_READ = 500  # of the latest ones of a site, to find the most frequent error
 UNPLACED_SECONDS = 60  # brokerage has had its chance
@@ -88,6 +91,12 @@ class Facts:
     unplaced: Sequence[Unplaced]
     storages: Sequence[SiteStorage]
     sweeps: dict[str, SweepRun]
+    processes: Sequence[ServerProcess]
+    database: database.Connections
+    answers: Mapping[int, Mapping[str, int]]  # to claims by site, within IDLE_HOURS
+    bans: Sequence[BannedNode]
+    tasks: active.ActiveTasks | None  # None: not counted yet
+    links: Sequence[LinkBlock]
 
     @property
     def since(self) -> dt.datetime:
@@ -110,7 +119,21 @@ def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
         unplaced=unplaced_jobs(now=now, labels=labels),
         storages=list(SiteStorage.objects.select_related("site__cloud", "storage")),
         sweeps={run.name: run for run in SweepRun.objects.exclude(name=health.PROBE)},
+        database=database.connections(),
+        processes=list(ServerProcess.objects.all()),
+        answers=answers_by_site(now - dt.timedelta(hours=IDLE_HOURS)),
+        bans=list(BannedNode.objects.select_related("site").order_by("site__name", "node")),
+        tasks=active.tasks(now=now),
+        links=list(LinkBlock.objects.prefetch_related("links")),
     )
+
+
+def answers_by_site(since: dt.datetime) -> dict[int, dict[str, int]]:
+    """How often the claims of each site were answered how since the full hour of then."""
+    found: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for (site_id, outcome), n in counts.answers(since=since).items():
+        found[site_id][outcome] = n
+    return dict(found)
 
 
 def pilots_seen(*, now: dt.datetime, since: dt.datetime) -> dict[int, Seen]:

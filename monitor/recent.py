@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 STALE = 6  # times as old as it should be: then it is not shown any more
 PATIENCE = 0.04  # s that the first asker waits for the thread: too short to be noticed
 KEPT = 64  # boards and drawings of one: more than there are windows and kinds of jobs
+READY = 4  # drawings made before anybody asks: most look at the same
+Draw = Callable[[Dashboard], str]
 Key = tuple[int, str]  # hours of the window, kind of jobs ('' = all)
 
 
@@ -41,6 +43,7 @@ class Board:
         self.board = board
         self.read_at = time.monotonic()
         self._drawn: dict[str, str] = {}
+        self._asked: dict[str, Draw] = {}
 
     @property
     def age(self) -> float:
@@ -52,13 +55,21 @@ class Board:
         """The facts as JSON, for comparing: without the moment that they are of."""
         return json.dumps(self.board.as_json(), cls=DjangoJSONEncoder, sort_keys=True)
 
-    def drawn(self, key: str, draw: Callable[[], str]) -> str:
+    def drawn(self, key: str, draw: Draw) -> str:
         """What `draw` makes of it, made once for each key."""
         if key not in self._drawn:
             if len(self._drawn) >= KEPT:
                 self._drawn.clear()
-            self._drawn[key] = draw()
+                self._asked.clear()
+            self._drawn[key] = draw(self.board)
+        self._asked[key] = draw
         return self._drawn[key]
+
+    def make_ready(self, before: Board | None) -> None:
+        """Draw now what somebody has looked at of the one before, so that nobody waits for it."""
+        _ = self.text
+        for key, draw in list(before._asked.items())[:READY] if before else ():
+            self._drawn[key] = draw(self.board)
 
 
 _boards: dict[Key, Board] = {}
@@ -67,8 +78,13 @@ _guard = threading.Lock()
 
 
 def board(*, hours: int, kind: str) -> Board:
-    """The board of this window and kind of jobs; at most STALE times its seconds old."""
+    """The board of this window and kind of jobs; at most STALE times its seconds old.
+
+    That is a second for each day of the window at least: a month has sixty times the counts of
+    twelve hours, and changes as much more slowly.
+    """
     seconds, key = settings.PANDASITE["DASHBOARD_SECONDS"], (hours, kind)
+    seconds = seconds and max(seconds, hours // 24)
     kept = _boards.get(key)
     if not seconds or kept is None or kept.age > STALE * seconds:
         return _read(key)
@@ -80,9 +96,11 @@ def board(*, hours: int, kind: str) -> Board:
     return kept
 
 
-def _read(key: Key) -> Board:
+def _read(key: Key, *, aside: bool = False) -> Board:
     hours, kind = key
     fresh = Board(dashboard.read(now=database_now(), hours=hours, kind=kind))
+    if aside:
+        fresh.make_ready(_boards.get(key))
     with _guard:
         if len(_boards) >= KEPT:
             _boards.clear()
@@ -104,7 +122,7 @@ def _read_aside(key: Key) -> threading.Thread | None:
 def _read_in_thread(key: Key) -> None:
     try:
         with one_snapshot():
-            _read(key)
+            _read(key, aside=True)
     except (DatabaseError, InterfaceError, DomainError) as error:
         # The board that there is gets older, and who asks for it next is told what is wrong.
         log.warning("dashboard_not_read", extra={"error": str(error)})

@@ -117,6 +117,7 @@ class Cell(NamedTuple):
     look: str = ""
     after: str = ""  # a second number, shown behind a slash
     after_url: str = ""
+    time: dt.datetime | None = None  # the text is this time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +161,7 @@ def _cell(key: str, row: Row, links: Links) -> Cell:
     if key == "jobs":
         return _number(key, row.jobs, links.jobs(f"window={links.window}"))
     if key == "latest":
-        return Cell(key, f"{row.latest:%m-%d %H:%M}" if row.latest else "")
+        return Cell(key, f"{row.latest:%m-%d %H:%M}" if row.latest else "", time=row.latest)
     if key in ("tot", "trf", "other"):
         return _share(key, row, links)
     if key == MOVING:

@@ -12,6 +12,7 @@ from datasets.models import GB, SiteStorage
 from jobs.facts import DEFAULT_THRESHOLD_GB, OTHER_THRESHOLD_GB
 
 OLD_HOURS = 1  # an older measurement is marked
+FULL_PERCENT = 95  # fuller than that needs attention
 
 
 @dataclass(frozen=True, kw_only=True)

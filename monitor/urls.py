@@ -35,4 +35,6 @@ urlpatterns = [
     path("datasets/<path:name>/", views.dataset, name="dataset"),
     path("", include("monitor.errors.urls")),
     path("", include("monitor.nodes.urls")),
+    path("", include("monitor.help.urls")),
+    path("", include("monitor.operations.urls")),
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from monitor import joblist, jobpage, jobtable, logs, places, recent
+from monitor import joblist, jobpage, jobtable, logs, menu, places, recent, sheets
+from monitor.dashboard import Dashboard
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
-from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, STATE_HELP, WINDOWS
+from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, WINDOWS
 from pandasite.base.clock import database_now
 from pandasite.base.snapshot import one_snapshot
 
@@ -18,30 +21,45 @@ PLAIN = ("html", "json")
 
 @page
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Numbers by cloud and site, and what needs attention."""
+    """Numbers by cloud and site, and what needs attention; CSV has a line per site."""
     params = Params(request.GET, known=("hours", "kind", "format"))
-    params.choice("format", PLAIN)
+    form = params.choice("format", sheets.FORMATS)
     hours = int(params.choice("hours", map(str, WINDOWS), default=str(DEFAULT_HOURS)))
     kind = params.choice("kind", KINDS)
     kept, path = recent.board(hours=hours, kind=kind), request.get_full_path()
-    context = {
-        "board": kept.board,
-        "columns": COLUMNS,
-        "windows": WINDOWS,
-        "kinds": KINDS,
-        "state_help": STATE_HELP,
-        "path": path,
-        "now": kept.board.now,
-    }
-    inner = kept.drawn(path, lambda: render_to_string("monitor/_dashboard_inner.html", context))
+    if form == "csv":
+        return sheets.csv_response(kept.board.as_rows(), name="sites")
+    context = _around(path)
+    inner = kept.drawn(
+        path, lambda board: render_to_string("monitor/_dashboard_inner.html", context | _of(board))
+    )
     return respond(
         request,
         "monitor/dashboard.html",
         data=kept.board.as_json,
         text=kept.text,
-        context=context | {"inner": inner},
+        context=context | _of(kept.board) | {"inner": inner},
         now=kept.board.now,
     )
+
+
+def _of(board: Dashboard) -> dict[str, Any]:
+    return {"board": board, "now": board.now}
+
+
+def _around(path: str) -> dict[str, Any]:
+    """What the dashboard shows beside its numbers; `path` is its address."""
+    running = {"what": "states", "hours": "24", "state": "running"}
+    return {
+        "columns": COLUMNS,
+        "windows": WINDOWS,
+        "kinds": KINDS,
+        "path": path,
+        "servers": menu.address("monitor:servers"),
+        "users": menu.address("monitor:users"),
+        "bamboo": menu.bamboo(),
+        "running": menu.address("monitor:plot_data", **running),
+    }
 
 
 @page

@@ -10,7 +10,7 @@ from jobs.states import JobState
 
 NONE = "-"  # as a filter's value: has no cloud, has no site; no name may start with it
 
-WINDOWS = {1: "1 h", 3: "3 h", 12: "12 h", 24: "24 h", 168: "7 d"}  # hours
+WINDOWS = {1: "1 h", 3: "3 h", 12: "12 h", 24: "24 h", 72: "3 d", 168: "7 d", 720: "30 d"}  # hours
 DEFAULT_HOURS = 12
 
 # Which prodSourceLabels the pages show together.
@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 # A job of these states that nothing has touched for so many hours is stale.
 STALE_HOURS = {JobState.ACTIVATED: 12, JobState.RUNNING: 12, JobState.TRANSFERRING: 36}
+IDLE_HOURS = 24  # a site that had no job for longer is idle
 PILOT_HOURS = int(LATELY.total_seconds()) // 3600
 
 STATE_HELP = {
@@ -48,7 +49,7 @@ SEED_ORDER = (
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("nodes", "Nodes", "worker nodes whose pilots called within the window"),
     ("jobs", "Jobs", "the sum of all states"),
-    ("latest", "Latest", "last change of a job's state, UTC"),
+    ("latest", "Latest", "last change of a job's state"),
     ("pilots", f"Pilots ({PILOT_HOURS}hrs)", f"pilots that called within {PILOT_HOURS} hours"),
     *((state, state, STATE_HELP[JobState(state)]) for state in SEED_ORDER),
     ("tot", "tot %", "failed / (finished + failed) within the window"),

@@ -14,6 +14,7 @@ from celery.signals import (
     worker_init,
     worker_process_init,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
 from django.db import close_old_connections, connections
@@ -85,6 +86,20 @@ def _end_with_the_worker(**_: object) -> None:
     """
     if os.getpid() != _PARENT:  # a pool of one has no processes of its own
         die_with_parent(signal.SIGKILL, parent=_PARENT)
+
+
+@worker_ready.connect
+def _say_that_we_are_there(sender: Any, **_: object) -> None:
+    from pandasite.base import presence  # its models need Django to be set up
+
+    presence.announce("worker", work=", ".join(sorted(sender.app.amqp.queues.consume_from)))
+
+
+@worker_shutdown.connect
+def _say_that_we_end(**_: object) -> None:
+    from pandasite.base import presence
+
+    presence.leave()
 
 
 _ending = threading.Event()

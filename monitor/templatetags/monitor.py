@@ -25,7 +25,8 @@ def cells_html(cells: Iterable[Cell]) -> str:
 
 def _parts(cell: Cell) -> tuple[str, str, str]:
     after = format_html(" / {}", _linked(cell.after, cell.after_url)) if cell.after else ""
-    return _class(cell.look), _linked(cell.text, cell.url), after
+    text = utc(cell.time) if cell.time else _linked(cell.text, cell.url)
+    return _class(cell.look), text, after
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin, recent
-from pandasite.base.models import AuditLine, SweepRun
+from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 
 admin.site.site_header = admin.site.site_title = "pandasite"
 admin.site.index_title = "Administration"
@@ -16,6 +16,13 @@ class SweepRunAdmin(ReadOnlyAdmin):
     list_display = ["name", "ok", "ended_at", "rows", "runs", "host", "error"]
     list_filter = ["ok"]
     search_fields = ["name"]
+
+
+@admin.register(ServerProcess)
+class ServerProcessAdmin(ReadOnlyAdmin):
+    list_display = ["host", "role", "work", "pid", "version", "started_at", "seen_at", "memory_mb"]
+    list_filter = ["role"]
+    search_fields = ["host"]
 
 
 @admin.register(AuditLine)

@@ -1,4 +1,4 @@
-"""The ground's own tables: when each sweep ran, and who did what and why."""
+"""The ground's own tables: when each sweep ran, which servers are there, who did what and why."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ class Patrol(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ServerProcess(models.Model):
+    """A process of the site that is there, renewed by itself (base/presence.py).
+
+    A dozen rows, each written every 20 s: in place, since no index has what changes.
+    """
+
+    host = models.CharField(max_length=128)
+    role = models.CharField(max_length=16, help_text="web or worker")
+    work = models.CharField(max_length=64, blank=True, help_text="the queues of a worker")
+    pid = models.IntegerField()
+    version = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    memory_mb = models.IntegerField(default=0)
+    broker_ms = models.FloatField(null=True, help_text="empty = the broker did not answer it")
+
+    class Meta:
+        ordering = ["host", "role", "work", "pid"]
+        constraints = [
+            models.UniqueConstraint(fields=["host", "role", "pid"], name="server_process_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pid} on {self.host}"
 
 
 class AuditLine(models.Model):

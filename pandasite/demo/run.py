@@ -12,6 +12,7 @@ from pandasite.base.clock import database_now
 from pandasite.demo import accounts, archive, pilots, software, watch
 from pandasite.demo.client import Client
 from pandasite.demo.grid import SITES, DemoFolder
+from pandasite.demo.links import load_links
 from pandasite.demo.load import load_grid, load_transformations
 from pandasite.demo.productions import Production, productions
 from pandasite.demo.screen import Screen
@@ -63,6 +64,7 @@ class Demo:
         self.wait_for_web()
         load_grid(self.folder, now=database_now())
         load_transformations()
+        load_links()
         for place in SITES:
             software.install(self.folder, place)
         self.start_pilots()

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 from typing import Any
 
 from django.conf import settings
@@ -114,9 +115,13 @@ def application_of_worker(parent: int) -> Callable[[], Any]:
     """What a worker runs first; it ends with its parent, after the requests it has."""
 
     def load() -> Any:
+        from pandasite.base import presence  # its models need Django to be set up
+
         die_with_parent(signal.SIGTERM, parent=parent)
         if settings.PANDASITE_STATEMENT_SECONDS:
             patience.begin(settings.PANDASITE_STATEMENT_SECONDS + PATIENCE_SECONDS)
+        presence.announce("web")
+        Finalize(None, presence.leave, exitpriority=1)  # one that ends in order is not missed
         return application()
 
     return load

@@ -36,7 +36,8 @@ from jobs.models import (
     PilotAccount,
     Task,
 )
-from pandasite.base.models import AuditLine, SweepRun
+from monitor.models import LinkBlock
+from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 from tests import builders as make
 from tests.admin.pages import address, logged_in, staff, text
 from tests.builders import NOW
@@ -45,7 +46,16 @@ pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 BIG = [AnyJob, AnyJobEvent, AnyJobFile, File, Replica, Transfer, Dataset, AuditLine]
-NEVER_DELETED = [*BIG, Task, SweepRun, Pilot, PilotAccount, ErrorCode, SiteStatusChange]
+NEVER_DELETED = [
+    *BIG,
+    Task,
+    SweepRun,
+    ServerProcess,
+    Pilot,
+    PilotAccount,
+    ErrorCode,
+    SiteStatusChange,
+]
 
 
 def rows() -> None:
@@ -78,6 +88,10 @@ def rows() -> None:
     JobOutput.objects.create(job=job, attempt_nr=1, tail="<script>alert(1)</script>", at=NOW)
     identity.new_pilot_token(site)
     SweepRun.objects.create(name="jobs.assign", started_at=NOW, ended_at=NOW)
+    ServerProcess.objects.create(
+        host="a", role="web", pid=1, version="1", started_at=NOW, seen_at=NOW
+    )
+    LinkBlock.objects.create(title="Shift").links.create(title="Guide", url="/help/shift/")
     AuditLine.objects.create(at=NOW, actor_name="alice", action="a", subject="s", reason="r")
 
 

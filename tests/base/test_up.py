@@ -120,6 +120,36 @@ def test_a_second_up_says_that_it_runs_already(site, running):
     assert site.ask("up") == (1, f"CommandError: {sentence}\n")
 
 
+def processes(running: Running) -> dict[int, str]:
+    """What the site says of its processes: their numbers, and what they do."""
+    told = requests.get(f"{running.url}servers/?format=json", timeout=60).json()
+    return {row["pid"]: f"{row['role']} {row['work']}".strip() for row in told["processes"]}
+
+
+def wait_for_processes(running: Running, *, other_than: set[int]) -> dict[int, str]:
+    """Until all that should be there are, and none of those."""
+    deadline = time.monotonic() + 90
+    wanted = ["web", "web", "worker celery", "worker transfers"]
+    while sorted((found := processes(running)).values()) != wanted or other_than & {*found}:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_every_process_says_that_it_is_there_and_none_is_missed_that_ended_in_order(running):
+    # given
+    first = wait_for_processes(running, other_than=set())
+    assert {*first} <= {process.pid for process in family_of(running.process.pid)}
+    web = {pid for pid, work in first.items() if work == "web"}
+    # when: the web server exchanges its workers
+    next(one for one in running.family if "pandasite.launcher.web" in one.cmdline()).send_signal(
+        signal.SIGHUP
+    )
+    # then
+    wait_for_processes(running, other_than=web)
+
+
 @pytest.mark.timeout(300)
 def test_a_killed_web_server_and_a_killed_worker_come_back_at_the_same_address(running):
     web = next(one for one in running.family if "pandasite.launcher.web" in one.cmdline())

@@ -37,4 +37,8 @@ def one_of_each_page() -> list[str]:
         "/errors/grids/OSG/",
         "/nodes/",
         "/nodes/AGLT2/wn7/",
+        "/clouds/",
+        "/clouds/US/",
+        "/configuration/",
+        "/configuration/?what=sites",
     ]

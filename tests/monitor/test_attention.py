@@ -72,7 +72,8 @@ def test_a_rate_of_few_jobs_is_not_said_to_be_well() -> None:
         create_job("failed", site=site)
     # then
     assert board().attention == []
-    assert "where 5 jobs or more have ended fails more than 20 %" in board().checked
+    (check,) = [check for check in board().checks if check.title == "Failures"]
+    assert "where 5 jobs or more have ended fails more than 20 %" in check.found
 
 
 def test_a_late_sweep_is_an_alert() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 
 from brokerage.services import set_cloud_status, set_site_status
-from pandasite.base.models import SweepRun
+from jobs.models import Task
+from monitor.models import Link, LinkBlock
+from pandasite.base.models import ServerProcess, SweepRun
 from tests.builders import (
     NOW,
+    after,
     create_cloud,
     create_job,
     create_site,
+    create_user,
 )
 from tests.monitor.tables import rows, tables
 
@@ -26,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["hours=9e9", "hours=-1", "hours=2", "hours=", "kind=x", "page=1000000000", "format=csv"],
+    ["hours=9e9", "hours=-1", "hours=2", "hours=", "kind=x", "page=1000000000", "format=xml"],
 )
 def test_the_dashboard_refuses_what_it_does_not_know(client: Client, query: str) -> None:
     # when
@@ -64,6 +69,105 @@ def test_every_number_on_the_dashboard_is_the_length_of_its_list(client: Client)
                 assert str(told[0]) == cell.text.split(" / ")[0], lists
             n_links += len(lists)
     assert n_links > 60
+
+
+def test_a_spreadsheet_of_the_sites_has_the_numbers_of_the_page(client: Client) -> None:
+    # given
+    site = create_site("AGLT2", cloud=create_cloud("US"))
+    create_job("running", site=site)
+    # when
+    head, line = client.get("/?format=csv").text.splitlines()
+    # then
+    told = dict(zip(head.split(","), line.split(","), strict=True))
+    assert (told["cloud"], told["status"], told["name"]) == ("US", "online", "AGLT2")
+    assert (told["running"], told["jobs"], told["finished"]) == ("1", "1", "0")
+
+
+def test_the_longest_window_is_a_month(client: Client) -> None:
+    # given
+    site = create_site()
+    create_job("finished", site=site, at=after(days=-29))
+    # then
+    assert client.get("/?hours=720&format=json").json()["total"]["finished"] == 1
+    assert client.get("/?hours=168&format=json").json()["total"]["finished"] == 0
+
+
+def test_active_tasks_are_those_with_jobs_that_have_not_ended(client: Client) -> None:
+    # given
+    us, fr = create_cloud("US"), create_cloud("FR")
+    site, owner = create_site(cloud=us), create_user()
+    live, over, new = (
+        Task.objects.create(name=name, owner=owner, created_at=NOW) for name in "abc"
+    )
+    for _ in range(2):
+        create_job("finished", site=site, task=live)
+        create_job("running", site=site, task=live)
+    create_job("failed", site=site, task=over)
+    create_job("defined", task=new)
+    create_job("running", site=site)
+    # when
+    told = client.get("/?format=json").json()["active_tasks"]
+    # then
+    assert told["clouds"] == {"US": 1, fr.name: 0, "not placed yet": 1}
+    assert told["as_of"] == "2009-09-17T12:00:00Z"
+
+
+def test_each_server_is_shown_with_the_age_of_its_last_sign_of_life(client: Client) -> None:
+    # given
+    process = {"role": "web", "version": "1", "started_at": NOW}
+    for host, pid, seen in (("a", 1, 5), ("a", 2, 9), ("b", 1, 300)):
+        ServerProcess.objects.create(
+            host=host, pid=pid, seen_at=after(seconds=-seen), broker_ms=0.4, **process
+        )
+    # when
+    told = client.get("/?format=json").json()["servers"]
+    text = " ".join(client.get("/").text.split())
+    # then
+    assert [(lamp["name"], lamp["state"]) for lamp in told] == [
+        ("web a x 2", "ok"), ("web b", "failed"), ("broker", "ok"),
+    ]  # fmt: skip
+    assert "web a x 2 ok <time" in text
+    assert "data-age>5 s</time>" in text
+    assert "no sign of life from 1 of 1 (process 1), the last 5 min ago" in text
+
+
+def test_the_links_are_those_of_the_admin(client: Client) -> None:
+    # given
+    block = LinkBlock.objects.create(title="Shift")
+    block.links.create(title="Guide", url="https://wiki.example.org/shift", note="read me")
+    # when
+    text = client.get("/").text
+    # then
+    assert 'href="https://wiki.example.org/shift"' in text
+    assert client.get("/?format=json").json()["links"] == [
+        {
+            "title": "Shift",
+            "links": [
+                {"title": "Guide", "url": "https://wiki.example.org/shift", "note": "read me"}
+            ],
+        }
+    ]
+
+
+def test_the_plot_of_running_jobs_is_there_when_something_draws_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.views.menu.address", lambda page, **query: f"/{page}?{query}")
+    assert 'data-src="/monitor:plot_data?' in client.get("/").text
+
+    monkeypatch.setattr("monitor.views.menu.address", lambda page, **query: "")
+    assert "<figure" not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "//evil.example", "data:x", "https://", "/a b", " /x", "mailto:"]
+)
+def test_a_link_is_a_page_a_site_or_an_address_to_write_to(url: str) -> None:
+    block = LinkBlock.objects.create(title="Shift")
+    with pytest.raises(ValidationError):
+        Link(block=block, title="x", url=url).full_clean()
+    for good in ("/", "/help/shift/#x", "https://a.example/b?c", "mailto:shift@example.org"):
+        Link(block=block, title="x", url=good).full_clean()
 
 
 def test_jobs_without_a_place_have_rows_of_their_own(client: Client) -> None:

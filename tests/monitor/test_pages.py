@@ -28,6 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.errors.views.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.nodes.views.database_now", lambda: NOW)
+    monkeypatch.setattr("monitor.operations.views.database_now", lambda: NOW)
 
 
 @pytest.fixture
@@ -183,9 +184,10 @@ def test_what_cannot_be_a_panda_id_is_no_address(client: Client, address: str) -
 
 
 def test_a_query_of_ten_thousand_characters_is_refused_shortly(client: Client) -> None:
+    usual = client.get("/jobs/?state=x")
     answer = client.get("/jobs/?site=" + "x" * 10_000)
     assert answer.status_code == 400
-    assert len(answer.content) < 7000
+    assert len(answer.content) < len(usual.content) + 1000
 
 
 def test_an_unknown_filter_is_refused_with_the_known_ones_on_every_page(
@@ -249,7 +251,7 @@ def test_a_long_list_is_asked_with_few_queries(
     # then
     with django_assert_max_num_queries(8):
         client.get("/jobs/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get("/")
 
 

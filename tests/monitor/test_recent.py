@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Boards are kept for five seconds, and read at once where that is done aside."""
     monkeypatch.setitem(settings.PANDASITE, "DASHBOARD_SECONDS", 5)
+    monkeypatch.setattr("monitor.active.tasks", lambda **_: None)  # it has a thread of its own
     recent._boards.clear()
     yield
     recent._boards.clear()
@@ -116,6 +117,39 @@ def test_one_that_nobody_looked_at_of_late_is_read_before_it_is_shown(threads: l
 
     assert defined() == 2
     assert threads == []
+
+
+def test_a_month_is_read_less_often(threads: list[Any]) -> None:
+    create_job()
+    assert defined("/?format=json&hours=720") == 1
+    create_job()
+    grow_older(29)
+    assert defined("/?format=json&hours=720") == 1
+    assert threads == []
+
+    grow_older(2)
+    defined("/?format=json&hours=720")
+    assert len(threads) == 1
+
+
+def test_what_was_drawn_of_one_is_drawn_of_the_next_before_anybody_asks(
+    threads: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a page that somebody looks at
+    create_job()
+    Client().get("/")
+    create_job()
+    grow_older(6)
+    Client().get("/")
+    # when
+    threads.pop()()
+
+    def too_late(*_: object) -> str:
+        raise AssertionError("it has to be drawn already")
+
+    monkeypatch.setattr("monitor.views.render_to_string", too_late)
+    # then
+    assert ">2</a>" in Client().get("/").text
 
 
 def test_each_window_and_kind_of_jobs_is_a_board_of_its_own(threads: list[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from django.test import Client
 
 from brokerage.models import Cloud, Site
 from datasets.models import GB
-from jobs.models import Job, JobCount, Node, Pilot
+from jobs.models import Job, JobCount, Node, Pilot, Task
 from jobs.nodes import count_pilots
 from monitor import recent
-from tests.builders import create_cloud, create_job, create_site, create_storage
+from tests.builders import create_cloud, create_job, create_site, create_storage, create_user
 from tests.monitor.tables import Table, rows, tables, texts
 
 SEED = json.loads((Path(__file__).parents[1] / "data" / "seed_screens.json").read_text())
@@ -223,3 +224,19 @@ def test_the_space_list_is_that_of_the_seed(
         _site, gb, _used, as_of = texts(table[line["queue"]])
         assert gb.split() == ([str(line["gb"])] if line["gb"] else [])
         assert as_of.removesuffix(" old") == (line["as_of_utc"] or "")
+
+
+def test_the_active_tasks_are_those_of_the_seed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    for name, n in BOARD["active_tasks"].items():
+        cloud, owner = create_cloud(name), create_user()
+        for i in range(n):
+            task = Task.objects.create(name=f"{name}{i}", owner=owner, created_at=NOW)
+            create_job("defined", cloud=cloud, task=task)
+    # when
+    text = re.sub(r"<[^>]*>", " ", dashboard(client, monkeypatch))
+    # then
+    line = " ".join(text.partition("Active tasks:")[2].partition("counted")[0].split())
+    assert line == " ".join(f"{name} {n}" for name, n in sorted(BOARD["active_tasks"].items()))

@@ -10,9 +10,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from brokerage.models import BannedNode, Site
+from brokerage.services import set_cloud_status
 from datasets.models import Replica, Transfer
 from jobs.models import BrokerageDecision, JobFile, JobOutput, Task
-from pandasite.base.models import SweepRun
+from monitor.models import LinkBlock
+from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 from tests.builders import (
     NOW,
     create_cloud,
@@ -103,10 +105,17 @@ def create_everything(text: str) -> list[str]:
     BannedNode.objects.create(site=site, node=text, reason=text, at=NOW)
     create_pilot(site, node=text, pilot_id=text[:64], factory=text[:64])
     SweepRun.objects.create(name="jobs.assign", ended_at=NOW, ok=False, error=text, host=text)
+    ServerProcess.objects.create(
+        host=text, role=text[:16], work=text[:64], pid=1, version=text[:32], started_at=NOW,
+        seen_at=NOW,
+    )  # fmt: skip
+    LinkBlock.objects.create(title=text[:64]).links.create(title=text[:64], url="/help/", note=text)
+    set_cloud_status(site.cloud, "offline", author=text[:150], reason=text[:255], now=NOW)
     job = create_evil_job(site, text)
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
-        "/datasets/evil/",
+        "/datasets/evil/", "/servers/", "/clouds/", "/clouds/US/", "/configuration/?what=sites",
+        "/configuration/?what=storage",
     ]  # fmt: skip
 
 
@@ -179,7 +188,8 @@ def _evil_twin(attack: str) -> list[str]:
     for model in (Job, Task, Pilot, DatasetFile, Dataset, SiteStorage, StorageElement):
         model._default_manager.all().delete()
     Site.objects.all().delete()
-    SweepRun.objects.all().delete()
+    for model in (SweepRun, ServerProcess, LinkBlock, AuditLine):
+        model._default_manager.all().delete()
     return create_everything(attack)
 
 

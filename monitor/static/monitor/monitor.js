@@ -18,7 +18,12 @@
     for (const time of document.querySelectorAll("time[data-age]")) {
       time.textContent = words((now - Date.parse(time.dateTime)) / 1000);
     }
-    if (clock) clock.textContent = new Date(now).toISOString().slice(11, 16);
+    if (!clock) return;
+    const moment = new Date(now).toISOString();
+    if (clock.dateTime.slice(0, 16) === moment.slice(0, 16)) return;
+    clock.dateTime = moment;
+    clock.dataset.utc = clock.textContent = moment.slice(11, 16);
+    document.dispatchEvent(new Event("times"));
   };
   tick();
   setInterval(tick, 1000);
@@ -58,7 +63,9 @@
     const moment = new Date(date || NaN);
     if (!age || Number.isNaN(moment.getTime())) return;
     age.dateTime = moment.toISOString();
-    shown.textContent = moment.toISOString().slice(0, 19).replace("T", " ");
+    shown.dateTime = moment.toISOString();
+    shown.dataset.utc = shown.textContent = shown.dateTime.slice(0, 19).replace("T", " ");
+    document.dispatchEvent(new Event("times"));
   };
 
   // Who has walked to a link or opened a box finds it again in the new numbers.
