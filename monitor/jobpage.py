@@ -15,8 +15,8 @@ from jobs.api.listing import job_json
 from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
 from jobs.pulse import overlaid
 from jobs.states import FINAL
-from monitor.joblist import job_facts
 from monitor.jobcolumns import Error, errors_of
+from monitor.joblist import job_facts
 from monitor.logs import LogLink
 from monitor.story import story
 from monitor.timeline import Attempt, Bar, attempts, bars

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
+from django.urls import reverse
 
 from brokerage.models import VO, Cloud, Site
 from jobs.labels import LABELS
@@ -185,6 +186,7 @@ def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
         "hidden": hidden(wanted),
         "kept": kept(wanted),
         "chips": chips(wanted),
+        "facets_url": f"{reverse('monitor:job_facets')}?{wanted.query()}",
         "next_url": "?" + wanted.query(before=listing.before) if listing.before else "",
         "first_url": "?" + wanted.query() if wanted.before else "",
         "json_url": "?" + wanted.query(format="json"),

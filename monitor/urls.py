@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
 
-from monitor import views
+from monitor import joburls, views
 
 app_name = "monitor"
 
@@ -28,6 +28,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="monitor/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("jobs/", views.jobs, name="jobs"),
+    *joburls.urlpatterns,
     path("jobs/<number:panda_id>/", views.job, name="job"),
     path("jobs/<number:panda_id>/log", views.job_log, name="job_log"),
     path("sites/<str:name>/", views.site, name="site"),

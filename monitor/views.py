@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from monitor import joblist, jobpage, jobtable, logs, places, recent
+from monitor import joblist, jobpage, jobtable, logs, places, recent, savedviews
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
 from monitor.words import COLUMNS, DEFAULT_HOURS, KINDS, STATE_HELP, WINDOWS
@@ -55,7 +57,9 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     listing = joblist.read(wanted)
     if wanted.format == "csv":
         return jobtable.csv_response(listing)
-    context = {} if wanted.format == "json" else jobtable.context(wanted, listing)
+    context: dict[str, Any] = {}
+    if wanted.format != "json":
+        context = jobtable.context(wanted, listing) | {"views": savedviews.mine(request.user)}
     data = listing.as_json()
     return respond(request, "monitor/jobs.html", data=data, context=context, now=now)
 

@@ -15,6 +15,8 @@ def one_of_each_page() -> list[str]:
     return [
         "/",
         "/jobs/",
+        "/jobs/facets",
+        "/jobs/views/",
         f"/jobs/{job.pk}/",
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",

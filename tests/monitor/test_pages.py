@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+    monkeypatch.setattr("monitor.jobviews.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
 
 
