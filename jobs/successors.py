@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db.models import F
 
 from jobs.errors import precedence
 from jobs.history import record_birth
-from jobs.models import ERROR_COMPONENTS, ErrorCode, Job, JobEvent, JobFile
+from jobs.models import ERROR_COMPONENTS, ErrorCode, Job, JobColumns, JobEvent, JobFile
+from jobs.models.file import JobFileColumns
 from jobs.states import QUEUED, JobState
 from pandasite.base.nudge import nudge
 
@@ -72,7 +73,29 @@ def _failed_in_queue(jobs: Collection[Job]) -> set[int]:
     return set(ends.values_list("job_id", flat=True))
 
 
-def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
+def succeed(
+    job: JobColumns,
+    *,
+    attempt_nr: int,
+    max_attempt: int,
+    files: Iterable[JobFileColumns],
+    actor: str,
+    reason: str,
+    now: dt.datetime,
+) -> Job:
+    """One successor because `actor` wants it; `files` are what the job was to read and make.
+
+    Raises IntegrityError when there is a successor, or another job makes one of the outputs.
+    """
+    successor = _successor(job, attempt_nr=attempt_nr, now=now)
+    successor.max_attempt = max_attempt
+    successor.save(force_insert=True)
+    JobFile.objects.bulk_create(_given(successor, old) for old in files)
+    record_birth([successor], actor=actor, reason={"retry_of": job.pk, "reason": reason})
+    return successor
+
+
+def _successor(job: JobColumns, *, attempt_nr: int, now: dt.datetime) -> Job:
     return Job(
         **{name: getattr(job, name) for name in INHERITED},
         attempt_nr=attempt_nr,
@@ -91,14 +114,15 @@ def _successor(job: Job, *, attempt_nr: int, now: dt.datetime) -> Job:
 def _give_files(successors: Mapping[int, Job]) -> None:
     """What the jobs (by PandaID) were to read and make, their successors are to read and make."""
     kept = JobFile.objects.filter(job__in=successors).exclude(type=JobFile.Type.LOG)
-    JobFile.objects.bulk_create(
-        JobFile(
-            job=successors[old.job_id],
-            type=old.type,
-            scope=old.scope,
-            lfn=old.lfn,
-            dataset_id=old.dataset_id,
-            file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
-        )
-        for old in kept.order_by("pk")
+    JobFile.objects.bulk_create(_given(successors[old.job_id], old) for old in kept.order_by("pk"))
+
+
+def _given(successor: Job, old: JobFileColumns) -> JobFile:
+    return JobFile(
+        job=successor,
+        type=old.type,
+        scope=old.scope,
+        lfn=old.lfn,
+        dataset_id=old.dataset_id,
+        file_id=old.file_id if old.type == JobFile.Type.INPUT else None,
     )
