@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from monitor.pages import problem_page
 from pandasite.base.errors import DomainError, NotAllowed
-from pandasite.base.problems import problem_of
+from pandasite.base.problems import Problem, problem_of
 
 Deed = Callable[..., HttpResponseBase]
 
@@ -42,8 +43,13 @@ def for_people(view: Deed) -> Deed:
                 raise NotAllowed("pilots do nothing here")
             response = view(request, *args, **kwargs)
         except DomainError as error:
-            response = problem_page(request, problem_of(error))
+            response = problem_page(request, _told(request, problem_of(error)))
         patch_cache_control(response, private=True, no_store=True)
         return response
 
     return answered
+
+
+def _told(request: HttpRequest, problem: Problem) -> Problem:
+    """What was given in a form is not in the address, where the page of a problem looks for it."""
+    return problem if request.method == "GET" else replace(problem, fields=[])

@@ -14,6 +14,7 @@ from brokerage.models import VO, Cloud, Site
 from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, AnyJob
 from jobs.states import JobState
+from monitor.jobacts import ACTS, MOST
 from monitor.jobcolumns import COLUMNS, Column
 from monitor.joblist import Listing, Wanted, job_facts
 from monitor.sheets import csv_cell
@@ -186,6 +187,8 @@ def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
         "hidden": hidden(wanted),
         "kept": kept(wanted),
         "chips": chips(wanted),
+        "acts": ACTS,
+        "may_act_on_all": 0 < listing.total <= MOST and bool(wanted.filters),
         "facets_url": f"{reverse('monitor:job_facets')}?{wanted.query()}",
         "next_url": "?" + wanted.query(before=listing.before) if listing.before else "",
         "first_url": "?" + wanted.query() if wanted.before else "",

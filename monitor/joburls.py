@@ -6,6 +6,8 @@ from monitor import jobviews
 
 urlpatterns = [
     path("jobs/facets", jobviews.job_facets, name="job_facets"),
+    path("jobs/act", jobviews.ask_to_act, name="ask_to_act"),
+    path("jobs/act/do", jobviews.act, name="act"),
     path("jobs/views/", jobviews.saved_views, name="views"),
     path("jobs/views/save", jobviews.save_view, name="save_view"),
     path("jobs/views/<int:pk>/", jobviews.saved_view, name="view"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
-from monitor import facets, joblist, savedviews
-from monitor.forms import deed
+from jobs.priority import HIGHEST, LOWEST, checked_priority
+from monitor import facets, jobacts, joblist, savedviews
+from monitor.forms import deed, for_people
 from monitor.pages import page, respond
 from monitor.params import Params
 from pandasite.base.clock import database_now
@@ -64,3 +66,54 @@ def delete_view(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Forget a search."""
     savedviews.delete(request.user, pk)
     return redirect("monitor:views")
+
+
+@require_safe
+@for_people
+def ask_to_act(request: HttpRequest) -> HttpResponseBase:
+    """What a deed would come to, for jobs that were ticked (`id`) or that match (`match`)."""
+    rest = request.GET.copy()
+    ids = rest.pop("id", [])
+    params = Params(rest, known=("action", "match", "id"))
+    name = params.text("action")
+    act = jobacts.chosen_act(name)
+    match = params.text("match", longest=4000)
+    now = database_now()
+    chosen = jobacts.matching_ids(match, now=now) if match else jobacts.chosen_ids(ids)
+    lines = jobacts.plan(name, chosen, request.user)
+    context = {
+        "act": act,
+        "action": name,
+        "lines": lines,
+        "going": sum(line.ok for line in lines),
+        "summed": jobacts.summed(lines),
+        "ids": ",".join(map(str, chosen)),
+        "lowest": LOWEST,
+        "highest": HIGHEST,
+        "longest": jobacts.LONGEST_REASON,
+        "now": now,
+    }
+    return render(request, "monitor/act.html", context)
+
+
+@deed
+def act(request: HttpRequest) -> HttpResponseBase:
+    """Do it, and tell what became of each job."""
+    name, given = request.POST.get("action", ""), request.POST
+    chosen = jobacts.chosen_act(name)
+    ids = jobacts.chosen_ids([text for text in given.get("ids", "").split(",") if text])
+    order = jobacts.Order(
+        user=request.user,
+        reason=jobacts.checked_reason(given.get("reason", "")),
+        now=database_now(),
+        priority=checked_priority(given.get("priority", "")) if name == "priority" else 0,
+    )
+    lines = jobacts.carry_out(name, ids, order)
+    context = {
+        "act": chosen,
+        "lines": lines,
+        "done": sum(line.ok for line in lines),
+        "reason": order.reason,
+        "now": order.now,
+    }
+    return render(request, "monitor/acted.html", context)
