@@ -1,26 +1,12 @@
 """The pages of the monitor, at the root of the site."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path, register_converter
+from django.urls import path
 
-from monitor import joburls, views
+from monitor import converters, joburls, views
 
 app_name = "monitor"
-
-
-class PandaID:
-    """A number that fits the key's column; anything else is no address of ours."""
-
-    regex = "[0-9]{1,18}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int) -> str:
-        return str(value)
-
-
-register_converter(PandaID, "number")
+converters.register()
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
