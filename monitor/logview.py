@@ -66,7 +66,7 @@ class Text:
 class _Bounded:
     """A reader that gives up behind MOST_BYTES."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, most: int) -> None:
         self._stream, self._left = stream, most
 
     def read(self, n: int = -1) -> bytes:

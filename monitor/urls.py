@@ -1,7 +1,7 @@
 """The pages of the monitor, at the root of the site."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from monitor import converters, joburls, views
 
@@ -17,6 +17,7 @@ urlpatterns = [
     *joburls.urlpatterns,
     path("jobs/<number:panda_id>/", views.job, name="job"),
     path("jobs/<number:panda_id>/log", views.job_log, name="job_log"),
+    path("what-if/", include("monitor.whatif.urls")),
     path("sites/<str:name>/", views.site, name="site"),
     path("tasks/<number:task_id>/", views.task, name="task"),
     path("datasets/<path:name>/", views.dataset, name="dataset"),

@@ -17,6 +17,7 @@ def one_of_each_page() -> list[str]:
         "/jobs/",
         "/jobs/facets",
         "/jobs/views/",
+        "/what-if/",
         f"/jobs/{job.pk}/",
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
