@@ -32,7 +32,7 @@ from monitor.words import KINDS, NONE, window_start
 
 MOST = 50_000  # jobs that are counted one by one
 PATIENCE_MS = 2000  # of that count; the list itself is not delayed
-SHOWN = 10  # values of a box
+SHOWN = 8  # values of a box
 COUNTED = ("state", "cloud", "site", "label")  # boxes that jobs.counts knows
 NARROWING = {*COUNTED, "kind", "window"}  # filters that it can tell apart
 EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
@@ -75,8 +75,8 @@ class Box:
 
     @property
     def alone(self) -> bool:
-        """Whether all jobs are alike in this."""
-        return len(self.values) == 1 and not self.more
+        """Whether all jobs are alike in this. Errors do not count: most jobs carry none."""
+        return len(self.values) == 1 and not self.more and self.name != "error"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from django.db.models import Prefetch
 from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
 from datasets.storage import path_of
+from jobs import samples
 from jobs.api.listing import job_json
 from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
 from jobs.pulse import overlaid
@@ -72,6 +73,7 @@ class JobPage:
     successor: int | None
     logs: Sequence[LogLink] = field(default_factory=tuple)
     chain: Sequence[Link] = field(default_factory=tuple)
+    sampled: bool = False  # whether there are samples to draw
 
     @property
     def needs(self) -> str:
@@ -85,11 +87,6 @@ class JobPage:
     def waits(self) -> bool:
         """Whether there is something to say of why it does not run."""
         return self.job.state in QUEUED
-
-    @property
-    def ran(self) -> bool:
-        """Whether heartbeats may have brought samples."""
-        return self.job.attempt_nr > 0
 
     def as_json(self) -> dict[str, Any]:
         """The REST API's facts of the job, and what the page adds."""
@@ -134,6 +131,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         output=job.output,
         successor=next((link.job.pk for link in chain if link.job.retry_of == job.pk), None),
         chain=chain,
+        sampled=job.attempt_nr > 0 and samples.has_any(job.pk),
         logs=[LogLink.of(f) for f in files if f.type == AnyJobFile.Type.LOG and f.file_id],
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -57,10 +55,11 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     listing = joblist.read(wanted)
     if wanted.format == "csv":
         return jobtable.csv_response(listing)
-    context: dict[str, Any] = {}
+    data, context = listing.as_json(), {}
     if wanted.format != "json":
-        context = jobtable.context(wanted, listing) | {"views": savedviews.mine(request.user)}
-    data = listing.as_json()
+        views = savedviews.mine(request.user)
+        context = jobtable.context(wanted, listing) | {"views": views}
+        data["views"] = [(view.pk, view.name) for view in views]  # a new one is a new page
     return respond(request, "monitor/jobs.html", data=data, context=context, now=now)
 
 

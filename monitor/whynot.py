@@ -77,7 +77,7 @@ def _waiting(job: AnyJob, _now: dt.datetime) -> Why:
         return Why(headline="All its input is known by now: the next sweep takes it on.")
     of = f" of dataset {unknown[0].dataset.name}" if unknown[0].dataset else ""
     return Why(
-        headline=f"{plural(len(unknown), 'input file')}{of} are not known anywhere yet.",
+        headline=f"{plural(len(unknown), 'input file')}{of} not known anywhere yet.",
         checks=[
             Check(name=f"{f.scope}:{f.lfn}", ok=False, words="in no catalogue",
                 fix="register it, or let the job that makes it finish")

@@ -149,12 +149,14 @@ def answer(params: Params, *, now: dt.datetime) -> Answer:
     full = assign.explain_in_full(needs, files=files, now=now)
     saying = {rule for said in full.refusals.values() for rule, _ in said}
     rules = [rule for rule in RULES if rule in saying]
+    made = [_row(v, full.choice, rules, full.refusals) for v in full.choice.verdicts]
     return Answer(
         needs=needs,
         choice=full.choice,
         rules=rules,
         passed=[rule for rule in RULES if rule not in saying],
-        rows=[_row(v, full.choice, rules, full.refusals) for v in full.choice.verdicts],
+        # those that may take it as brokerage ranks them, then those nearest to it
+        rows=sorted(made, key=lambda row: 0 if row.verdict.accepted else len(row.sentences)),
     )
 
 

@@ -89,7 +89,7 @@ def test_a_waiting_job_names_the_files_that_nobody_knows(client: Client) -> None
     JobFile.objects.create(job=job, type="input", scope="mc09", lfn="EVNT.1", dataset=dataset)
     # then
     told = why(client, job)
-    assert told["headline"] == "1 input file of dataset mc09.evgen are not known anywhere yet."
+    assert told["headline"] == "1 input file of dataset mc09.evgen not known anywhere yet."
     assert check(told, "mc09:EVNT.1")["words"] == "in no catalogue"
 
 

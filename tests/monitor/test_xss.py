@@ -12,6 +12,7 @@ from django.test import Client
 from brokerage.models import BannedNode, Site
 from datasets.models import Replica, Transfer
 from jobs.models import BrokerageDecision, JobFile, JobOutput, Task
+from monitor.jobcolumns import COLUMNS
 from pandasite.base.models import SweepRun
 from tests.builders import (
     NOW,
@@ -56,9 +57,11 @@ ATTACKS = [
 ]  # fmt: skip
 LONG_TEXTS = (
     "job_name", "prod_user_id", "transformation", "job_parameters", "node", "pilot_error_diag",
-    "exe_error_diag",
+    "exe_error_diag", "prod_d_block", "destination_d_block",
 )  # fmt: skip
-SHORT_TEXTS = ("processing_type", "atlas_release", "cmt_config")
+SHORT_TEXTS = (
+    "processing_type", "atlas_release", "cmt_config", "working_group", "homepackage",
+)  # fmt: skip
 OURS = {
     "script",
     "style",
@@ -106,7 +109,8 @@ def create_everything(text: str) -> list[str]:
     job = create_evil_job(site, text)
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
-        "/datasets/evil/",
+        "/datasets/evil/", f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
+        f"/jobs/{job.pk}/why", f"/jobs/{job.pk}/alike", "/what-if/?label=managed",
     ]  # fmt: skip
 
 
