@@ -153,7 +153,7 @@ def _picked(wanted: Wanted) -> tuple[int, Tally] | None:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = %s", [PATIENCE_MS])
-            return tally.tally(source, params, keep=tally.KEPT)
+            return tally.tally(source, params, keep=tally.KEPT, most=MOST + 1)
     except OperationalError as error:
         if not isinstance(error.__cause__, QueryCanceled):
             raise

@@ -6,7 +6,7 @@ Used for the jobs that a search finds, and for whole tables by the sweep that ke
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -48,51 +48,82 @@ TALLIED: dict[str, str] = {
 }
 COLUMNS = sorted({"current_priority", *TALLIED.values()} - {TALLIED["priority"]})
 KEPT = 200  # values of a box that the sweep keeps of each shelf
+COMBINED = 20_000  # combinations of a group that the sweep counts
 SWEEP_SECONDS = 40.0  # of a round; a table of a million jobs takes some of them
 STATEMENT_MS = 45_000
 Tally = dict[str, dict[str | None, int]]  # by box: how many jobs have each value
 
-# One pass: a grouping set a box. The bit of the box is the only one that is not set.
+# Attributes that go together: a pass counts their combinations, which are far fewer than jobs, for
+# a quarter of the time that it takes to count each attribute on its own.
+GROUPS: tuple[tuple[str, ...], ...] = (
+    ("processing_type", "transformation", "release", "platform", "package", "cores", "memory",
+     "max_attempt"),
+    ("cloud", "site"),
+    ("label", "vo", "group", "user"),
+    ("state", "attempt", "exit_code", *(box for box in TALLIED if box.startswith("error:"))),
+    ("output", "destination"),
+    ("task",), ("priority",), ("node",), ("input",),
+)  # fmt: skip
+_PLACES = {box: f"c{place}" for place, box in enumerate(TALLIED)}
+_EVERY = 2 ** len(TALLIED) - 1
+# As grouping() has it: a bit for each attribute, the first one the highest; those of a group are 0.
+_MASKS = {
+    group: _EVERY - sum(2 ** (len(TALLIED) - 1 - [*TALLIED].index(box)) for box in group)
+    for group in GROUPS
+}
 _COUNT = """
-WITH picked AS ({source}), grouped AS (
-  SELECT grouping({places}) AS mask, coalesce({texts}) AS value, count(*) AS n
-  FROM (SELECT {columns} FROM picked) columns GROUP BY GROUPING SETS ((), {sets})
+WITH columns AS (SELECT {columns} FROM ({source}) picked),
+grouped AS (
+  SELECT grouping({places}) AS mask, {places}, count(*) AS n
+  FROM columns GROUP BY GROUPING SETS ((), {sets})
 ), ranked AS (
-  SELECT *, row_number() OVER (PARTITION BY mask ORDER BY n DESC, value) AS place FROM grouped
+  SELECT *, row_number() OVER (PARTITION BY mask ORDER BY n DESC) AS place FROM grouped
 )
-SELECT mask, value, n FROM ranked WHERE place <= %s
+SELECT mask, CASE mask {values} END, n FROM ranked
+WHERE place <= CASE WHEN mask = ANY (%s) THEN %s ELSE %s END
 """
+WORK_MEM = "64MB"  # of a pass: with the usual 4 MB it goes by way of the disk
 
 
-def tally(source: str, params: Sequence[Any], *, keep: int) -> tuple[int, Tally]:
+def tally(source: str, params: Sequence[Any], *, keep: int, most: int) -> tuple[int, Tally]:
     """How many rows `source` has, and the `keep` most frequent values of each box.
 
-    `source` is a SELECT that has at least COLUMNS.
+    `source` is a SELECT that has at least COLUMNS. Of attributes that go together the `most`
+    frequent combinations are counted.
     """
-    names = [f"c{i}" for i in range(len(TALLIED))]
-    columns = [f"{column} AS {name}" for column, name in zip(TALLIED.values(), names, strict=True)]
-    statement = _COUNT.format(
-        source=source,
-        places=", ".join(names),
-        texts=", ".join(f"{name}::text" for name in names),
-        columns=", ".join(columns),
-        sets=", ".join(f"({name})" for name in names),
-    )
+    alone = [mask for group, mask in _MASKS.items() if len(group) == 1]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*params, keep])
-        return _sorted_out(cursor.fetchall())
+        cursor.execute("SET LOCAL work_mem = %s", [WORK_MEM])
+        cursor.execute(_statement(source), [*params, alone, keep, most])
+        return _sorted_out(cursor.fetchall(), keep)
 
 
-def _sorted_out(rows: Sequence[tuple[int, str | None, int]]) -> tuple[int, Tally]:
-    every = 2 ** len(TALLIED) - 1
-    box_of = {every - 2**place: box for place, box in enumerate(reversed(TALLIED))}
-    total, found = 0, defaultdict[str, dict[str | None, int]](dict)
-    for mask, value, n in rows:
-        if mask == every:
+def _statement(source: str) -> str:
+    columns = ", ".join(f"{column} AS {_PLACES[box]}" for box, column in TALLIED.items())
+    arrays = {
+        mask: ", ".join(f"{_PLACES[box]}::text" for box in group) for group, mask in _MASKS.items()
+    }
+    return _COUNT.format(
+        source=source,
+        columns=columns,
+        places=", ".join(_PLACES.values()),
+        sets=", ".join(f"({', '.join(_PLACES[box] for box in group)})" for group in GROUPS),
+        values=" ".join(f"WHEN {mask} THEN ARRAY[{array}]" for mask, array in arrays.items()),
+    )
+
+
+def _sorted_out(
+    rows: Sequence[tuple[int, list[str | None] | None, int]], keep: int
+) -> tuple[int, Tally]:
+    group_of = {mask: group for group, mask in _MASKS.items()}
+    total, found = 0, {box: Counter[str | None]() for box in TALLIED}
+    for mask, values, n in rows:
+        if values is None:
             total = n
-        else:
-            found[box_of[mask]][value] = n
-    return total, found
+            continue
+        for box, value in zip(group_of[mask], values, strict=True):
+            found[box][value] += n
+    return total, {box: dict(counter.most_common(keep)) for box, counter in found.items()}
 
 
 # -- the sweep -----------------------------------------------------------------------------------
@@ -131,7 +162,7 @@ def _count(table: str, changes: int, now: dt.datetime) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", [STATEMENT_MS])
         source = f"SELECT {', '.join(COLUMNS)} FROM {connection.ops.quote_name(table)}"
-        jobs, found = tally(source, (), keep=KEPT)
+        jobs, found = tally(source, (), keep=KEPT, most=COMBINED)
         said = {"as_of": now, "jobs": jobs, "changes": changes}
         shelf, _made = FacetShelf.objects.update_or_create(name=table, defaults=said)
         FacetCount.objects.filter(shelf=shelf).delete()

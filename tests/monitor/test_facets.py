@@ -87,6 +87,10 @@ def listed(client: Client, url: str) -> int:
     return int(answer.json()["count"]["n"])
 
 
+def test_every_attribute_is_counted_in_one_group() -> None:
+    assert sorted(box for group in tally.GROUPS for box in group) == sorted(tally.TALLIED)
+
+
 def test_every_box_is_a_filter_of_the_list() -> None:
     assert set(facets.TITLES) <= set(FILTERS)
 
