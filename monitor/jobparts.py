@@ -74,7 +74,6 @@ def job_logs(request: HttpRequest, panda_id: int) -> HttpResponseBase:
     params = Params(request.GET, known=("attempt", "member", "start", "format"))
     params.choice("format", PLAIN)
     attempt = params.number("attempt", low=1, high=10_000)
-    member = params.text("member", longest=1000)
     start = params.number("start", low=0, high=2**63 - 1)
     now = database_now()
     with one_snapshot():
@@ -82,22 +81,17 @@ def job_logs(request: HttpRequest, panda_id: int) -> HttpResponseBase:
         held_by = logs.holders(log)
     # A storage element may take its time: no transaction waits for it.
     found = logview.contents(logs.opened(log, held_by))
-    name = member or logview.first_text(found.members)
+    name = params.text("member", longest=1000) or logview.first_text(found.members)
     text = logview.text_of(logs.opened(log, held_by), name, start) if name else ""
+    shown = text if isinstance(text, logview.Text) else None
+    trouble = text if isinstance(text, str) else ""
     data: dict[str, Any] = {
         "log": log.lfn,
         "members": [vars(one) for one in found.members],
         "stopped": found.stopped,
-        "text": vars(text) if isinstance(text, logview.Text) else None,
-        "trouble": text if isinstance(text, str) else "",
+        "text": vars(shown) if shown else None,
+        "trouble": trouble,
     }
-    context = {
-        "panda_id": panda_id,
-        "log": logs.LogLink.of(log),
-        "attempt": logs.attempt_of(log),
-        "found": found,
-        "name": name,
-        "text": text if isinstance(text, logview.Text) else None,
-        "trouble": data["trouble"],
-    }
+    context = {"panda_id": panda_id, "log": logs.LogLink.of(log), "attempt": logs.attempt_of(log)}
+    context |= {"found": found, "name": name, "text": shown, "trouble": trouble}
     return respond(request, "monitor/job_logs.html", data=data, context=context, now=now)
