@@ -63,9 +63,8 @@ def _defined(job: AnyJob, now: dt.datetime) -> Why:
     if choice.site:
         words = f"Brokerage would send it to {choice.site} now: the next round may take it."
         return Why(headline=words, choice=choice)
-    return Why(
-        headline=f"No site can take it: {choice.reason}.", checks=nearest(choice), choice=choice
-    )
+    words = f"{choice.reason[0].upper()}{choice.reason[1:]}."
+    return Why(headline=words, checks=nearest(choice), choice=choice)
 
 
 # -- its input is missing --------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_a_job_without_a_site_is_told_which_site_is_nearest_and_what_would_do(
     assert near["words"] == "needs 4000 MB per slot, site offers 2000 MB"
     assert near["fix"] == "ask for less memory, or for more cores"
     assert far["fix"] == "more than one thing"
-    assert told["headline"].startswith("No site can take it: none of 2 sites")
+    assert told["headline"].startswith("None of 2 sites can take it")
     assert {v["site"] for v in told["brokerage_now"]["verdicts"]} == {"NEAR", "FAR"}
 
 
