@@ -14,9 +14,11 @@ A round:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from brokerage.policy import Choice, Needs, choose_from
+from brokerage.policy.filters import refusals
 from brokerage.policy.verdicts import MAX_VERDICTS
 from jobs import placing
 from jobs.applicants import Applicant, applicant, files_of, in_bunches, needs_of, pages
@@ -73,6 +75,28 @@ def explain(needs: Needs, *, files: Sequence[int] = (), now: dt.datetime) -> Cho
     facts = gather(now)
     (held,) = facts.holdings([files])
     return choose_from(facts.grid, needs, held=held)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFull:
+    """A choice, and by site every rule that refuses, as (rule, sentence)."""
+
+    choice: Choice
+    refusals: Mapping[str, Sequence[tuple[str, str]]]
+
+
+def explain_in_full(needs: Needs, *, files: Sequence[int] = (), now: dt.datetime) -> InFull:
+    """`explain`, with all that each candidate says."""
+    facts = gather(now)
+    (held,) = facts.holdings([files])
+    choice = choose_from(facts.grid, needs, held=held)
+    asked = {verdict.site for verdict in choice.verdicts}
+    said = {
+        offer.name: refusals(needs.of_each, offer, rules)
+        for offer, rules in facts.grid.places()
+        if offer.name in asked
+    }
+    return InFull(choice=choice, refusals=said)
 
 
 def explain_job(job: Job | AnyJob, *, now: dt.datetime) -> Choice:

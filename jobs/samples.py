@@ -31,3 +31,10 @@ def of_job(panda_id: int) -> list[dict[str, object]]:
         )
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def has_any(panda_id: int) -> bool:
+    """Whether a job has samples."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM jobs_sample WHERE job_id = %s)", [panda_id])
+        return bool(cursor.fetchone()[0])

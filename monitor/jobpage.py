@@ -11,12 +11,16 @@ from django.db.models import Prefetch
 
 from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
+from datasets.storage import path_of
+from jobs import samples
 from jobs.api.listing import job_json
 from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
 from jobs.pulse import overlaid
-from jobs.states import FINAL
+from jobs.states import FINAL, QUEUED
+from monitor import script
+from monitor.chain import Link, chain_of
+from monitor.jobcolumns import Error, errors_of
 from monitor.joblist import job_facts
-from monitor.jobtable import Error, errors_of
 from monitor.logs import LogLink
 from monitor.story import story
 from monitor.timeline import Attempt, Bar, attempts, bars
@@ -68,6 +72,8 @@ class JobPage:
     output: AnyJobOutput | None
     successor: int | None
     logs: Sequence[LogLink] = field(default_factory=tuple)
+    chain: Sequence[Link] = field(default_factory=tuple)
+    sampled: bool = False  # whether there are samples to draw
 
     @property
     def needs(self) -> str:
@@ -77,6 +83,11 @@ class JobPage:
     def used(self) -> str:
         return used_words(self.job)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to say of why it does not run."""
+        return self.job.state in QUEUED
+
     def as_json(self) -> dict[str, Any]:
         """The REST API's facts of the job, and what the page adds."""
         output = self.output
@@ -84,6 +95,7 @@ class JobPage:
             "errors": job_facts(self.job)["errors"],
             "story": self.story,
             "successor": self.successor,
+            "tries": [link.as_json() for link in self.chain],
             "attempts": [attempt.as_json() for attempt in self.attempts],
             "replicas": {
                 f"{row.file.scope}:{row.file.lfn}": [_replica(replica) for replica in row.replicas]
@@ -101,14 +113,11 @@ def _replica(replica: Replica) -> dict[str, str]:
 
 def read(panda_id: int, *, now: dt.datetime) -> JobPage:
     """The job with all that belongs to it; NotThere when there is none."""
-    related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision")
-    job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
-    if job is None:
-        raise NotThere(f"there is no job {panda_id}")
-    overlaid([job])
+    job = job_of(panda_id)
     events = list(job.events.order_by("seq")[:EVENTS_SHOWN])
     files = files_of(job)
     choice = Choice.from_json(job.decision.detail) if job.decision else None
+    chain = chain_of(job)
     return JobPage(
         job=job,
         now=now,
@@ -120,9 +129,47 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         errors=errors_of(job),
         choice=choice,
         output=job.output,
-        successor=AnyJob.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
+        successor=next((link.job.pk for link in chain if link.job.retry_of == job.pk), None),
+        chain=chain,
+        sampled=job.attempt_nr > 0 and samples.has_any(job.pk),
         logs=[LogLink.of(f) for f in files if f.type == AnyJobFile.Type.LOG and f.file_id],
     )
+
+
+def job_of(panda_id: int) -> AnyJob:
+    """The job as its pilot knows it; NotThere when there is none."""
+    related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision")
+    job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
+    if job is None:
+        raise NotThere(f"there is no job {panda_id}")
+    overlaid([job])
+    return job
+
+
+def script_facts(panda_id: int) -> script.Facts:
+    """What of a job is needed to run it by hand; NotThere when there is none."""
+    job = job_of(panda_id)
+    files = files_of(job)
+    return script.Facts(
+        panda_id=job.pk,
+        attempt_nr=job.attempt_nr,
+        state=job.state,
+        site=job.computing_site.name if job.computing_site else "",
+        release=job.atlas_release,
+        platform=job.cmt_config,
+        transformation=job.transformation,
+        parameters=job.job_parameters,
+        cores=job.core_count,
+        inputs=[_input(FileRow.of(f)) for f in files if f.type == AnyJobFile.Type.INPUT],
+        outputs=[f.lfn for f in files if f.type == AnyJobFile.Type.OUTPUT],
+    )
+
+
+def _input(row: FileRow) -> script.Input:
+    good = [replica for replica in row.replicas if replica.state == Replica.State.AVAILABLE]
+    below = path_of(row.file.scope, row.file.lfn)
+    url = f"{good[0].storage.url.rstrip('/')}/{below}" if good else None
+    return script.Input(lfn=row.file.lfn, url=url, adler32=row.adler32, size=row.size)
 
 
 def files_of(job: AnyJob) -> list[AnyJobFile]:

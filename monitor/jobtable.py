@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
+from django.urls import reverse
 
 from brokerage.models import VO, Cloud, Site
-from jobs.errors import meaning
 from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, AnyJob
 from jobs.states import JobState
+from monitor.jobacts import ACTS, MOST
+from monitor.jobcolumns import COLUMNS, Column
 from monitor.joblist import Listing, Wanted, job_facts
 from monitor.sheets import csv_cell
 from monitor.words import KINDS, NONE
 
-# Column: key of the sort order ('' = not sortable), title, class.
-HEADS = (
-    ("panda_id", "PandaID", "n"),
-    ("", "State", ""),
-    ("", "Job", ""),
-    ("", "Task", ""),
-    ("", "Label", ""),
-    ("", "User", ""),
-    ("", "Site", ""),
-    ("priority", "Prio", "n"),
-    ("attempt", "Attempt", "n"),
-    ("created", "Created", ""),
-    ("changed", "Changed", ""),
-    ("cpu", "CPU", "n"),
-    ("", "Error", ""),
-)
 SPANS = ("1h", "3h", "12h", "24h", "7d", "30d")
 
 
@@ -42,6 +28,7 @@ class Head:
     """The head of a column; `url` sorts by it, `sorted` is what aria-sort says."""
 
     title: str
+    help: str
     look: str
     url: str = ""
     sorted: str = ""
@@ -50,46 +37,47 @@ class Head:
 def heads(wanted: Wanted) -> list[Head]:
     """The heads of the table; a click sorts, a second one turns round."""
     made = []
-    for key, title, look in HEADS:
-        here = key and key == wanted.sort.name
+    for column in _columns(wanted):
+        here = column.sort and column.sort == wanted.sort.name
+        url = "?" + wanted.query(sort=wanted.sort.other_way(column.sort)) if column.sort else ""
         made.append(
             Head(
-                title=title,
-                look=look,
-                url="?" + wanted.query(sort=wanted.sort.other_way(key)) if key else "",
+                title=column.title,
+                help=column.help,
+                look=column.look,
+                url=url,
                 sorted=("descending" if wanted.sort.descending else "ascending") if here else "",
             )
         )
     return made
 
 
-@dataclass(frozen=True, kw_only=True)
-class Error:
-    """An error of a job as the list shows it."""
-
-    name: str
-    diag: str
-    meaning: str
+def _columns(wanted: Wanted) -> list[Column]:
+    return [COLUMNS[name] for name in wanted.columns]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
-    """A row of the page."""
+    """A row of the page: class and HTML of each cell."""
 
     job: AnyJob
-    errors: Sequence[Error]
+    cells: Sequence[tuple[str, str]]
 
 
-def rows(listing: Listing) -> list[JobRow]:
+def rows(wanted: Wanted, listing: Listing) -> list[JobRow]:
     """The page's rows."""
-    return [JobRow(job=job, errors=errors_of(job)) for job in listing.jobs]
-
-
-def errors_of(job: AnyJob) -> list[Error]:
-    """The errors that a job carries, each with its meaning."""
+    columns = _columns(wanted)
     return [
-        Error(name=f"{component}:{code}", diag=diag, meaning=meaning(component, code))
-        for component, code, diag in job.errors()
+        JobRow(job=job, cells=[(column.look, column.cell(job)) for column in columns])
+        for job in listing.jobs
+    ]
+
+
+def choices(wanted: Wanted) -> list[tuple[str, str, str, bool]]:
+    """Key, title, meaning and whether it is shown, of every column."""
+    return [
+        (name, column.title, column.help, name in wanted.columns)
+        for name, column in COLUMNS.items()
     ]
 
 
@@ -141,7 +129,7 @@ def _options() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _same(words: Any) -> list[tuple[str, str]]:
+def _same(words: Iterable[Any]) -> list[tuple[str, str]]:
     return [(str(word), str(word)) for word in words]
 
 
@@ -165,7 +153,7 @@ def chips(wanted: Wanted) -> list[Chip]:
     """The filters that are on, in the order of the form."""
     return [
         Chip(
-            name=name,
+            name=name.replace("_", " "),
             value="none" if value == NONE else value,
             url="?" + wanted.query(**{name: ""}),
         )
@@ -174,9 +162,16 @@ def chips(wanted: Wanted) -> list[Chip]:
 
 
 def hidden(wanted: Wanted) -> list[tuple[str, str]]:
-    """Filters that are on and have no field: the form hands them on."""
+    """What is on and has no field: the form hands it on."""
     shown = {name for name, _ in FIELDS}
-    return [(name, value) for name, value in wanted.filters.items() if name not in shown]
+    filters = [(name, value) for name, value in wanted.filters.items() if name not in shown]
+    return filters + [(name, value) for name, value in wanted.shape().items() if value]
+
+
+def kept(wanted: Wanted) -> list[tuple[str, str]]:
+    """All that is on but the columns, for the form that chooses those."""
+    shape = {name: value for name, value in wanted.shape().items() if name != "columns"}
+    return [(name, value) for name, value in {**wanted.filters, **shape}.items() if value]
 
 
 def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
@@ -185,10 +180,16 @@ def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
         "wanted": wanted,
         "listing": listing,
         "heads": heads(wanted),
-        "rows": rows(listing),
+        "rows": rows(wanted, listing),
+        "choices": choices(wanted),
+        "chosen": ",".join(wanted.columns),
         "form": form(wanted),
         "hidden": hidden(wanted),
+        "kept": kept(wanted),
         "chips": chips(wanted),
+        "acts": ACTS,
+        "may_act_on_all": 0 < listing.total <= MOST and bool(wanted.filters),
+        "facets_url": f"{reverse('monitor:job_facets')}?{wanted.query()}",
         "next_url": "?" + wanted.query(before=listing.before) if listing.before else "",
         "first_url": "?" + wanted.query() if wanted.before else "",
         "json_url": "?" + wanted.query(format="json"),

@@ -48,6 +48,7 @@ class LogLink:
     name: str
     size: int | None
     url: str
+    look_url: str = ""  # what is in it
 
     @classmethod
     def of(cls, log: AnyJobFile) -> Self:
@@ -58,6 +59,7 @@ class LogLink:
             name=log.lfn,
             size=log.size,
             url=reverse("monitor:job_log", args=[log.job_id]) + query,
+            look_url=reverse("monitor:job_logs", args=[log.job_id]) + query,
         )
 
 
@@ -84,20 +86,33 @@ def holders(log: AnyJobFile) -> list[StorageElement]:
     return [replica.storage for replica in good.select_related("storage").order_by("pk")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A log at a storage element, open for reading; whoever has it closes it."""
+
+    size: int
+    handle: AbstractBufferedFile
+
+
+def opened(log: AnyJobFile, held_by: Sequence[StorageElement]) -> Opened:
+    """The log at the first storage element that gives it; NotThere when none does."""
+    for element in held_by:
+        try:
+            filesystem, root = open_storage(element.url)
+            path = f"{root}/{path_of(log.scope, log.lfn)}"
+            return Opened(size=filesystem.size(path), handle=filesystem.open(path, "rb"))
+        except (OSError, StorageError):
+            continue  # another element may have it
+    raise NotThere(f"no storage element has {log.lfn} at hand")
+
+
 def download(log: AnyJobFile, held_by: Sequence[StorageElement], part: Part) -> HttpResponseBase:
     """The bytes of a log as an attachment; NotThere when no storage element gives them.
 
     Raises RangeNotSatisfiable when the part lies behind the end.
     """
-    for element in held_by:
-        try:
-            filesystem, root = open_storage(element.url)
-            path = f"{root}/{path_of(log.scope, log.lfn)}"
-            size, handle = filesystem.size(path), filesystem.open(path, "rb")
-        except (OSError, StorageError):
-            continue  # another element may have it
-        return _answer(log.lfn, size, handle, part)
-    raise NotThere(f"no storage element has {log.lfn} at hand")
+    found = opened(log, held_by)
+    return _answer(log.lfn, found.size, found.handle, part)
 
 
 def _answer(name: str, size: int, handle: AbstractBufferedFile, part: Part) -> HttpResponseBase:

@@ -1,26 +1,12 @@
 """The pages of the monitor, at the root of the site."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path, register_converter
+from django.urls import include, path
 
-from monitor import views
+from monitor import converters, joburls, views
 
 app_name = "monitor"
-
-
-class PandaID:
-    """A number that fits the key's column; anything else is no address of ours."""
-
-    regex = "[0-9]{1,18}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int) -> str:
-        return str(value)
-
-
-register_converter(PandaID, "number")
+converters.register()
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
@@ -28,8 +14,10 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="monitor/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("jobs/", views.jobs, name="jobs"),
+    *joburls.urlpatterns,
     path("jobs/<number:panda_id>/", views.job, name="job"),
     path("jobs/<number:panda_id>/log", views.job_log, name="job_log"),
+    path("what-if/", include("monitor.whatif.urls")),
     path("sites/<str:name>/", views.site, name="site"),
     path("tasks/<number:task_id>/", views.task, name="task"),
     path("datasets/<path:name>/", views.dataset, name="dataset"),

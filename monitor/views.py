@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from monitor import joblist, jobpage, jobtable, logs, menu, places, recent, sheets
+from monitor import joblist, jobpage, jobtable, logs, menu, places, recent, savedviews, sheets
 from monitor.dashboard import Dashboard
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
@@ -73,8 +73,11 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     listing = joblist.read(wanted)
     if wanted.format == "csv":
         return jobtable.csv_response(listing)
-    context = {} if wanted.format == "json" else jobtable.context(wanted, listing)
-    data = listing.as_json()
+    data, context = listing.as_json(), {}
+    if wanted.format != "json":
+        views = savedviews.mine(request.user)
+        context = jobtable.context(wanted, listing) | {"views": views}
+        data["views"] = [(view.pk, view.name) for view in views]  # a new one is a new page
     return respond(request, "monitor/jobs.html", data=data, context=context, now=now)
 
 

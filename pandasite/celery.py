@@ -46,6 +46,7 @@ SWEEPS = {
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.housekeep": 60,
+    "monitor.count_facets": 15,
 }
 
 

@@ -25,6 +25,9 @@ def one_of_each_page() -> list[str]:
     return [
         "/",
         "/jobs/",
+        "/jobs/facets",
+        "/jobs/views/",
+        "/what-if/",
         f"/jobs/{job.pk}/",
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+    for module in ("jobviews", "whatif.views"):
+        monkeypatch.setattr(f"monitor.{module}.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.errors.views.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.nodes.views.database_now", lambda: NOW)

@@ -13,6 +13,7 @@ from brokerage.models import BannedNode, Site
 from brokerage.services import set_cloud_status
 from datasets.models import Replica, Transfer
 from jobs.models import BrokerageDecision, JobFile, JobOutput, Task
+from monitor.jobcolumns import COLUMNS
 from monitor.models import LinkBlock
 from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 from tests.builders import (
@@ -58,9 +59,11 @@ ATTACKS = [
 ]  # fmt: skip
 LONG_TEXTS = (
     "job_name", "prod_user_id", "transformation", "job_parameters", "node", "pilot_error_diag",
-    "exe_error_diag",
+    "exe_error_diag", "prod_d_block", "destination_d_block",
 )  # fmt: skip
-SHORT_TEXTS = ("processing_type", "atlas_release", "cmt_config")
+SHORT_TEXTS = (
+    "processing_type", "atlas_release", "cmt_config", "working_group", "homepackage",
+)  # fmt: skip
 OURS = {
     "script",
     "style",
@@ -116,6 +119,8 @@ def create_everything(text: str) -> list[str]:
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
         "/datasets/evil/", "/servers/", "/clouds/", "/clouds/US/", "/configuration/?what=sites",
         "/configuration/?what=storage",
+        "/datasets/evil/", f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
+        f"/jobs/{job.pk}/why", f"/jobs/{job.pk}/alike", "/what-if/?label=managed",
     ]  # fmt: skip
 
 
