@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import connection
 
-from jobs import counts
+from jobs import counts, usage
 from jobs.states import FINAL, MOVES, JobState
 from pandasite.base.snapshot import one_snapshot
 
@@ -130,4 +130,5 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_UNSEEN),
     lambda: _rows(_PULSE),
     counts.differences,
+    usage.differences,
 )

@@ -44,6 +44,8 @@ SWEEPS = {
     "datasets.measure_storage": 6,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
+    "jobs.sum_usage": 6,
+    "jobs.tally_live": 18,
     "jobs.housekeep": 60,
 }
 

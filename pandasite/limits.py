@@ -46,6 +46,7 @@ LIMITS = {
     # Ended jobs: when they leave the live tables, and how long they are kept (0: for ever).
     "ARCHIVE_HOURS": Limit(24, 0, 720),
     "RETAIN_DAYS": Limit(0, 0, 36_500),
+    "USAGE_DAYS": Limit(400, 31, 36_500),  # how long it is known who used what on which day
     # Work and how often it is tried again.
     "BUNCH_SIZE": Limit(20, 1, 1000),  # jobs, or their input files, that are brokered together
     "REBROKER_MAX": Limit(3, 0, 100),

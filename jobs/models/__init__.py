@@ -20,6 +20,14 @@ from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
+from jobs.models.usage import (
+    FactoryTally,
+    LiveTally,
+    TaskUsage,
+    Usage,
+    UsageBook,
+    UsageQuota,
+)
 
 __all__ = [
     "ERROR_COMPONENTS",
@@ -34,12 +42,14 @@ __all__ = [
     "ClaimKey",
     "CountDelta",
     "ErrorCode",
+    "FactoryTally",
     "Job",
     "JobColumns",
     "JobCount",
     "JobEvent",
     "JobFile",
     "JobOutput",
+    "LiveTally",
     "Node",
     "Pilot",
     "PilotAccount",
@@ -48,5 +58,9 @@ __all__ = [
     "SiteRoom",
     "SubmitKey",
     "Task",
+    "TaskUsage",
     "Transformation",
+    "Usage",
+    "UsageBook",
+    "UsageQuota",
 ]
