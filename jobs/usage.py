@@ -50,8 +50,9 @@ _SUMS = """sum(finished), sum(failed), sum(cancelled), sum(wall_s), sum(cpu_s), 
 _USED = "finished, failed, cancelled, wall_s, cpu_s, latest"
 _ADD_UP = f"""
 WITH ended AS MATERIALIZED ({_ENDED}), by_task AS (
-  INSERT INTO jobs_taskusage (since, task_id, site_id, inputs_done, inputs_lost, {_USED})
-  SELECT %(hour)s, task_id, site_id, sum(inputs * finished), sum(inputs * lost::int), {_SUMS}
+  INSERT INTO jobs_taskusage (since, task_id, site_id, lost, inputs_done, inputs_lost, {_USED})
+  SELECT %(hour)s, task_id, site_id, sum(lost::int), sum(inputs * finished),
+    sum(inputs * lost::int), {_SUMS}
   FROM ended WHERE task_id IS NOT NULL GROUP BY task_id, site_id
 ), by_user AS (
   INSERT INTO jobs_usage (since, hours, "user", working_group, site_id, label, {_USED})
@@ -80,10 +81,11 @@ _MERGE_TASKS = f"""
 WITH old AS (
   DELETE FROM jobs_taskusage WHERE since > 'epoch' AND since < %(before)s RETURNING *
 ), summed AS (
-  INSERT INTO jobs_taskusage (since, task_id, site_id, inputs_done, inputs_lost, {_USED})
-  SELECT 'epoch', task_id, site_id, sum(inputs_done), sum(inputs_lost), {_MERGED}
+  INSERT INTO jobs_taskusage (since, task_id, site_id, lost, inputs_done, inputs_lost, {_USED})
+  SELECT 'epoch', task_id, site_id, sum(lost), sum(inputs_done), sum(inputs_lost), {_MERGED}
   FROM old GROUP BY task_id, site_id
   ON CONFLICT (task_id, site_id, since) DO UPDATE SET {_ADDED}, {_LATER},
+    lost = jobs_taskusage.lost + excluded.lost,
     inputs_done = jobs_taskusage.inputs_done + excluded.inputs_done,
     inputs_lost = jobs_taskusage.inputs_lost + excluded.inputs_lost
 )

@@ -1,4 +1,4 @@
-"""The pages of a site, a task and a dataset: simple, but with everything that is known."""
+"""The pages of a site and a dataset: simple, but with everything that is known."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Prefetch, Sum
+from django.db.models import Count, Prefetch, Sum
 from django.urls import NoReverseMatch, reverse
 
 from brokerage.models import BannedNode, InstalledRelease, Site, SiteStatusChange
 from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
 from jobs import counts
-from jobs.models import AnyJob, AnyJobFile, Pilot, Task
+from jobs.models import Pilot
 from monitor.dashboard import status_json
-from monitor.rows import Cell, Links, Row, cells, jobs_url
+from monitor.rows import Cell, Links, Row, cells
 from monitor.space import SpaceLine, space_line
-from monitor.words import DEFAULT_HOURS, PILOT_HOURS, SEED_ORDER, window_start
+from monitor.words import DEFAULT_HOURS, PILOT_HOURS, window_start
 from pandasite.base.errors import NotThere
 
 PILOTS_SHOWN = 100
 FILES_SHOWN = 200
-DATASETS_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,75 +135,6 @@ def _admin_url(site: Site) -> str:
         return reverse("admin:brokerage_site_change", args=[site.pk])
     except NoReverseMatch:
         return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateCount:
-    """How many jobs are in a state, and the list of them."""
-
-    state: str
-    n: int
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskPage:
-    """A task with its jobs per state and its datasets."""
-
-    task: Task
-    states: Sequence[StateCount]
-    datasets: Sequence[dict[str, Any]]
-
-    @property
-    def total(self) -> int:
-        return sum(count.n for count in self.states)
-
-    def as_json(self) -> dict[str, Any]:
-        """The facts."""
-        task = self.task
-        return {
-            "task_id": task.pk,
-            "name": task.name,
-            "owner": task.owner.get_username(),
-            "vo": task.vo.name if task.vo else None,
-            "working_group": task.working_group,
-            "processing_type": task.processing_type,
-            "created_at": task.created_at,
-            "jobs": {count.state: count.n for count in self.states},
-            "datasets": [*self.datasets],
-        }
-
-
-def read_task(task_id: int) -> TaskPage:
-    """A task by number; NotThere when there is none."""
-    task = Task.objects.select_related("owner", "vo").filter(pk=task_id).first()
-    if task is None:
-        raise NotThere(f"there is no task {task_id}")
-    jobs = AnyJob.objects.filter(task=task).order_by()
-    by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
-    datasets = (
-        AnyJobFile.objects.filter(job__task=task, shelf=F("job__shelf"), dataset__isnull=False)
-        .order_by("dataset__name", "type")
-        .values("type", "dataset__name", "dataset__state")
-        .annotate(files=Count("pk"))[:DATASETS_SHOWN]
-    )
-    return TaskPage(
-        task=task,
-        states=[
-            StateCount(state=s, n=by_state[s], url=jobs_url(task=str(task_id), state=s))
-            for s in SEED_ORDER
-            if s in by_state
-        ],
-        datasets=[
-            {
-                "name": row["dataset__name"],
-                "state": row["dataset__state"],
-                "type": row["type"],
-                "files": row["files"],
-            }
-            for row in datasets
-        ],
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

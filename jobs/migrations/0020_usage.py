@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 ('latest', models.DateTimeField()),
                 ('since', models.DateTimeField()),
                 ('task_id', models.BigIntegerField()),
+                ('lost', models.BigIntegerField(default=0)),
                 ('inputs_done', models.BigIntegerField(default=0)),
                 ('inputs_lost', models.BigIntegerField(default=0)),
             ],

@@ -75,12 +75,13 @@ class Usage(_Used):
 class TaskUsage(_Used):
     """Jobs of a task that ended at a site in an hour; `since` is 1970 for older hours together.
 
-    `inputs_done` are input files of finished jobs, `inputs_lost` those of jobs that ended
-    otherwise and have no successor.
+    `lost` are jobs that ended without success and have no successor, `inputs_lost` their input
+    files; `inputs_done` are those of finished jobs.
     """
 
     since = models.DateTimeField()
     task_id = models.BigIntegerField()
+    lost = models.BigIntegerField(default=0)
     inputs_done = models.BigIntegerField(default=0)
     inputs_lost = models.BigIntegerField(default=0)
 

@@ -148,8 +148,8 @@ def test_input_files_are_done_or_lost_with_their_jobs() -> None:
 
     usage.run(NOW)
 
-    sums = TaskUsage.objects.get
-    assert (sums().inputs_done, sums().inputs_lost, sums().failed) == (2, 1, 2)
+    row = TaskUsage.objects.get()
+    assert (row.inputs_done, row.inputs_lost, row.failed, row.lost) == (2, 1, 2, 1)
 
 
 def test_a_wrong_sum_and_a_lost_one_are_found() -> None:
