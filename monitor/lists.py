@@ -52,6 +52,8 @@ class ListPage:
     notes: Sequence[str] = ()  # what the reader must know to read the numbers right
     links: Sequence[tuple[str, str]] = ()  # title, address
     facts: Sequence[tuple[str, str]] = ()  # term, text: what the whole list adds up to
+    plot: str = ""  # address of the data of a stacked plot
+    plot_title: str = ""
 
 
 def respond(

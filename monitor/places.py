@@ -10,11 +10,15 @@ from typing import Any
 from django.db.models import Count, Prefetch, Sum
 from django.urls import NoReverseMatch, reverse
 
-from brokerage.models import BannedNode, InstalledRelease, Site, SiteStatusChange
+from brokerage.models import BannedNode, Downtime, InstalledRelease, Site, SiteStatusChange
 from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
 from jobs import counts
 from jobs.models import Pilot
+from jobs.states import LEASED, JobState
 from monitor.dashboard import status_json
+from monitor.grid import answers
+from monitor.grid.answers import OUTCOMES, Answers
+from monitor.grid.demand import Demand, demand
 from monitor.rows import Cell, Links, Row, cells
 from monitor.space import SpaceLine, space_line
 from monitor.words import DEFAULT_HOURS, PILOT_HOURS, window_start
@@ -22,6 +26,7 @@ from pandasite.base.errors import NotThere
 
 PILOTS_SHOWN = 100
 FILES_SHOWN = 200
+DOWNTIMES_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,20 @@ class SitePage:
     banned: Sequence[BannedNode]
     vos: Sequence[str]
     admin_url: str
+    downtimes: Sequence[Downtime]
+    answers: Answers
+    demand: Demand
+    now: dt.datetime
+
+    @property
+    def away(self) -> Sequence[Downtime]:
+        """Downtimes that go on."""
+        return [one for one in self.downtimes if one.start <= self.now < one.end]
+
+    @property
+    def answered(self) -> Sequence[tuple[str, str, int]]:
+        """Outcome, meaning and number of the answers of the last hours."""
+        return [(word, OUTCOMES.get(word, ""), n) for word, n in self.answers.by_outcome.items()]
 
     def as_json(self) -> dict[str, Any]:
         """The facts; memory and scratch in MB, CPU speed in MHz, wall time in s.
@@ -77,6 +96,19 @@ class SitePage:
                 for i in self.releases
             ],
             "pilots": {"n": self.pilots_total, "latest": [_pilot_json(p) for p in self.pilots]},
+            "answers": dict(self.answers.by_outcome),
+            "pilots_wanted": {"n": self.demand.wanted, "limit": self.demand.limit},
+            "downtimes": [
+                {
+                    "start": one.start,
+                    "end": one.end,
+                    "severity": one.severity,
+                    "description": one.description,
+                    "link": one.link,
+                    "by": one.author,
+                }
+                for one in self.downtimes
+            ],
         }
 
 
@@ -112,6 +144,25 @@ def read_site(name: str, *, now: dt.datetime) -> SitePage:
         banned=list(site.banned_nodes.select_related("author").order_by("node")),
         vos=[vo.name for vo in site.vos.all()],
         admin_url=_admin_url(site),
+        downtimes=list(site.downtimes.all()[:DOWNTIMES_SHOWN]),
+        answers=_answers(site, now=now),
+        demand=_demand(site, row),
+        now=now,
+    )
+
+
+def _answers(site: Site, *, now: dt.datetime) -> Answers:
+    found = answers.by_site(now=now, hours=DEFAULT_HOURS)
+    return found.get(site.pk, Answers(by_outcome={}))
+
+
+def _demand(site: Site, row: Row) -> Demand:
+    return demand(
+        activated=row.states[JobState.ACTIVATED],
+        held=sum(row.states[state] for state in LEASED),
+        slots=site.slots,
+        cap=site.job_cap,
+        status=site.status,
     )
 
 
