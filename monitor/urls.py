@@ -36,4 +36,5 @@ urlpatterns = [
     path("", include("monitor.production.urls")),
     path("", include("monitor.people.urls")),
     path("", include("monitor.grid.urls")),
+    path("", include("monitor.logger.urls")),
 ]

@@ -47,6 +47,7 @@ SWEEPS = {
     "jobs.sum_usage": 6,
     "jobs.tally_live": 18,
     "jobs.housekeep": 60,
+    "monitor.forget_events": 60,
 }
 
 

@@ -1,0 +1,5 @@
+"""Tables of the monitor's own; each area has its models with it."""
+
+from monitor.logger.models import LogEvent
+
+__all__ = ["LogEvent"]

@@ -1,0 +1,13 @@
+"""Celery handles of the monitor's sweeps: the work is in the modules and runs without Celery."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from monitor.logger import retention
+from pandasite.base.sweeps import run_sweep
+
+
+@shared_task(name="monitor.forget_events")
+def forget_events() -> int:
+    return run_sweep("monitor.forget_events", retention.run)
