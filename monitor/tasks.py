@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from monitor.data import tally
 from monitor.logger import retention
 from pandasite.base.sweeps import run_sweep
 
@@ -11,3 +12,8 @@ from pandasite.base.sweeps import run_sweep
 @shared_task(name="monitor.forget_events")
 def forget_events() -> int:
     return run_sweep("monitor.forget_events", retention.run)
+
+
+@shared_task(name="monitor.sum_physics")
+def sum_physics() -> int:
+    return run_sweep("monitor.sum_physics", tally.run)

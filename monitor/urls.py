@@ -37,4 +37,5 @@ urlpatterns = [
     path("", include("monitor.people.urls")),
     path("", include("monitor.grid.urls")),
     path("", include("monitor.logger.urls")),
+    path("", include("monitor.data.urls")),
 ]

@@ -48,6 +48,7 @@ SWEEPS = {
     "jobs.tally_live": 18,
     "jobs.housekeep": 60,
     "monitor.forget_events": 60,
+    "monitor.sum_physics": 30,
 }
 
 

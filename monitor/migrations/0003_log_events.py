@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    """Lines of the log."""
+    """Lines of the log, and sums of datasets."""
 
     dependencies = []
 
@@ -25,6 +25,27 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['at', 'kind', 'level'], name='log_event_window'), models.Index(fields=['kind', '-id'], name='log_event_kind'), models.Index(condition=models.Q(('level__gte', 30)), fields=['-id'], name='log_event_warning')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PhysicsTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slice', models.IntegerField()),
+                ('project', models.CharField(max_length=64)),
+                ('stream', models.CharField(max_length=64)),
+                ('step', models.CharField(max_length=64)),
+                ('data_type', models.CharField(max_length=64)),
+                ('datasets', models.BigIntegerField()),
+                ('files', models.BigIntegerField()),
+                ('size', models.BigIntegerField(verbose_name='size (bytes)')),
+                ('events', models.BigIntegerField()),
+                ('counted', models.BigIntegerField(help_text='files whose events are known')),
+                ('latest', models.DateTimeField(help_text='when the newest dataset was made')),
+                ('as_of', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('slice', 'project', 'stream', 'step', 'data_type'), name='physics_tally_once')],
             },
         ),
     ]
