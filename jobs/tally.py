@@ -14,6 +14,7 @@ from jobs.nodes import LATELY
 from jobs.states import FINAL, JobState
 
 DAY = dt.timedelta(hours=24)
+SECONDS = 50  # for one of both: a million live jobs with their files, on a machine that is busy
 
 _LIVE = """
 INSERT INTO jobs_livetally
@@ -43,6 +44,7 @@ def run(now: dt.datetime) -> int:
         ("jobs_factorytally", _FACTORIES, [now - LATELY, now - DAY]),
     ):
         with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = %s", [f"{SECONDS}s"])
             # two rounds at once wait for each other; readers do not
             cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(f"DELETE FROM {table}")

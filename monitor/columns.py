@@ -32,6 +32,13 @@ class TimeColumn(tables.Column):
         return looks.utc(value)
 
 
+class SecondColumn(tables.Column):
+    """A moment, `YYYY-MM-DD HH:MM:SS` UTC."""
+
+    def render(self, value: dt.datetime) -> str:
+        return looks.utc_seconds(value)
+
+
 class DayColumn(tables.Column):
     """A day, `YYYY-MM-DD`."""
 

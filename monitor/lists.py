@@ -52,6 +52,7 @@ class ListPage:
     notes: Sequence[str] = ()  # what the reader must know to read the numbers right
     links: Sequence[tuple[str, str]] = ()  # title, address
     facts: Sequence[tuple[str, str]] = ()  # term, text: what the whole list adds up to
+    shown: Sequence[str] = ()  # columns where the address names none; a file has all
     plot: str = ""  # address of the data of a stacked plot
     plot_title: str = ""
 
@@ -66,23 +67,26 @@ def respond(
     facts: Mapping[str, Any] | None = None,
 ) -> HttpResponseBase:
     """The list as page, fragment, CSV or JSON; the JSON tells the ages, too."""
+    if page.shown and params.text("format") in ("", "html"):
+        params.values.setdefault("columns", ",".join(page.shown))
     told = {"ages": {age.title: age.at for age in page.ages}, "notes": [*page.notes]}
     return sheets.respond(
         request,
         TEMPLATE,
         sheet,
         params=params,
-        context={"page": page, "form_kept": _kept(params, page)},
+        context={"page": page, "form_kept": _kept(request, params, page)},
         now=now,
         facts={**told, **(facts or {})},
         name=page.name,
     )
 
 
-def _kept(params: Params, page: ListPage) -> list[tuple[str, str]]:
+def _kept(request: HttpRequest, params: Params, page: ListPage) -> list[tuple[str, str]]:
     """What the form of the filters hands on: sorting, columns, and filters without a field."""
     fields = {field.name for field in page.fields} | {"page", "format"}
-    return [(name, value) for name, value in params.values.items() if name not in fields]
+    given = params.values.items()
+    return [(name, text) for name, text in given if name not in fields and name in request.GET]
 
 
 def known(*names: str) -> tuple[str, ...]:

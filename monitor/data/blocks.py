@@ -75,7 +75,7 @@ _REST: dict[str, Any] = {
     "failed_pct": columns.percent("Failed %", "failed / (finished + failed)"),
     "latest": column("Latest (UTC)", "last change of a state", kind=columns.TimeColumn),
 }
-BlockSheet: type[Sheet] = type("BlockSheet", (_Blocks,), _STATES | _REST)
+BlockSheet: type[Sheet] = type("BlockSheet", (_Blocks,), {"Meta": _Blocks.Meta} | _STATES | _REST)
 
 
 def read(params: Params, *, now: dt.datetime) -> tuple[Sequence[Block], bool]:

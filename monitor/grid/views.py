@@ -148,8 +148,6 @@ def autopilot(request: HttpRequest) -> HttpResponseBase:
 def sites(request: HttpRequest) -> HttpResponseBase:
     """All sites."""
     params = Params(request.GET, known=lists.known(*sitelist.FILTERS))
-    if params.text("format") in ("", "html"):  # a file has all columns
-        params.values.setdefault("columns", ",".join(sitelist.SHOWN))
     now = database_now()
     rows = sitelist.read(params, now=now)
     away = [row for row in rows if row.site.status != Site.Status.ONLINE]
@@ -158,6 +156,7 @@ def sites(request: HttpRequest) -> HttpResponseBase:
         title="Sites & grids",
         intro="Queues at computing sites: who set their status and why, and what they are at.",
         fields=sitelist.fields(params),
+        shown=sitelist.SHOWN,
         notes=[_not_online(len(away))] if away else [],
         links=[("What they could use", f"{reverse('monitor:autopilot')}?by=site")],
     )

@@ -59,7 +59,7 @@ def _words(value: Any) -> str:
 class EventSheet(Sheet):
     """Log lines. Their order is that of their numbers: nothing else can be paged by."""
 
-    at = columns.time("Time (UTC)", "when it was logged")
+    at = column("Time (UTC)", "when it was logged", kind=columns.SecondColumn)
     level = column("Level", "how grave", kind=columns.WordColumn, start="word word-")
     kind = column("Type", "what part of the system it is about")
     event = column("Event", "what happened", look="wrap")

@@ -117,6 +117,12 @@ class TaskSheet(Sheet):
         empty_text = "No task fits. Take a filter away, or choose a longer window."
 
 
+SHOWN = (
+    "task_id", "name", "state", "done", "inputs", "jobs", "running", "failed", "failed_pct", "eta",
+    "latest", "user", "group", "cloud",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """Tasks that the address asks for, with their tallies."""

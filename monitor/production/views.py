@@ -24,6 +24,7 @@ def tasks(request: HttpRequest) -> HttpResponseBase:
         name="tasks",
         title="Tasks",
         intro="Tasks that were made, or had jobs, within the window.",
+        shown=tasklist.SHOWN,
         fields=tasklist.fields(params),
         ages=_ages(),
         links=[("Task browser", reverse("monitor:task_browser"))],

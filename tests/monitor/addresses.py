@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from jobs.models import Task
-from tests.builders import NOW, create_cloud, create_dataset, create_job, create_site, create_user
+from tests.builders import (
+    NOW,
+    create_cloud,
+    create_dataset,
+    create_job,
+    create_pilot,
+    create_site,
+    create_user,
+)
+
+# Pages that are one list.
+LISTS = (
+    "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
+    "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
+    "/blocks/",
+)  # fmt: skip
 
 
 def one_of_each_page() -> list[str]:
@@ -12,6 +27,7 @@ def one_of_each_page() -> list[str]:
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
     job = create_job("running", site=site, task=task)
     dataset = create_dataset("mc09.evgen")
+    pilot = create_pilot(site)
     return [
         "/",
         "/jobs/",
@@ -19,4 +35,7 @@ def one_of_each_page() -> list[str]:
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
         f"/datasets/{dataset.name}/",
+        f"/pilots/{site.name}/{pilot.pilot_id}/",
+        f"/users/{task.owner.get_username()}/",
+        *LISTS,
     ]

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from brokerage.models import BannedNode, Site
+from brokerage.models import BannedNode, Downtime, Site
 from datasets.models import Replica, Transfer
-from jobs.models import BrokerageDecision, JobFile, JobOutput, Task
+from jobs.models import (
+    BrokerageDecision,
+    JobFile,
+    JobOutput,
+    Task,
+    TaskUsage,
+    Usage,
+    UsageBook,
+    UsageQuota,
+)
+from monitor.data import tally as physics_tally
+from monitor.models import LogEvent
+from pandasite.base.clock import database_now
 from pandasite.base.models import SweepRun
 from tests.builders import (
     NOW,
+    after,
     create_cloud,
     create_dataset,
     create_file,
@@ -24,6 +38,8 @@ from tests.builders import (
     create_storage,
     create_vo,
 )
+from tests.monitor.addresses import LISTS
+from tests.monitor.sums import add_up
 
 pytestmark = pytest.mark.django_db
 
@@ -104,10 +120,32 @@ def create_everything(text: str) -> list[str]:
     create_pilot(site, node=text, pilot_id=text[:64], factory=text[:64])
     SweepRun.objects.create(name="jobs.assign", ended_at=NOW, ok=False, error=text, host=text)
     job = create_evil_job(site, text)
+    create_sums(text)
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
-        "/datasets/evil/",
+        "/datasets/evil/", f"/users/{quote(text, safe='/')}/", *LISTS,
     ]  # fmt: skip
+
+
+def create_sums(text: str) -> None:
+    """What pages of sums show, counted and added up, and a line of the log."""
+    Downtime.objects.create(
+        site=Site.objects.get(), start=NOW, end=after(days=9999), description=text, author=text
+    )
+    UsageQuota.objects.create(name=text, cpu_hours=1, note=text)
+    LogEvent.objects.create(
+        at=database_now(), kind="server", level=40, logger=text[:100], event=text, host=text,
+        facts={text: text}, process=1, request_id=text[:64],
+    )  # fmt: skip
+    now, site = database_now(), Site.objects.get()
+    create_pilot(site, node=text, pilot_id=text[1:64], factory=text[:64], last_contact=now)
+    for state in ("finished", "activated"):
+        create_job(
+            state, site=site, at=now, task=Task.objects.get(), prod_user_id=text,
+            working_group=text[:64], dispatch_d_block=text, destination_d_block=text,
+        )  # fmt: skip
+    physics_tally.run(now)
+    add_up(now)
 
 
 def create_evil_job(site: Site, text: str) -> Any:
@@ -161,7 +199,10 @@ def skeleton(client: Any, address: str) -> Elements:
 def test_a_text_adds_no_element_no_script_and_no_address(client: Client, attack: str) -> None:
     # given
     harmless = {a: skeleton(client, a).found for a in create_everything("harmless text")}
-    for model in (BannedNode, Replica, Transfer, JobOutput, JobFile, BrokerageDecision):
+    for model in (
+        BannedNode, Replica, Transfer, JobOutput, JobFile, BrokerageDecision, Downtime, UsageQuota,
+        LogEvent, Usage, TaskUsage, UsageBook,
+    ):  # fmt: skip
         model.objects.all().delete()
     addresses = dict(zip(harmless, _evil_twin(attack), strict=True))
     # then
