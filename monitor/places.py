@@ -76,16 +76,7 @@ class SitePage:
             "vos": [*self.vos],
             "status": status_json(site),
             "jobs": self.row.as_json(),
-            "history": [
-                {
-                    "at": c.at,
-                    "by": c.author,
-                    "from": c.from_status,
-                    "to": c.to_status,
-                    "reason": c.reason,
-                }
-                for c in self.history
-            ],
+            "history": [_change_json(change) for change in self.history],
             "storage": [line.as_json() for line in self.storages],
             "releases": [
                 {
@@ -98,18 +89,23 @@ class SitePage:
             "pilots": {"n": self.pilots_total, "latest": [_pilot_json(p) for p in self.pilots]},
             "answers": dict(self.answers.by_outcome),
             "pilots_wanted": {"n": self.demand.wanted, "limit": self.demand.limit},
-            "downtimes": [
-                {
-                    "start": one.start,
-                    "end": one.end,
-                    "severity": one.severity,
-                    "description": one.description,
-                    "link": one.link,
-                    "by": one.author,
-                }
-                for one in self.downtimes
-            ],
+            "downtimes": [_downtime_json(one) for one in self.downtimes],
         }
+
+
+def _change_json(change: SiteStatusChange) -> dict[str, Any]:
+    return {
+        "at": change.at,
+        "by": change.author,
+        "from": change.from_status,
+        "to": change.to_status,
+        "reason": change.reason,
+    }
+
+
+def _downtime_json(one: Downtime) -> dict[str, Any]:
+    names = ("start", "end", "severity", "description", "link")
+    return {**{name: getattr(one, name) for name in names}, "by": one.author}
 
 
 def _pilot_json(pilot: Pilot) -> dict[str, Any]:

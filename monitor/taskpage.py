@@ -89,7 +89,7 @@ class TaskPage:
 
     def as_json(self) -> dict[str, Any]:
         """The facts; times in s, percentages 0 to 100, None = not known."""
-        task, tally = self.task, self.tally
+        task = self.task
         return {
             "task_id": task.pk,
             "name": task.name,
@@ -98,36 +98,41 @@ class TaskPage:
             "working_group": task.working_group,
             "processing_type": task.processing_type,
             "created_at": task.created_at,
-            "state": tally.state,
+            "state": self.tally.state,
             "jobs": {count.state: count.n for count in self.states},
-            "progress": {
-                "jobs_percent": tally.done_percent,
-                "inputs": tally.inputs,
-                "inputs_done": tally.inputs_done,
-                "inputs_lost": tally.inputs_lost,
-                "failed_percent": tally.failed_percent,
-                "jobs_per_hour": tally.rate,
-                "eta_seconds": tally.eta_s,
-                "cpu_s": tally.cpu_s,
-                "wall_s": tally.wall_s,
-            },
-            "sites": [
-                {
-                    "site": line.site,
-                    "live": line.tally.waiting,
-                    "running": line.tally.running,
-                    "finished": line.tally.finished,
-                    "failed": line.tally.failed,
-                    "cpu_s": line.tally.cpu_s,
-                }
-                for line in self.sites
-            ],
+            "progress": _progress_json(self.tally),
+            "sites": [_site_json(line) for line in self.sites],
             "errors": [
                 {"component": e.component, "code": e.code, "meaning": e.meaning, "jobs": e.n}
                 for e in self.errors
             ],
             "datasets": [*self.datasets],
         }
+
+
+def _progress_json(tally: Tally) -> dict[str, Any]:
+    return {
+        "jobs_percent": tally.done_percent,
+        "inputs": tally.inputs,
+        "inputs_done": tally.inputs_done,
+        "inputs_lost": tally.inputs_lost,
+        "failed_percent": tally.failed_percent,
+        "jobs_per_hour": tally.rate,
+        "eta_seconds": tally.eta_s,
+        "cpu_s": tally.cpu_s,
+        "wall_s": tally.wall_s,
+    }
+
+
+def _site_json(line: SiteLine) -> dict[str, Any]:
+    return {
+        "site": line.site,
+        "live": line.tally.waiting,
+        "running": line.tally.running,
+        "finished": line.tally.finished,
+        "failed": line.tally.failed,
+        "cpu_s": line.tally.cpu_s,
+    }
 
 
 def ages() -> list[Age]:

@@ -83,45 +83,48 @@ class Found:
     whole: bool
 
 
-Key = tuple[int | None, int]
-
-
 def read(params: Params, *, now: dt.datetime) -> Found:
     """The channels with transfers that have not ended, or ended within the window."""
     since = window_start(now, params.hours("window") or 24)
-    found: dict[Key, Channel] = {}
-    names = dict(StorageElement.objects.values_list("pk", "name"))
-    sites = dict(
-        SiteStorage.objects.filter(role=SiteStorage.Role.LOCAL)
-        .order_by("-site__name")
-        .values_list("storage_id", "site__name")
-    )
-
-    def channel(row: dict[str, Any]) -> Channel:
-        key = (row["source_id"], row["destination_id"])
-        if key not in found:
-            source = names[key[0]] if key[0] else NO_SOURCE
-            site = sites.get(key[1], "")
-            found[key] = Channel(source=source, destination=names[key[1]], site=site)
-        return found[key]
-
+    channels = Channels()
     for row in _active():
-        one = channel(row)
+        one = channels.of(row)
         one.states[row["state"]] += row["n"]
         one.oldest = min(filter(None, [one.oldest, row["first"]]))
     read_ = 0
     for row in _ended(since):
-        one = channel(row)
+        one = channels.of(row)
         one.states[row["state"]] += row["n"]
         one.bytes += int(row["moved"] or 0)
         one.latest = max(filter(None, [one.latest, row["last"]]))
         read_ += row["n"]
     for row in _errors(since):
-        one, at = channel(row), row["ended_at"] or row["next_try_at"]
+        one, at = channels.of(row), row["ended_at"] or row["next_try_at"]
         if one.error_at is None or at > one.error_at:
             one.error, one.error_at = row["error"][:500], at
-    rows = sorted(found.values(), key=lambda one: (-one.failed, -one.queued, one.source))
+    rows = sorted(channels.found.values(), key=lambda one: (-one.failed, -one.queued, one.source))
     return Found(channels=_wanted(params, rows), whole=read_ < ENDED_READ)
+
+
+class Channels:
+    """Channels by the keys of their ends, made as they are asked for."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int | None, int], Channel] = {}
+        self._names = dict(StorageElement.objects.values_list("pk", "name"))
+        local = SiteStorage.objects.filter(role=SiteStorage.Role.LOCAL).order_by("-site__name")
+        self._sites = dict(local.values_list("storage_id", "site__name"))
+
+    def of(self, row: dict[str, Any]) -> Channel:
+        """The channel of a row of transfers."""
+        source, destination = row["source_id"], row["destination_id"]
+        if (source, destination) not in self.found:
+            self.found[source, destination] = Channel(
+                source=self._names[source] if source else NO_SOURCE,
+                destination=self._names[destination],
+                site=self._sites.get(destination, ""),
+            )
+        return self.found[source, destination]
 
 
 def _wanted(params: Params, rows: Iterable[Channel]) -> list[Channel]:

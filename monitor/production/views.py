@@ -9,8 +9,9 @@ from monitor import lists
 from monitor.lists import Field, ListPage
 from monitor.pages import page
 from monitor.params import Params
-from monitor.production import tasklist
-from monitor.production.tasklist import BY, FILTERS, GroupSheet, TaskSheet
+from monitor.production import taskgroups, tasklist
+from monitor.production.taskgroups import BY, GroupSheet
+from monitor.production.tasklist import FILTERS, TaskSheet
 from pandasite.base.clock import database_now
 
 
@@ -55,7 +56,7 @@ def browser(request: HttpRequest) -> HttpResponseBase:
         ages=_ages(),
         links=[("All of these tasks", reverse("monitor:tasks"))],
     )
-    sheet = GroupSheet(tasklist.grouped(found.rows, by=by, given=given))
+    sheet = GroupSheet(taskgroups.grouped(found.rows, by=by, given=given))
     return lists.respond(request, shown, sheet, params=params, now=now)
 
 
