@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """Summaries of what was used, quotas, and the ended jobs of a pilot."""
 
     dependencies = [
-        ('jobs', '0015_room'),
+        ('jobs', '0017_lighter_rows'),
     ]
 
     operations = [
