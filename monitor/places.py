@@ -50,6 +50,14 @@ class SitePage:
     now: dt.datetime
 
     @property
+    def plot_url(self) -> str:
+        """The data of the plot of its jobs by state; '' where there are no such plots."""
+        try:
+            return f"{reverse('monitor:plot_data')}?what=states&hours=24&site={self.site.name}"
+        except NoReverseMatch:
+            return ""
+
+    @property
     def away(self) -> Sequence[Downtime]:
         """Downtimes that go on."""
         return [one for one in self.downtimes if one.start <= self.now < one.end]

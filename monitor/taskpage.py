@@ -158,7 +158,7 @@ def read_task(task_id: int, *, now: dt.datetime) -> TaskPage:
             for s in SEED_ORDER
             if s in by_state
         ],
-        tally=tallies.whole(by_site),
+        tally=tallies.whole(by_site, made_at=task.created_at, now=now),
         sites=_sites(by_site),
         errors=_errors(task) if JobState.FAILED in by_state else [],
         datasets=_datasets(task),

@@ -2,7 +2,7 @@ import django.core.validators
 from django.db import migrations, models
 
 
-# Jobs of a pilot, where it had them; on the live side the foreign key has its index.
+# The ended jobs of a pilot; the live ones are looked for among those of its site.
 PILOT = "CREATE INDEX endedjob_pilot ON jobs_endedjob (pilot_id) WHERE pilot_id IS NOT NULL"
 
 

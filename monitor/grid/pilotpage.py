@@ -62,8 +62,11 @@ def read(site: str, pilot_id: str) -> tuple[Pilot, Sequence[PilotJob]]:
     found = pilot.first()
     if found is None:
         raise NotThere(f"no pilot {pilot_id[:64]} has called from {site[:64]} in the last weeks")
-    jobs = AnyJob.objects.filter(pilot=found.pk).defer("job_parameters").order_by("-panda_id")
-    return found, [PilotJob(job=job) for job in jobs[:MOST]]
+    # Ended jobs have an index by pilot; live ones do not, since each claim would write it: those of
+    # the site are looked through.
+    jobs = AnyJob.objects.filter(pilot=found.pk, computing_site=found.site_id)
+    latest = jobs.defer("job_parameters").order_by("-panda_id")[:MOST]
+    return found, [PilotJob(job=job) for job in latest]
 
 
 def facts(pilot: Pilot) -> dict[str, Any]:

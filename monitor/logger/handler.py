@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import django.db
 from django.apps import apps
 
-from monitor.logger.kinds import is_kept
+from monitor.logger.kinds import is_kept, is_routine
 from monitor.logger.records import Line, line_of
 
 BATCH = 500  # lines of one INSERT
@@ -57,7 +57,10 @@ class EventHandler(logging.Handler):
         if not is_kept(record.name, record.levelno) or threading.current_thread() is self._thread:
             return
         try:
-            self._lines.put_nowait(line_of(record))
+            line = line_of(record)
+            if is_routine(line.event, line.facts):
+                return
+            self._lines.put_nowait(line)
         except queue.Full:
             self.dropped += 1
         except Exception:  # noqa: BLE001  (as all of logging: who logs must not fail for it)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 KINDS = ("brokerage", "dispatch", "ddm", "bamboo", "server")
 KIND_HELP = {
@@ -49,3 +51,8 @@ def is_kept(logger: str, level: int) -> bool:
     if level >= logging.WARNING:
         return True
     return level >= logging.INFO and kind_of(logger) != "server"
+
+
+def is_routine(event: str, facts: Mapping[str, Any]) -> bool:
+    """What only looks like a warning: a sweep that waited a whole round is left to the next one."""
+    return event == "task_revoked" and facts.get("expired") is True

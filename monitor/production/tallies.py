@@ -19,6 +19,7 @@ from jobs.states import JobState
 from monitor.words import full_hour
 
 RATE_HOURS = 6  # over which the rate of an ETA is measured
+LEAST_HOURS = 0.1  # for a task that has just begun
 STATES = ("new", "queued", "running", "done", "partly", "failed", "cancelled")
 STATE_HELP = {
     "new": "has no jobs yet",
@@ -52,7 +53,8 @@ class Tally:
     inputs_live: int = 0
     wall_s: int = 0
     cpu_s: int = 0
-    recent: int = 0  # ended within RATE_HOURS
+    recent: int = 0  # ended within rate_hours
+    rate_hours: float = RATE_HOURS
     latest: dt.datetime | None = None
 
     @property
@@ -111,8 +113,8 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Jobs that ended in an hour, of the last RATE_HOURS."""
-        return self.recent / RATE_HOURS
+        """Jobs that ended in an hour, of late."""
+        return self.recent / self.rate_hours
 
     @property
     def eta_s(self) -> float | None:
@@ -166,7 +168,7 @@ def _percent(part: int, whole: int) -> float | None:
 def of_tasks(tasks: Iterable[int] | None, *, now: dt.datetime) -> dict[int, dict[int, Tally]]:
     """Tallies by task and site (0: none), of these tasks or of all."""
     found: dict[int, dict[int, Tally]] = defaultdict(lambda: defaultdict(Tally))
-    since = full_hour(now) - dt.timedelta(hours=RATE_HOURS)
+    since = _rate_since(now)
     wanted = None if tasks is None else list(tasks)
     for row in _usage(wanted, since):
         tally = found[row["task_id"]][row["site_id"]]
@@ -181,9 +183,25 @@ def of_tasks(tasks: Iterable[int] | None, *, now: dt.datetime) -> dict[int, dict
     return found
 
 
-def whole(by_site: dict[int, Tally]) -> Tally:
-    """The sum over all sites."""
-    tally = Tally()
+def _rate_since(now: dt.datetime) -> dt.datetime:
+    """A full hour, as ends are added up by the hour."""
+    return full_hour(now) - dt.timedelta(hours=RATE_HOURS)
+
+
+def rate_hours(made_at: dt.datetime, now: dt.datetime) -> float:
+    """How long ends of a task have been counted for its rate: since it was made, where it is young.
+
+    >>> noon = dt.datetime(2009, 9, 17, 12, 30, tzinfo=dt.UTC)
+    >>> rate_hours(noon - dt.timedelta(hours=2), noon), rate_hours(noon - dt.timedelta(9), noon)
+    (2.0, 6.5)
+    """
+    since = max(made_at, _rate_since(now))
+    return max(LEAST_HOURS, (now - since).total_seconds() / 3600)
+
+
+def whole(by_site: dict[int, Tally], *, made_at: dt.datetime, now: dt.datetime) -> Tally:
+    """The sum over all sites, of a task that was made at that time."""
+    tally = Tally(rate_hours=rate_hours(made_at, now))
     for part in by_site.values():
         tally.add(part)
     return tally

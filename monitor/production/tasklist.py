@@ -141,7 +141,7 @@ def read(params: Params, *, now: dt.datetime) -> Found:
         raise Unprocessable(words, code="too_many")
     found = tallies.of_tasks([task.pk for task in tasks], now=now)
     clouds = _clouds()
-    rows = [_row(task, found.get(task.pk, {}), clouds) for task in tasks]
+    rows = [_row(task, found.get(task.pk, {}), clouds, now) for task in tasks]
     cloud = chosen(params, "cloud", Cloud)
     return Found(
         rows=[
@@ -177,14 +177,16 @@ def _clouds() -> dict[int, str]:
     return dict(Site.objects.values_list("pk", "cloud__name"))
 
 
-def _row(task: Task, by_site: dict[int, Tally], clouds: Mapping[int, str]) -> TaskRow:
+def _row(
+    task: Task, by_site: dict[int, Tally], clouds: Mapping[int, str], now: dt.datetime
+) -> TaskRow:
     by_cloud: dict[str, int] = {}
     for site, tally in by_site.items():
         if site in clouds:
             by_cloud[clouds[site]] = by_cloud.get(clouds[site], 0) + tally.jobs
     return TaskRow(
         task=task,
-        tally=tallies.whole(by_site),
+        tally=tallies.whole(by_site, made_at=task.created_at, now=now),
         cloud=max(by_cloud, key=lambda name: (by_cloud[name], name), default=""),
         sites=sum(1 for site in by_site if site),
     )

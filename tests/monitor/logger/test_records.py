@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.logger.kinds import is_kept, kind_of
+from monitor.logger.kinds import is_kept, is_routine, kind_of
 from monitor.logger.records import LONGEST_EVENT, LONGEST_FACT, line_of
 
 
@@ -42,6 +42,12 @@ def test_warnings_of_all_are_kept_and_information_of_our_own_parts() -> None:
     assert is_kept("jobs.assign", logging.INFO)
     assert not is_kept("urllib3", logging.INFO)
     assert not is_kept("jobs.assign", logging.DEBUG)
+
+
+def test_a_round_that_is_left_to_the_next_one_is_no_warning() -> None:
+    assert is_routine("task_revoked", {"expired": True})
+    assert not is_routine("task_revoked", {"expired": False})
+    assert not is_routine("request_failed", {"expired": True})
 
 
 def test_a_plain_record_has_its_text_and_its_fields() -> None:

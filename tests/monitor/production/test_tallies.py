@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from monitor.production.tallies import STATES, Tally
+from monitor.production.tallies import RATE_HOURS, STATES, Tally, rate_hours
+from tests.builders import NOW, after
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,10 @@ def test_without_a_rate_or_a_rest_there_is_no_eta() -> None:
 def test_nothing_has_no_percentage() -> None:
     tally = Tally()
     assert (tally.done_percent, tally.inputs_percent, tally.failed_percent) == (None, None, None)
+
+
+def test_the_rate_of_a_young_task_is_measured_since_it_was_made() -> None:
+    noon = NOW
+    assert rate_hours(after(hours=-2), noon) == 2
+    assert rate_hours(after(days=-9), noon) == RATE_HOURS
+    assert rate_hours(noon, noon) > 0
