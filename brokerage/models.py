@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models import Q
 
@@ -199,3 +199,51 @@ class BannedNode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} at {self.site}"
+
+
+class DowntimeQuerySet(models.QuerySet["Downtime"]):
+    """The words in which pages speak of downtimes."""
+
+    def at(self, now: dt.datetime) -> DowntimeQuerySet:
+        """Those that go on at that moment."""
+        return self.filter(start__lte=now, end__gt=now)
+
+    def to_come(self, now: dt.datetime) -> DowntimeQuerySet:
+        """Those that go on or are announced."""
+        return self.filter(end__gt=now)
+
+
+class Downtime(models.Model):
+    """A time in which a site is not, or not fully, there. Announced and shown: nothing acts on it.
+
+    Who wants no jobs sent there sets the status of the site, with this as its reason.
+    """
+
+    class Severity(models.TextChoices):
+        OUTAGE = "outage", "outage: nothing works"
+        WARNING = "warning", "warning: some things may not work"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="downtimes")
+    start = models.DateTimeField("start (UTC)")
+    end = models.DateTimeField("end (UTC)")
+    severity = models.CharField(max_length=8, choices=Severity, default=Severity.OUTAGE)
+    description = models.CharField(max_length=255)
+    link = models.CharField(
+        max_length=255, blank=True, validators=[URLValidator(schemes=["http", "https"])]
+    )
+    author = models.CharField(max_length=150, blank=True, editable=False)
+
+    objects = DowntimeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-start"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end__gt=models.F("start")), name="downtime_ends_after_its_start"
+            )
+        ]
+        # the page of all sites: what goes on and what is announced
+        indexes = [models.Index(fields=["end"], name="downtime_end")]
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.severity} from {self.start:%Y-%m-%d %H:%M}"

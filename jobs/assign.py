@@ -14,6 +14,8 @@ A round:
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +29,8 @@ from jobs.models import AnyJob, Job
 from jobs.placing import Decided
 from pandasite.base.nudge import nudge
 from pandasite.base.rounds import SECONDS, Round
+
+log = logging.getLogger(__name__)
 
 
 def run(now: dt.datetime, *, seconds: float = SECONDS) -> int:
@@ -49,9 +53,21 @@ def _broker(page: Sequence[Applicant], facts: Facts, work: Round, now: dt.dateti
     def write(decided: Sequence[Decided]) -> int:
         return placing.write(decided, facts, now)
 
-    failed = work.together(list(_decide(page, facts, work)), write)
+    decided = list(_decide(page, facts, work))
+    failed = work.together(decided, write)
     if failed:
         placing.put_back(failed, now)
+    _tell(decided, failed)
+
+
+def _tell(decided: Sequence[Decided], failed: Sequence[Decided]) -> None:
+    """One line of the log for a page: jobs by the site that was chosen, and those that stay."""
+    jobs: Counter[str] = Counter()
+    for one in decided:
+        if one not in failed:
+            jobs[one.choice.site or "none"] += len(one.bunch)
+    if news := {site: n for site, n in jobs.items() if site != "none"}:
+        log.info("brokered", extra={"jobs": news, "without_site": jobs["none"]})
 
 
 def _decide(page: Sequence[Applicant], facts: Facts, work: Round) -> Iterator[Decided]:

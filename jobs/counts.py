@@ -76,6 +76,14 @@ SELECT site_id, outcome, sum(n) FROM (
 ) both_tables WHERE hour >= date_trunc('hour', %(since)s::timestamptz, 'UTC') GROUP BY 1, 2
 """
 
+_ANSWERS_BY_HOUR = """
+SELECT hour, site_id, outcome, sum(n) FROM (
+  SELECT hour, site_id, outcome, n FROM jobs_answercount
+  UNION ALL SELECT hour, site_id, outcome, n FROM jobs_answerdelta
+) both_tables WHERE hour >= date_trunc('hour', %(since)s::timestamptz, 'UTC')
+  AND (%(site)s IS NULL OR site_id = %(site)s) GROUP BY 1, 2, 3 ORDER BY 1
+"""
+
 _MERGE = f"""
 WITH old AS (
   DELETE FROM jobs_jobcount WHERE hour > '{_LONG_AGO}' AND hour < %(before)s RETURNING *
@@ -161,6 +169,15 @@ def answers(*, since: dt.datetime) -> dict[tuple[int, str], int]:
     with connection.cursor() as cursor:
         cursor.execute(_ANSWERS, {"since": since})
         return {(site_id, outcome): int(n) for site_id, outcome, n in cursor.fetchall()}
+
+
+def answers_by_hour(
+    *, since: dt.datetime, site: int | None = None
+) -> list[tuple[dt.datetime, int, str, int]]:
+    """(hour, site, outcome, n) since the full hour of `since`, in the order of the hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERS_BY_HOUR, {"since": since, "site": site})
+        return [(hour, key, outcome, int(n)) for hour, key, outcome, n in cursor.fetchall()]
 
 
 def merge_old(now: dt.datetime) -> int:

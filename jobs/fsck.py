@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import connection
 
-from jobs import counts, ends
+from jobs import counts, ends, usage
 from jobs.states import FINAL, MOVES, JobState
 from pandasite.base.snapshot import one_snapshot
 
@@ -131,4 +131,5 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_PULSE),
     counts.differences,
     lambda: ends.differences(LIMIT),
+    usage.differences,
 )

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from jobs import activate as activation
 from jobs import archive as archiving
-from jobs import arrival, closing, counts, ends, nodes
+from jobs import arrival, closing, counts, ends, nodes, tally, usage
 from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
@@ -57,6 +57,16 @@ def archive() -> int:
 @shared_task(name="jobs.count_pilots")
 def count_pilots() -> int:
     return run_sweep("jobs.count_pilots", nodes.count_pilots)
+
+
+@shared_task(name="jobs.sum_usage")
+def sum_usage() -> int:
+    return run_sweep("jobs.sum_usage", usage.run)
+
+
+@shared_task(name="jobs.tally_live")
+def tally_live() -> int:
+    return run_sweep("jobs.tally_live", tally.run)
 
 
 @shared_task(name="jobs.close_datasets")

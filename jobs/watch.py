@@ -7,6 +7,7 @@ function in RULES; it gets `now` and returns how many jobs it moved.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -25,6 +26,8 @@ from jobs.pulse import RENEWED_AT_ONCE, renew
 from jobs.states import JobState
 from pandasite.base.rounds import Round
 
+log = logging.getLogger(__name__)
+
 ACTOR = "watchdog"
 HIGH_PRIORITY = 900  # outputs of such jobs are expected home sooner
 LIFTED_PRIORITY = 100  # a production job that waited too long for a pilot is brokered with this
@@ -36,8 +39,16 @@ def run(now: dt.datetime) -> int:
     """Apply every rule once, whatever becomes of the others; returns the number of jobs moved."""
     work = Round()
     for rule in RULES:
-        work.do(rule.__name__, partial(rule, now))
+        work.do(rule.__name__, partial(_apply, rule, now))
     return work.end()
+
+
+def _apply(rule: Callable[[dt.datetime], int], now: dt.datetime) -> int:
+    """One rule, with a line of the log when it moved jobs."""
+    moved = rule(now)
+    if moved:
+        log.info("watchdog", extra={"rule": rule.__name__, "jobs": moved})
+    return moved
 
 
 def _limit(name: str) -> int:

@@ -1,6 +1,16 @@
 """Tables of the monitor's own; each area has its models with it."""
 
+from monitor.data.models import PhysicsTally
 from monitor.jobmodels import FacetCount, FacetShelf, SavedView
 from monitor.linkmodels import Link, LinkBlock
+from monitor.logger.models import LogEvent
 
-__all__ = ["FacetCount", "FacetShelf", "Link", "LinkBlock", "SavedView"]
+__all__ = [
+    "FacetCount",
+    "FacetShelf",
+    "Link",
+    "LinkBlock",
+    "LogEvent",
+    "PhysicsTally",
+    "SavedView",
+]

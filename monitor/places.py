@@ -1,4 +1,4 @@
-"""The pages of a site, a task and a dataset: simple, but with everything that is known."""
+"""The pages of a site and a dataset: simple, but with everything that is known."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Prefetch, Sum
+from django.db.models import Count, Prefetch, Sum
 from django.urls import NoReverseMatch, reverse
 
-from brokerage.models import BannedNode, InstalledRelease, Site, SiteStatusChange
+from brokerage.models import BannedNode, Downtime, InstalledRelease, Site, SiteStatusChange
 from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
 from jobs import counts
-from jobs.models import AnyJob, AnyJobFile, Pilot, Task
+from jobs.models import Pilot
+from jobs.states import LEASED, JobState
 from monitor.dashboard import status_json
-from monitor.rows import Cell, Links, Row, cells, jobs_url
+from monitor.grid import answers
+from monitor.grid.answers import OUTCOMES, Answers
+from monitor.grid.demand import Demand, demand
+from monitor.rows import Cell, Links, Row, cells
 from monitor.space import SpaceLine, space_line
-from monitor.words import DEFAULT_HOURS, PILOT_HOURS, SEED_ORDER, window_start
+from monitor.words import DEFAULT_HOURS, PILOT_HOURS, window_start
 from pandasite.base.errors import NotThere
 
 PILOTS_SHOWN = 100
 FILES_SHOWN = 200
-DATASETS_SHOWN = 100
+DOWNTIMES_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,28 @@ class SitePage:
     banned: Sequence[BannedNode]
     vos: Sequence[str]
     admin_url: str
+    downtimes: Sequence[Downtime]
+    answers: Answers
+    demand: Demand
+    now: dt.datetime
+
+    @property
+    def plot_url(self) -> str:
+        """The data of the plot of its jobs by state; '' where there are no such plots."""
+        try:
+            return f"{reverse('monitor:plot_data')}?what=states&hours=24&site={self.site.name}"
+        except NoReverseMatch:
+            return ""
+
+    @property
+    def away(self) -> Sequence[Downtime]:
+        """Downtimes that go on."""
+        return [one for one in self.downtimes if one.start <= self.now < one.end]
+
+    @property
+    def answered(self) -> Sequence[tuple[str, str, int]]:
+        """Outcome, meaning and number of the answers of the last hours."""
+        return [(word, OUTCOMES.get(word, ""), n) for word, n in self.answers.by_outcome.items()]
 
     def as_json(self) -> dict[str, Any]:
         """The facts; memory and scratch in MB, CPU speed in MHz, wall time in s.
@@ -58,16 +84,7 @@ class SitePage:
             "vos": [*self.vos],
             "status": status_json(site),
             "jobs": self.row.as_json(),
-            "history": [
-                {
-                    "at": c.at,
-                    "by": c.author,
-                    "from": c.from_status,
-                    "to": c.to_status,
-                    "reason": c.reason,
-                }
-                for c in self.history
-            ],
+            "history": [_change_json(change) for change in self.history],
             "storage": [line.as_json() for line in self.storages],
             "releases": [
                 {
@@ -78,7 +95,25 @@ class SitePage:
                 for i in self.releases
             ],
             "pilots": {"n": self.pilots_total, "latest": [_pilot_json(p) for p in self.pilots]},
+            "answers": dict(self.answers.by_outcome),
+            "pilots_wanted": {"n": self.demand.wanted, "limit": self.demand.limit},
+            "downtimes": [_downtime_json(one) for one in self.downtimes],
         }
+
+
+def _change_json(change: SiteStatusChange) -> dict[str, Any]:
+    return {
+        "at": change.at,
+        "by": change.author,
+        "from": change.from_status,
+        "to": change.to_status,
+        "reason": change.reason,
+    }
+
+
+def _downtime_json(one: Downtime) -> dict[str, Any]:
+    names = ("start", "end", "severity", "description", "link")
+    return {**{name: getattr(one, name) for name in names}, "by": one.author}
 
 
 def _pilot_json(pilot: Pilot) -> dict[str, Any]:
@@ -113,6 +148,25 @@ def read_site(name: str, *, now: dt.datetime) -> SitePage:
         banned=list(site.banned_nodes.select_related("author").order_by("node")),
         vos=[vo.name for vo in site.vos.all()],
         admin_url=_admin_url(site),
+        downtimes=list(site.downtimes.all()[:DOWNTIMES_SHOWN]),
+        answers=_answers(site, now=now),
+        demand=_demand(site, row),
+        now=now,
+    )
+
+
+def _answers(site: Site, *, now: dt.datetime) -> Answers:
+    found = answers.by_site(now=now, hours=DEFAULT_HOURS)
+    return found.get(site.pk, Answers(by_outcome={}))
+
+
+def _demand(site: Site, row: Row) -> Demand:
+    return demand(
+        activated=row.states[JobState.ACTIVATED],
+        held=sum(row.states[state] for state in LEASED),
+        slots=site.slots,
+        cap=site.job_cap,
+        status=site.status,
     )
 
 
@@ -136,75 +190,6 @@ def _admin_url(site: Site) -> str:
         return reverse("admin:brokerage_site_change", args=[site.pk])
     except NoReverseMatch:
         return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateCount:
-    """How many jobs are in a state, and the list of them."""
-
-    state: str
-    n: int
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskPage:
-    """A task with its jobs per state and its datasets."""
-
-    task: Task
-    states: Sequence[StateCount]
-    datasets: Sequence[dict[str, Any]]
-
-    @property
-    def total(self) -> int:
-        return sum(count.n for count in self.states)
-
-    def as_json(self) -> dict[str, Any]:
-        """The facts."""
-        task = self.task
-        return {
-            "task_id": task.pk,
-            "name": task.name,
-            "owner": task.owner.get_username(),
-            "vo": task.vo.name if task.vo else None,
-            "working_group": task.working_group,
-            "processing_type": task.processing_type,
-            "created_at": task.created_at,
-            "jobs": {count.state: count.n for count in self.states},
-            "datasets": [*self.datasets],
-        }
-
-
-def read_task(task_id: int) -> TaskPage:
-    """A task by number; NotThere when there is none."""
-    task = Task.objects.select_related("owner", "vo").filter(pk=task_id).first()
-    if task is None:
-        raise NotThere(f"there is no task {task_id}")
-    jobs = AnyJob.objects.filter(task=task).order_by()
-    by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
-    datasets = (
-        AnyJobFile.objects.filter(job__task=task, shelf=F("job__shelf"), dataset__isnull=False)
-        .order_by("dataset__name", "type")
-        .values("type", "dataset__name", "dataset__state")
-        .annotate(files=Count("pk"))[:DATASETS_SHOWN]
-    )
-    return TaskPage(
-        task=task,
-        states=[
-            StateCount(state=s, n=by_state[s], url=jobs_url(task=str(task_id), state=s))
-            for s in SEED_ORDER
-            if s in by_state
-        ],
-        datasets=[
-            {
-                "name": row["dataset__name"],
-                "state": row["dataset__state"],
-                "type": row["type"],
-                "files": row["files"],
-            }
-            for row in datasets
-        ],
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

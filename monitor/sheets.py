@@ -91,16 +91,19 @@ def respond(
     context: Mapping[str, Any],
     now: Any,
     facts: Mapping[str, Any] | None = None,
+    name: str = "",
 ) -> HttpResponseBase:
     """The sheet as HTML, as CSV (`?format=csv`) or, with `facts`, as JSON (`?format=json`).
 
     `params` must know PARAMS. The template includes `monitor/_sheet.html` and finds `sheet` there.
+    `name` is that of the CSV file, by default that of the template.
     """
     form = params.choice("format", FORMATS, default="html")
     arrange(sheet, params)
     rows = sheet.plain_rows()
     if form == "csv":
-        return csv_response(rows, name=template.rpartition("/")[2].removesuffix(".html"))
+        name = name or template.rpartition("/")[2].removesuffix(".html")
+        return csv_response(rows, name=name)
     more = {
         "sheet": sheet,
         "csv_url": _url(request, format="csv"),

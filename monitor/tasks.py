@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitor import tally
+from monitor import tally as facets
+from monitor.data import tally as physics
+from monitor.logger import retention
 from pandasite.base.sweeps import run_sweep
 
 
 @shared_task(name="monitor.count_facets")
 def count_facets() -> int:
-    return run_sweep("monitor.count_facets", tally.run)
+    return run_sweep("monitor.count_facets", facets.run)
+
+
+@shared_task(name="monitor.forget_events")
+def forget_events() -> int:
+    return run_sweep("monitor.forget_events", retention.run)
+
+
+@shared_task(name="monitor.sum_physics")
+def sum_physics() -> int:
+    return run_sweep("monitor.sum_physics", physics.run)

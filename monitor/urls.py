@@ -25,4 +25,9 @@ urlpatterns = [
     path("", include("monitor.nodes.urls")),
     path("", include("monitor.help.urls")),
     path("", include("monitor.operations.urls")),
+    path("", include("monitor.production.urls")),
+    path("", include("monitor.people.urls")),
+    path("", include("monitor.grid.urls")),
+    path("", include("monitor.logger.urls")),
+    path("", include("monitor.data.urls")),
 ]

@@ -8,7 +8,18 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from monitor import joblist, jobpage, jobtable, logs, menu, places, recent, savedviews, sheets
+from monitor import (
+    joblist,
+    jobpage,
+    jobtable,
+    logs,
+    menu,
+    places,
+    recent,
+    savedviews,
+    sheets,
+    taskpage,
+)
 from monitor.dashboard import Dashboard
 from monitor.pages import for_readers, page, respond
 from monitor.params import Params
@@ -120,8 +131,8 @@ def task(request: HttpRequest, task_id: int) -> HttpResponseBase:
     """One task."""
     Params(request.GET, known=("format",)).choice("format", PLAIN)
     now = database_now()
-    found = places.read_task(task_id)
-    context = {"page": found, "task": found.task}
+    found = taskpage.read_task(task_id, now=now)
+    context = {"page": found, "task": found.task, "ages": taskpage.ages()}
     return respond(request, "monitor/task.html", data=found.as_json(), context=context, now=now)
 
 

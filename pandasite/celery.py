@@ -45,8 +45,12 @@ SWEEPS = {
     "datasets.measure_storage": 6,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
+    "jobs.sum_usage": 6,
+    "jobs.tally_live": 18,
     "jobs.housekeep": 60,
     "monitor.count_facets": 15,
+    "monitor.forget_events": 60,
+    "monitor.sum_physics": 30,
 }
 
 

@@ -46,6 +46,12 @@ LIMITS = {
     # Ended jobs: when they leave the live tables, and how long they are kept (0: for ever).
     "ARCHIVE_HOURS": Limit(24, 0, 720),
     "RETAIN_DAYS": Limit(0, 0, 36_500),
+    "USAGE_DAYS": Limit(400, 31, 36_500),  # how long it is known who used what on which day
+    # Log lines for the logger page: how many wait to be stored (0: none is kept), how long and how
+    # many are kept.
+    "EVENT_QUEUE": Limit(10_000, 0, 1_000_000),
+    "EVENT_DAYS": Limit(14, 1, 365),
+    "EVENT_ROWS": Limit(1_000_000, 1000, 100_000_000),
     # Work and how often it is tried again.
     "BUNCH_SIZE": Limit(20, 1, 1000),  # jobs, or their input files, that are brokered together
     "REBROKER_MAX": Limit(3, 0, 100),

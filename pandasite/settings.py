@@ -123,6 +123,12 @@ _level = environment.choice(
     "LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 )
 LOGGING = logging_config(_level)
+if PANDASITE["EVENT_QUEUE"]:  # what the logger page of the monitor shows
+    LOGGING["handlers"]["events"] = {
+        "class": "monitor.logger.handler.EventHandler",
+        "size": PANDASITE["EVENT_QUEUE"],
+    }
+    LOGGING["root"]["handlers"].append("events")
 globals().update(DJANGO_STRUCTLOG)  # names that begin with DJANGO_STRUCTLOG_
 
 # Database

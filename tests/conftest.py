@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _forget_the_environment()
         os.environ["PANDASITE_DATA"] = str(temporary_home().path)
         os.environ["PANDASITE_DASHBOARD_SECONDS"] = "0"  # a test looks at what it has just made
+        os.environ["PANDASITE_EVENT_QUEUE"] = "0"  # no thread writes beside a test
     os.environ["DJANGO_SETTINGS_MODULE"] = "pandasite.settings"
     settings.STORAGES["staticfiles"] = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"  # needs no collectstatic

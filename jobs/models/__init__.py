@@ -21,6 +21,14 @@ from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
+from jobs.models.usage import (
+    FactoryTally,
+    LiveTally,
+    TaskUsage,
+    Usage,
+    UsageBook,
+    UsageQuota,
+)
 
 __all__ = [
     "ERROR_COMPONENTS",
@@ -38,12 +46,14 @@ __all__ = [
     "ErrorCode",
     "ErrorCount",
     "ErrorTotal",
+    "FactoryTally",
     "Job",
     "JobColumns",
     "JobCount",
     "JobEvent",
     "JobFile",
     "JobOutput",
+    "LiveTally",
     "Node",
     "NodeCount",
     "Pilot",
@@ -53,6 +63,10 @@ __all__ = [
     "SiteRoom",
     "SubmitKey",
     "Task",
+    "TaskUsage",
     "Transformation",
+    "Usage",
+    "UsageBook",
+    "UsageQuota",
     "WorkflowCount",
 ]

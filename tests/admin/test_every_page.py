@@ -16,6 +16,7 @@ from brokerage.models import (
     VO,
     BannedNode,
     Cloud,
+    Downtime,
     InstalledRelease,
     Release,
     Site,
@@ -35,6 +36,7 @@ from jobs.models import (
     Pilot,
     PilotAccount,
     Task,
+    UsageQuota,
 )
 from monitor.models import LinkBlock
 from pandasite.base.models import AuditLine, ServerProcess, SweepRun
@@ -66,6 +68,8 @@ def rows() -> None:
         site=site, at=NOW, author="alice", from_status="online", to_status="test", reason="new"
     )
     BannedNode.objects.create(site=site, node="wn13", reason="black hole", at=NOW)
+    Downtime.objects.create(site=site, start=NOW, end=make.after(hours=1), description="cooling")
+    UsageQuota.objects.create(name="alice", cpu_hours=10)
     source = make.create_storage("BNL_DISK", capacity_bytes=10**12)
     dataset = make.create_dataset(destination=source)
     file = make.create_file(at=[source], dataset=dataset)

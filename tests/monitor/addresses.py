@@ -13,6 +13,13 @@ from tests.builders import (
     create_user,
 )
 
+# Pages that are one list.
+LISTS = (
+    "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
+    "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
+    "/blocks/",
+)  # fmt: skip
+
 
 def one_of_each_page() -> list[str]:
     """The addresses of one of each page, with its rows made."""
@@ -22,6 +29,7 @@ def one_of_each_page() -> list[str]:
     dataset = create_dataset("mc09.evgen")
     create_job("failed", site=site, node="wn7", pilot_error_code=1099)
     create_pilot(site, node="wn7")
+    pilot = create_pilot(site)
     return [
         "/",
         "/jobs/",
@@ -44,4 +52,7 @@ def one_of_each_page() -> list[str]:
         "/clouds/US/",
         "/configuration/",
         "/configuration/?what=sites",
+        f"/pilots/{site.name}/{pilot.pilot_id}/",
+        f"/users/{task.owner.get_username()}/",
+        *LISTS,
     ]

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from brokerage.models import BannedNode, Site
+from brokerage.models import BannedNode, Downtime, Site
 from brokerage.services import set_cloud_status
 from datasets.models import Replica, Transfer
-from jobs.models import BrokerageDecision, JobFile, JobOutput, Task
+from jobs.models import (
+    BrokerageDecision,
+    JobFile,
+    JobOutput,
+    Task,
+    TaskUsage,
+    Usage,
+    UsageBook,
+    UsageQuota,
+)
+from monitor.data import tally as physics_tally
 from monitor.jobcolumns import COLUMNS
-from monitor.models import LinkBlock
+from monitor.models import LinkBlock, LogEvent
+from pandasite.base.clock import database_now
 from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 from tests.builders import (
     NOW,
+    after,
     create_cloud,
     create_dataset,
     create_file,
@@ -27,6 +40,8 @@ from tests.builders import (
     create_storage,
     create_vo,
 )
+from tests.monitor.addresses import LISTS
+from tests.monitor.sums import add_up
 
 pytestmark = pytest.mark.django_db
 
@@ -115,13 +130,36 @@ def create_everything(text: str) -> list[str]:
     LinkBlock.objects.create(title=text[:64]).links.create(title=text[:64], url="/help/", note=text)
     set_cloud_status(site.cloud, "offline", author=text[:150], reason=text[:255], now=NOW)
     job = create_evil_job(site, text)
+    create_sums(text)
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
         "/datasets/evil/", "/servers/", "/clouds/", "/clouds/US/", "/configuration/?what=sites",
         "/configuration/?what=storage",
-        "/datasets/evil/", f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
+        f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
         f"/jobs/{job.pk}/why", f"/jobs/{job.pk}/alike", "/what-if/?label=managed",
+        f"/users/{quote(text, safe='/')}/", *LISTS,
     ]  # fmt: skip
+
+
+def create_sums(text: str) -> None:
+    """What pages of sums show, counted and added up, and a line of the log."""
+    Downtime.objects.create(
+        site=Site.objects.get(), start=NOW, end=after(days=9999), description=text, author=text
+    )
+    UsageQuota.objects.create(name=text, cpu_hours=1, note=text)
+    LogEvent.objects.create(
+        at=database_now(), kind="server", level=40, logger=text[:100], event=text, host=text,
+        facts={text: text}, process=1, request_id=text[:64],
+    )  # fmt: skip
+    now, site = database_now(), Site.objects.get()
+    create_pilot(site, node=text, pilot_id=text[1:64], factory=text[:64], last_contact=now)
+    for state in ("finished", "activated"):
+        create_job(
+            state, site=site, at=now, task=Task.objects.get(), prod_user_id=text,
+            working_group=text[:64], dispatch_d_block=text, destination_d_block=text,
+        )  # fmt: skip
+    physics_tally.run(now)
+    add_up(now)
 
 
 def create_evil_job(site: Site, text: str) -> Any:
@@ -175,7 +213,10 @@ def skeleton(client: Any, address: str) -> Elements:
 def test_a_text_adds_no_element_no_script_and_no_address(client: Client, attack: str) -> None:
     # given
     harmless = {a: skeleton(client, a).found for a in create_everything("harmless text")}
-    for model in (BannedNode, Replica, Transfer, JobOutput, JobFile, BrokerageDecision):
+    for model in (
+        BannedNode, Replica, Transfer, JobOutput, JobFile, BrokerageDecision, Downtime, UsageQuota,
+        LogEvent, Usage, TaskUsage, UsageBook,
+    ):  # fmt: skip
         model.objects.all().delete()
     addresses = dict(zip(harmless, _evil_twin(attack), strict=True))
     # then

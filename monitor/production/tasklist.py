@@ -1,0 +1,218 @@
+"""The list of tasks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+from brokerage.models import VO, Cloud, Site
+from jobs.models import LiveTally, Task, TaskUsage
+from monitor import columns, lists
+from monitor.lists import Field, chosen
+from monitor.params import Params
+from monitor.production import tallies
+from monitor.production.tallies import RATE_HOURS, STATE_HELP, STATES, Tally
+from monitor.rows import jobs_url
+from monitor.sheets import Sheet, column
+from monitor.words import window_start
+from pandasite.base.errors import Unprocessable
+
+MOST = 5000  # tasks that are looked at for one page
+FILTERS = ("status", "cloud", "user", "vo", "group", "type", "name", "campaign", "window")
+SPANS = [("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d"), ("90d", "90 d"), ("365d", "a year")]
+DEFAULT_SPAN = "30d"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRow:
+    """A task and the sum of what its jobs came to."""
+
+    task: Task
+    tally: Tally
+    cloud: str
+    sites: int
+
+    task_id = property(lambda self: self.task.pk)
+    name = property(lambda self: self.task.name)
+    user = property(lambda self: self.task.owner.get_username())
+    vo = property(lambda self: self.task.vo.name if self.task.vo else "")
+    group = property(lambda self: self.task.working_group)
+    type = property(lambda self: self.task.processing_type)
+    created = property(lambda self: self.task.created_at)
+    state = property(lambda self: self.tally.state)
+    done = property(lambda self: self.tally.done_percent)
+    jobs = property(lambda self: self.tally.jobs)
+    running = property(lambda self: self.tally.running)
+    waiting = property(lambda self: self.tally.queued)
+    finished = property(lambda self: self.tally.finished)
+    failed = property(lambda self: self.tally.failed)
+    failed_pct = property(lambda self: self.tally.failed_percent)
+    inputs = property(lambda self: self.tally.inputs_percent)
+    eta = property(lambda self: self.tally.eta_s)
+    latest = property(lambda self: self.tally.latest)
+
+
+def _jobs(**filters: str) -> Callable[[TaskRow], str]:
+    return lambda record: jobs_url(task=str(record.task_id), **filters)
+
+
+class TaskSheet(Sheet):
+    """Tasks with the progress of their jobs and input files."""
+
+    task_id = columns.link(
+        "Task",
+        "number of the task; its page",
+        url=lambda record: reverse("monitor:task", args=[record.task_id]),
+    )
+    name = column("Name", "as its owner called it", look="cut")
+    state = column(
+        "State",
+        "; ".join(f"{state}: {meaning}" for state, meaning in STATE_HELP.items()),
+        kind=columns.WordColumn,
+        start="word word-",
+    )
+    done = column(
+        "Jobs done",
+        "finished, of jobs that are not made anew; the bar: finished, lost, with a pilot, to come",
+        kind=columns.BarColumn,
+        parts=lambda record: record.tally.parts,
+    )
+    inputs = column(
+        "Input files done",
+        "input files of finished jobs, of all; empty where jobs read none",
+        kind=columns.BarColumn,
+        parts=lambda record: record.tally.input_parts,
+    )
+    jobs = columns.number("Jobs", "all jobs of the task, with retries", url=_jobs())
+    waiting = columns.number("Waiting", "jobs that no pilot has yet")
+    running = columns.number("Running", "jobs that a pilot has, or whose outputs are on the way")
+    finished = columns.number("Finished", "jobs", url=_jobs(state="finished"))
+    failed = columns.number("Failed", "jobs, retried or not", url=_jobs(state="failed"))
+    failed_pct = columns.percent("Failed %", "failed / (finished + failed)")
+    eta = column(
+        "ETA",
+        f"until all jobs have ended, at the rate of the last {RATE_HOURS} hours; empty: no rate",
+        kind=columns.SpanColumn,
+        look="n",
+    )
+    latest = columns.time("Latest (UTC)", "last change of a job's state")
+    user = columns.link(
+        "User",
+        "owner of the task; what he used",
+        url=lambda record: reverse("monitor:user", args=[record.user]),
+    )
+    group = column("Group", "working group")
+    type = column("Type", "processing type")
+    cloud = column("Cloud", "where most of its jobs are or were")
+    sites = columns.number("Sites", "at which it has or had jobs")
+    vo = column("VO", "virtual organisation")
+    created = columns.time("Created (UTC)", "when the task was made")
+
+    class Meta(Sheet.Meta):
+        empty_text = "No task fits. Take a filter away, or choose a longer window."
+
+
+SHOWN = (
+    "task_id", "name", "state", "done", "inputs", "jobs", "running", "failed", "failed_pct", "eta",
+    "latest", "user", "group", "cloud",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Tasks that the address asks for, with their tallies."""
+
+    rows: Sequence[TaskRow]
+    span: str
+
+
+def read(params: Params, *, now: dt.datetime) -> Found:
+    """The tasks that pass the filters, newest first; Unprocessable where they are too many."""
+    status, span = params.choice("status", STATES), params.values.get("window", DEFAULT_SPAN)
+    hours = params.hours("window") or 30 * 24
+    wanted = _wanted(params, since=window_start(now, hours))
+    tasks = list(wanted.select_related("owner", "vo").order_by("-pk")[: MOST + 1])
+    if len(tasks) > MOST:
+        words = f"more than {MOST:,} tasks: narrow your search, by window, user, group or name"
+        raise Unprocessable(words, code="too_many")
+    found = tallies.of_tasks([task.pk for task in tasks], now=now)
+    clouds = _clouds()
+    rows = [_row(task, found.get(task.pk, {}), clouds, now) for task in tasks]
+    cloud = chosen(params, "cloud", Cloud)
+    return Found(
+        rows=[
+            row
+            for row in rows
+            if (not status or row.state == status) and (not cloud or row.cloud == cloud.name)
+        ],
+        span=span,
+    )
+
+
+def _wanted(params: Params, *, since: dt.datetime) -> QuerySet[Task]:
+    """Made or at work within the window, and called as the filters say."""
+    at_work = LiveTally.objects.exclude(task_id=0).values("task_id")
+    of_late = TaskUsage.objects.filter(latest__gte=since).values("task_id")
+    tasks = Task.objects.filter(Q(created_at__gte=since) | Q(pk__in=at_work) | Q(pk__in=of_late))
+    if vo := chosen(params, "vo", VO):
+        tasks = tasks.filter(vo=vo)
+    texts = {
+        "owner__username": params.text("user"),
+        "working_group": params.text("group"),
+        "processing_type": params.text("type"),
+        "name__icontains": params.text("name"),
+    }
+    tasks = tasks.filter(**{name: text for name, text in texts.items() if text})
+    if campaign := params.text("campaign"):
+        tasks = tasks.filter(Q(name=campaign) | Q(name__startswith=f"{campaign}."))
+    return tasks
+
+
+def _clouds() -> dict[int, str]:
+    """The name of each site's cloud."""
+    return dict(Site.objects.values_list("pk", "cloud__name"))
+
+
+def _row(
+    task: Task, by_site: dict[int, Tally], clouds: Mapping[int, str], now: dt.datetime
+) -> TaskRow:
+    by_cloud: dict[str, int] = {}
+    for site, tally in by_site.items():
+        if site in clouds:
+            by_cloud[clouds[site]] = by_cloud.get(clouds[site], 0) + tally.jobs
+    return TaskRow(
+        task=task,
+        tally=tallies.whole(by_site, made_at=task.created_at, now=now),
+        cloud=max(by_cloud, key=lambda name: (by_cloud[name], name), default=""),
+        sites=sum(1 for site in by_site if site),
+    )
+
+
+def fields(params: Params) -> list[Field]:
+    """The form of the filters."""
+    given = params.text
+    return [
+        Field(name="status", title="State", value=given("status"), options=lists.words(STATES)),
+        Field(name="name", title="Name has", value=given("name")),
+        Field(name="campaign", title="Campaign", value=given("campaign")),
+        Field(name="user", title="User", value=given("user")),
+        Field(name="group", title="Working group", value=given("group")),
+        Field(name="type", title="Processing type", value=given("type")),
+        _named("cloud", "Cloud", given("cloud"), lists.names(Cloud)),
+        _named("vo", "VO", given("vo"), lists.names(VO)),
+        Field(
+            name="window",
+            title="Made or active within",
+            value=params.values.get("window", DEFAULT_SPAN),
+            options=SPANS,
+            any="",
+        ),
+    ]
+
+
+def _named(name: str, title: str, value: str, there: Sequence[str]) -> Field:
+    return Field(name=name, title=title, value=value, options=lists.words(there))
