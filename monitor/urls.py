@@ -1,7 +1,7 @@
 """The pages of the monitor, at the root of the site."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from monitor import views
 
@@ -33,4 +33,5 @@ urlpatterns = [
     path("sites/<str:name>/", views.site, name="site"),
     path("tasks/<number:task_id>/", views.task, name="task"),
     path("datasets/<path:name>/", views.dataset, name="dataset"),
+    path("", include("monitor.search.urls")),
 ]

@@ -16,6 +16,7 @@ from jobs.models.books import (
 )
 from jobs.models.file import JobFile
 from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
+from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.task import Task
@@ -39,6 +40,7 @@ __all__ = [
     "JobCount",
     "JobEvent",
     "JobFile",
+    "JobName",
     "JobOutput",
     "Node",
     "Pilot",

@@ -82,6 +82,14 @@ def span(seconds: float | None) -> str:
 
 
 @register.filter
+def fact(value: Any) -> Any:
+    """A fact of a find: a time as times look, anything else as it is, nothing for None."""
+    if isinstance(value, dt.datetime):
+        return utc_seconds(value)
+    return "" if value is None else value
+
+
+@register.filter
 def weight(value: float | None) -> str:
     """A weight of brokerage; empty where a site was refused."""
     return "" if value is None else f"{value:.4g}"
