@@ -45,6 +45,7 @@ SWEEPS = {
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.housekeep": 60,
+    "monitor.roll_up": 3,
 }
 
 
