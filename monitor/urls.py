@@ -34,4 +34,5 @@ urlpatterns = [
     path("tasks/<number:task_id>/", views.task, name="task"),
     path("datasets/<path:name>/", views.dataset, name="dataset"),
     path("", include("monitor.search.urls")),
+    path("plots/", include("monitor.plots.urls")),
 ]

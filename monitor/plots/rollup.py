@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -44,7 +45,7 @@ def sample(now: dt.datetime) -> int:
 
 def missing_hours(now: dt.datetime) -> list[dt.datetime]:
     """Hours that are over and have no row yet, the latest first."""
-    values = {
+    values: dict[str, Any] = {
         "since": floor(now - BACK, SPANS[1]),
         "until": floor(now - SETTLED, HOUR),
         "span": HOUR,
@@ -75,7 +76,7 @@ def forget_samples(now: dt.datetime) -> int:
     return _execute(sql.FORGET, before=before, span=SAMPLE)
 
 
-def _execute(statement: str, **values: object) -> int:
+def _execute(statement: str, **values: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)

@@ -82,11 +82,15 @@ BY_KEY = {group.key: group for group in GROUPS}
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The hits of a group; `more` is the address of all of them, or of those behind, or empty."""
+    """The hits of a group; `more` is the address of all of them, or of those behind, or empty.
+
+    cut: there are more.
+    """
 
     group: Group
     hits: Sequence[Hit]
     more: str = ""
+    cut: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -94,6 +98,7 @@ class Found:
             "group": self.group.key,
             "hits": [hit_json(self.group, hit) for hit in self.hits],
             "more": self.more,
+            "cut": self.cut,
         }
 
 
@@ -110,8 +115,9 @@ def look(asked: Asked) -> list[Found]:
     found = []
     for group in GROUPS:
         if hits := group.find(asked, wanted):
-            more = search_url(asked, group=group.key) if len(hits) > SHOWN and group.pages else ""
-            found.append(Found(group=group, hits=hits[:SHOWN], more=more))
+            cut = len(hits) > SHOWN
+            more = search_url(asked, group=group.key) if cut and group.pages else ""
+            found.append(Found(group=group, hits=hits[:SHOWN], more=more, cut=cut))
     return found
 
 
@@ -130,7 +136,7 @@ def look_into(group: Group, asked: Asked, *, after: str) -> Found:
     if len(hits) > ROWS:
         last = hits[ROWS - 1]
         more = search_url(asked, group=group.key, after=f"{last.key},{last.name}")
-    return Found(group=group, hits=hits[:ROWS], more=more)
+    return Found(group=group, hits=hits[:ROWS], more=more, cut=bool(more))
 
 
 def cursor(text: str, asked: Asked) -> tuple[str, int]:

@@ -37,6 +37,12 @@ def _linked(text: str, url: str) -> str:
     return format_html('<a href="{}">{}</a>', url, text) if url else text
 
 
+@register.simple_tag
+def query(chosen: Any, **changes: Any) -> str:
+    """The query string of what was chosen with these changes: see its `query`."""
+    return str(chosen.query(**{name: str(value) for name, value in changes.items()}))
+
+
 @register.filter
 def badge(state: str) -> str:
     """A state as colour, shape (both by class) and text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -106,7 +107,7 @@ def create_everything(text: str) -> list[str]:
     job = create_evil_job(site, text)
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
-        "/datasets/evil/",
+        "/datasets/evil/", "/search?" + urlencode({"q": text[:3]}),
     ]  # fmt: skip
 
 
