@@ -102,7 +102,7 @@ def _replica(replica: Replica) -> dict[str, str]:
 def read(panda_id: int, *, now: dt.datetime) -> JobPage:
     """The job with all that belongs to it; NotThere when there is none."""
     related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision")
-    job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
+    job = AnyJob.objects.select_related(*related).known(panda_id).first()
     if job is None:
         raise NotThere(f"there is no job {panda_id}")
     overlaid([job])
@@ -120,7 +120,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         errors=errors_of(job),
         choice=choice,
         output=job.output,
-        successor=AnyJob.objects.filter(retry_of=job.pk).values_list("pk", flat=True).first(),
+        successor=AnyJob.objects.successor_of(job.pk).values_list("pk", flat=True).first(),
         logs=[LogLink.of(f) for f in files if f.type == AnyJobFile.Type.LOG and f.file_id],
     )
 

@@ -1,5 +1,7 @@
 from django.db import migrations
 
+from pandasite.base.sqlfile import sql_file
+
 # No job moves into the archive meanwhile, which the sweep does later; everybody reads on.
 FORWARD = [
     "SET statement_timeout = 0",
@@ -19,4 +21,7 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies = [("jobs", "0021_names")]
 
-    operations = [migrations.RunSQL(FORWARD, "DROP INDEX IF EXISTS endedjob_name, endedjobfile_lfn")]
+    operations = [
+        migrations.RunSQL(FORWARD, "DROP INDEX IF EXISTS endedjob_name, endedjobfile_lfn"),
+        migrations.RunSQL(sql_file("jobs", "find"), migrations.RunSQL.noop),
+    ]

@@ -50,7 +50,7 @@ def jobs(asked: Asked, wanted: Slice) -> list[Hit]:
     """By PandaID, and by the beginning of the job name."""
     found = []
     if asked.number is not None and wanted.behind < 0:
-        for job in AnyJob.objects.filter(pk=asked.number).select_related("computing_site"):
+        for job in AnyJob.objects.select_related("computing_site").known(asked.number):
             site = job.computing_site.name if job.computing_site else ""
             found.append(_job(job.pk, job.job_name, job.state, site, job.creation_time, exact=True))
     rows = names.read(names.JOBS, wanted)

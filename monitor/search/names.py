@@ -7,7 +7,7 @@ are asked for a page, and the first of both are it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,18 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A function of jobs/sql/find.sql, which gives the same of all weeks of the archive."""
+
+    function: str
+
+    @property
+    def sql(self) -> str:
+        """Its part of the statement."""
+        return f"(SELECT * FROM {self.function}(%(low)s, %(high)s, %(behind)s, %(limit)s))"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Slice:
     """Names from `low` on (behind the row `behind` of just this name), below `high`."""
 
@@ -58,16 +70,11 @@ JOBS = (
         name="n.name",
         columns="j.state, j.computing_site_id AS site_id, j.creation_time AS at",
     ),
-    Source(
-        table="jobs_endedjob",
-        key="panda_id",
-        name="job_name",
-        columns="state, computing_site_id AS site_id, creation_time AS at",
-    ),
+    Archive(function="jobs_ended_named"),
 )
-JOB_FILES = tuple(
-    Source(table=table, key="id", name="lfn", columns="job_id, type, scope, status")
-    for table in ("jobs_jobfile", "jobs_endedjobfile")
+JOB_FILES = (
+    Source(table="jobs_jobfile", key="id", name="lfn", columns="job_id, type, scope, status"),
+    Archive(function="jobs_ended_files_named"),
 )
 TASKS = (
     Source(
@@ -101,7 +108,7 @@ USERS = (
 )
 
 
-def read(sources: tuple[Source, ...], wanted: Slice) -> list[dict[str, Any]]:
+def read(sources: Sequence[Source | Archive], wanted: Slice) -> list[dict[str, Any]]:
     """The rows as mappings: key, name and the columns of the sources."""
     parts = " UNION ALL ".join(source.sql for source in sources)
     values: Mapping[str, Any] = {
