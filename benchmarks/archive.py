@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.contrib.auth.models import User
 from django.db import connection
 
 from benchmarks import fill
@@ -68,7 +69,7 @@ ENDS = {
 
 def add_live(n: int, grid: Grid) -> None:
     """`n` jobs in the live tables, a fifth of them ended within the last day."""
-    _add_tasks()
+    _add_people_and_tasks()
     first = fill.FIRST
     for state, part in LIVE.items():
         some = round(part * n)
@@ -112,7 +113,8 @@ def add_datasets(n: int) -> None:
     fill.insert(DatasetFile, {f"{name}_id": f"{low} + k" for name, low in lowest.items()}, n)
 
 
-def _add_tasks() -> None:
+def _add_people_and_tasks() -> None:
+    User.objects.bulk_create(User(username=f"user{nr}") for nr in range(USERS))
     owner = "(SELECT id FROM auth_user WHERE username = 'bench-manager')"
     given = {"task_id": f"{FIRST_TASK} + k", "name": "'mc09.' || 105000 + k || '.evgen'"}
     fill.insert(Task, given | {"owner_id": owner, "created_at": "now()"}, TASKS)
