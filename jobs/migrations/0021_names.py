@@ -1,6 +1,7 @@
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
+from jobs.models.job import HAS_ERROR
 from pandasite.base.sqlfile import sql_file
 
 
@@ -38,6 +39,10 @@ class Migration(migrations.Migration):
             ),
         ),
         RemoveIndexConcurrently(model_name="jobfile", name="job_file_name"),
+        AddIndexConcurrently(
+            model_name="job",
+            index=models.Index(fields=["-panda_id"], condition=HAS_ERROR, name="job_with_error"),
+        ),
         AddIndexConcurrently(
             model_name="task",
             index=models.Index(

@@ -48,3 +48,13 @@ def test_only_the_week_of_the_job_is_asked_for_it():
 
     assert plan.count("on jobs_endedjob_") == 1
     assert "on jobs_job" not in plan
+
+
+def test_jobs_with_an_error_are_found_without_a_look_at_all_others():
+    create_job("failed", pilot_error_code=1099)
+    wanted = AnyJob.objects.filter(pilot_error_code=1099, prod_user_id="alice")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    assert "job_with_error" in wanted.order_by("-panda_id")[:101].explain()
