@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """Jobs, files of jobs, tasks and nodes are found by how their name begins."""
 
     atomic = False  # indexes are built while the pilots go on reporting
-    dependencies = [("jobs", "0015_room")]
+    dependencies = [("jobs", "0017_lighter_rows")]
 
     operations = [
         migrations.CreateModel(
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(sql_file("jobs", "names"), migrations.RunSQL.noop),
+        migrations.RunSQL(sql_file("jobs", "names"), sql_file("jobs", "names_undo")),
         # The new one serves those that asked the old one as well.
         AddIndexConcurrently(
             model_name="jobfile",

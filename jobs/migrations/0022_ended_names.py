@@ -13,6 +13,9 @@ FORWARD = [
     " ON jobs_endedjobfile (lfn text_pattern_ops, id)",
     "RESET statement_timeout",
 ]
+FIND_UNDONE = (
+    "DROP FUNCTION jobs_shelf, jobs_successor, jobs_ended_named, jobs_ended_files_named"
+)
 
 
 class Migration(migrations.Migration):
@@ -23,5 +26,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(FORWARD, "DROP INDEX IF EXISTS endedjob_name, endedjobfile_lfn"),
-        migrations.RunSQL(sql_file("jobs", "find"), migrations.RunSQL.noop),
+        migrations.RunSQL(sql_file("jobs", "find"), FIND_UNDONE),
     ]

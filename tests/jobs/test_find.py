@@ -52,7 +52,7 @@ def test_only_the_week_of_the_job_is_asked_for_it():
 
 def test_jobs_with_an_error_are_found_without_a_look_at_all_others():
     create_job("failed", pilot_error_code=1099)
-    wanted = AnyJob.objects.filter(pilot_error_code=1099, prod_user_id="alice")
+    wanted = AnyJob.objects.filter(pilot_error_code=1099, transformation="evgen.py")
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

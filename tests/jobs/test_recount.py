@@ -13,6 +13,7 @@ from jobs import archive, counts, services
 from jobs.models import AnyJob, Job, JobCount
 from jobs.states import FINAL
 from tests.builders import NOW, after, create_job, create_site
+from tests.jobs.shelves import forget_archive
 
 ROUNDS = 25
 
@@ -39,8 +40,16 @@ def going_on(*deeds: Callable[[], object]) -> Iterator[None]:
             one.result()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_counts_agree_with_the_jobs_while_jobs_are_born_moved_and_put_away(capsys):
+@pytest.fixture
+def archive_after(transactional_db: None) -> Iterator[None]:
+    """An archive that is empty again behind the test."""
+    yield
+    forget_archive()
+
+
+def test_the_counts_agree_with_the_jobs_while_jobs_are_born_moved_and_put_away(
+    archive_after, capsys
+):
     # given
     site = create_site()
     old = create_job("waiting", site=site)
