@@ -1,13 +1,13 @@
 # Two commands are enough: `make demo` and `make test`. Each makes its environment first.
 #   make demo ARGS=--once                 ends by itself when every job is final
 #   make test ARGS="-n 0 -x tests/base"   hands its arguments to pytest
-#   make bench ONLY=claim,submit SCALE=0.1   a quick look at two figures
+#   make bench ONLY=claim,submit SCALE=1   two figures at full scale (0.1 unless said)
 #   make bench-atlas MINUTES=1 REPORT=1   a short headline run, its report into docs/
 
 PYTHON ?= python3
 ARGS ?=
 ONLY ?=
-SCALE ?= 1
+SCALE ?=
 SECONDS ?= 6
 MINUTES ?= 10
 REPORT ?=
@@ -35,10 +35,10 @@ test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
 
 bench: environment ## measure the figures of docs/benchmarks.md
-	@exec $(CLEAN) $(VENV) -m benchmarks --only "$(ONLY)" --scale $(SCALE) --seconds $(SECONDS) $(ARGS)
+	@exec $(CLEAN) $(VENV) -m benchmarks --only "$(ONLY)" --scale $(or $(SCALE),0.1) --seconds $(SECONDS) $(ARGS)
 
 bench-atlas: environment ## the load of a large experiment, for ten minutes
-	@exec $(CLEAN) $(VENV) -m benchmarks atlas --scale $(SCALE) --minutes $(MINUTES) $(if $(REPORT),--report)
+	@exec $(CLEAN) $(VENV) -m benchmarks atlas --scale $(or $(SCALE),1) --minutes $(MINUTES) $(if $(REPORT),--report)
 
 lint: dev-environment ## style, layers, templates
 	@$(CLEAN) .ci/lint

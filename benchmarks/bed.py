@@ -83,6 +83,14 @@ class Bed:
         self._empty_broker()
         return self._grids[data.name]
 
+    def grow(self, data: Data, larger: Data) -> Grid:
+        """Fill `larger` on top of the state `data`, which is there, and keep it as a state too."""
+        self.end_site()
+        begun, grid = time.monotonic(), self._grids[data.name]
+        larger.fill(grid)
+        self._keep(larger, grid, begun)
+        return grid
+
     def forget(self, data: Data) -> None:
         """Give the disk space back."""
         if self._grids.pop(data.name, None) is not None:
@@ -112,8 +120,12 @@ class Bed:
     def _make(self, data: Data) -> None:
         begun = time.monotonic()
         self._copy(EMPTY, to=NAME)
-        self._grids[data.name] = grid = make_grid(data.n_sites, cap=data.cap, now=database_now())
+        grid = make_grid(data.n_sites, cap=data.cap, now=database_now())
         data.fill(grid)
+        self._keep(data, grid, begun)
+
+    def _keep(self, data: Data, grid: Grid, begun: float) -> None:
+        self._grids[data.name] = grid
         self._vacuum()
         self._copy(NAME, to=f"bench_{data.name}")
         self.say(f"data `{data.name}` made in {time.monotonic() - begun:.1f} s")

@@ -84,19 +84,26 @@ def add_jobs(
     state: str, n: int, grid: Grid, *, first: int = FIRST, columns: Mapping[str, str] | None = None
 ) -> None:
     """`n` jobs that were born in `state`, spread over the sites of the grid (none: no site)."""
-    values = _sites(grid) | {"first": first}
-    given = COMMON | asks() | {"state": f"'{state}'"} | dict(columns or {})
-    filled = {name: text.format(**values) for name, text in given.items()}
-    _insert(Job, filled, n)
+    filled = job_columns(state, grid, first=first, columns=columns)
+    insert(Job, filled, n)
     born = {"job_id": f"k + {first}", "seq": "1", "attempt_nr": filled.get("attempt_nr", "0")}
     said = {"to_state": f"'{state}'", "actor": "'benchmarks'", "at": "now()", "reason": "'{}'"}
-    _insert(JobEvent, born | said, n)
+    insert(JobEvent, born | said, n)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('jobs_job', 'panda_id'),"
             " greatest(nextval(pg_get_serial_sequence('jobs_job', 'panda_id')), %s))",
             [first + n],
         )
+
+
+def job_columns(
+    state: str, grid: Grid, *, first: int, columns: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The SQL of each column of such jobs, `k` in it."""
+    values = _sites(grid) | {"first": first}
+    given = COMMON | asks() | {"state": f"'{state}'"} | dict(columns or {})
+    return {name: text.format(**values) for name, text in given.items()}
 
 
 def add_activated(n: int, grid: Grid, *, first: int = FIRST) -> None:
@@ -134,7 +141,7 @@ def add_running(n: int, grid: Grid, *, first: int = FIRST, jobs_a_node: int = 8)
         "jobs": "1",
     }
     pilot = f"{_room(Pilot, n)} + k"
-    _insert(Pilot, pilots | {"id": pilot}, n)
+    insert(Pilot, pilots | {"id": pilot}, n)
     held = {"pilot_id": pilot, "node": node}
     add_jobs("running", n, grid, first=first, columns=AT_A_SITE | RUNNING | held)
     for statement in (_NODES, _PULSES):
@@ -187,7 +194,7 @@ def add_outputs(n: int, *, first: int = FIRST, per_job: int = 2, datasets: int =
             "lfn": f"'out{nr}.' || k + {first}",
             "dataset_id": f"{made} + k / {per_job} % {datasets}",
         }
-        _insert(JobFile, file, n)
+        insert(JobFile, file, n)
 
 
 def add_files(n: int, grid: Grid, *, copies: int) -> None:
@@ -198,7 +205,7 @@ def add_files(n: int, grid: Grid, *, copies: int) -> None:
         "guid": f"'{GUID}'",
         "adler32": "'0c2a04f1'",
     }
-    _insert(File, given | {"size": "1000000", "created_at": "now()"}, n)
+    insert(File, given | {"size": "1000000", "created_at": "now()"}, n)
     storages = f"(SELECT array_agg(storage_id ORDER BY id) FROM {_table(SiteStorage)})"
     for copy in range(copies):
         replica = {
@@ -206,7 +213,7 @@ def add_files(n: int, grid: Grid, *, copies: int) -> None:
             "storage_id": f"{storages}[1 + (k * 7 + {copy}) % {len(grid.sites)}]",
             "created_at": "now()",
         }
-        _insert(Replica, replica, n)
+        insert(Replica, replica, n)
 
 
 def add_inputs(n: int, *, files: int, alike: int, first: int = FIRST) -> None:
@@ -220,13 +227,13 @@ def add_inputs(n: int, *, files: int, alike: int, first: int = FIRST) -> None:
         "lfn": name,
         "file_id": f"{_first_of(File)} + {chosen} % {files}",
     }
-    _insert(JobFile, given, n // 2)
+    insert(JobFile, given, n // 2)
 
 
 def _datasets(prefix: str, n: int) -> int:
     """Open destination datasets; the key of the first, the others follow it."""
     named = {"name": f"'bench.{prefix}.' || k", "type": "'destination'"}
-    _insert(Dataset, named | {"created_at": "now()", "state_changed_at": "now()"}, n)
+    insert(Dataset, named | {"created_at": "now()", "state_changed_at": "now()"}, n)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_first_of(Dataset)}")
         return int(cursor.fetchone()[0])
@@ -237,12 +244,16 @@ def output_names(panda_id: int, per_job: int = 2) -> Sequence[str]:
     return [f"out{nr}.{panda_id}" for nr in range(per_job)]
 
 
-def _insert(model: type[models.Model], given: Mapping[str, str], n: int) -> None:
+def insert(
+    model: type[models.Model], given: Mapping[str, str], n: int, *, low: int = 0, table: str = ""
+) -> None:
+    """Rows number `low` to before `n`, `k` in the SQL of their columns; into another table of the
+    same columns, if one is named."""
     columns = _defaults(model) | dict(given)
     names = ", ".join(columns)
     exprs = ", ".join(columns.values())
-    table = _table(model)
-    for begin in range(0, n, CHUNK):
+    table = table or _table(model)
+    for begin in range(low, n, CHUNK):
         end = min(n, begin + CHUNK) - 1
         rows = f"FROM generate_series({begin}::bigint, {end}) AS k"
         with connection.cursor() as cursor:
@@ -251,6 +262,11 @@ def _insert(model: type[models.Model], given: Mapping[str, str], n: int) -> None
 
 def _table(model: type[models.Model]) -> str:
     return model._meta.db_table
+
+
+def lowest(model: type[models.Model]) -> str:
+    """SQL: the lowest key of a table."""
+    return _first_of(model)
 
 
 def _first_of(model: type[models.Model]) -> str:

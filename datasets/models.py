@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
@@ -11,9 +11,6 @@ from django.db.models import Q
 
 from brokerage.models import NAME, Site
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 GB = 10**9
 STORAGE_URL = RegexValidator(
@@ -149,8 +146,11 @@ class File(models.Model):
             models.UniqueConstraint(fields=["scope", "lfn"], name="file_once"),
             models.CheckConstraint(condition=Q(size__gte=0), name="file_size_not_negative"),
         ]
-        # quick search by GUID
-        indexes = [models.Index(fields=["guid"], name="file_guid")]
+        # quick search by GUID, and by how an LFN begins
+        indexes = [
+            models.Index(fields=["guid"], name="file_guid"),
+            models.Index(fields=["lfn"], opclasses=["text_pattern_ops"], name="file_lfn_begins"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.lfn}"

@@ -18,6 +18,13 @@ from pandasite.base.rounds import Round
 
 BATCH = 1000  # jobs that move in one transaction
 WEEKS_AHEAD = 2
+_WEEKS = """
+SELECT jobs_ended_week(week) FROM (
+  SELECT DISTINCT date_trunc('week', end_time, 'UTC') AS week FROM (
+    SELECT end_time FROM jobs_job WHERE state = %s AND end_time < %s ORDER BY end_time LIMIT %s
+  ) due
+) weeks
+"""
 
 
 def run(now: dt.datetime) -> int:
@@ -37,6 +44,9 @@ def run(now: dt.datetime) -> int:
 def move(state: JobState, *, before: dt.datetime, most: int = BATCH) -> int:
     """Move those that ended in this state before then, the longest ended first; how many."""
     with connection.cursor() as cursor:
+        # In a transaction of its own: who reads both sides while a week is attached may not see
+        # that week yet, and must find the jobs where they were.
+        cursor.execute(_WEEKS, [state, before, most])
         cursor.execute("SELECT jobs_archive(%s, %s, %s)", [state, before, most])
         return int(cursor.fetchone()[0])
 

@@ -111,9 +111,21 @@ WHERE (hour = 'epoch' OR hour >= %(since)s)
 GROUP BY cloud_id, site_id, label, state, payload_error HAVING sum(n) <> 0
 """
 
-_RECOUNT = """
-SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label, state, count(*)
-FROM jobs_anyjob GROUP BY 1, 2, 3, 4
+# One statement, and so one moment, whatever goes on meanwhile and whoever asks.
+_DIFFERENCES = """
+WITH kept AS (
+  SELECT cloud_id, site_id, label, state, sum(n) AS n FROM (
+    SELECT cloud_id, site_id, label, state, n FROM jobs_jobcount
+    UNION ALL SELECT cloud_id, site_id, label, state, n FROM jobs_countdelta
+  ) both_tables GROUP BY 1, 2, 3, 4
+), found AS (
+  SELECT coalesce(cloud_id, 0) AS cloud_id, coalesce(computing_site_id, 0) AS site_id,
+    prod_source_label AS label, state, count(*) AS n FROM jobs_anyjob GROUP BY 1, 2, 3, 4
+)
+SELECT format('cloud %s site %s %s %s: counted %s, found %s',
+  cloud_id, site_id, label, state, coalesce(kept.n, 0), coalesce(found.n, 0))
+FROM kept FULL JOIN found USING (cloud_id, site_id, label, state)
+WHERE coalesce(kept.n, 0) <> coalesce(found.n, 0) ORDER BY cloud_id, site_id, label, state
 """
 
 
@@ -195,16 +207,6 @@ def merge_old(now: dt.datetime) -> int:
 
 def differences() -> list[str]:
     """Where the counts differ from the jobs, live and ended, in words; empty when all is well."""
-    epoch = dt.datetime.fromtimestamp(0, dt.UTC)
-    kept: dict[tuple[int, int, str, str], int] = {}
-    for count in read(ended_since=epoch):
-        key = (count.cloud_id, count.site_id, count.label, count.state)
-        kept[key] = kept.get(key, 0) + count.n
     with connection.cursor() as cursor:
-        cursor.execute(_RECOUNT)
-        true = {tuple(row[:4]): row[4] for row in cursor.fetchall()}
-    return [
-        f"cloud {k[0]} site {k[1]} {k[2]} {k[3]}: counted {kept.get(k, 0)}, found {true.get(k, 0)}"
-        for k in sorted(kept.keys() | true.keys())
-        if kept.get(k, 0) != true.get(k, 0)
-    ]
+        cursor.execute(_DIFFERENCES)
+        return [row[0] for row in cursor.fetchall()]

@@ -6,7 +6,7 @@ afford it; `check` returns them in words, an empty list when all is well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from django.db import connection
@@ -91,10 +91,13 @@ WHERE (j.state, j.attempt_nr, j.computing_site_id, j.lease_sha256, j.start_time,
 """
 
 
-def check() -> list[str]:
-    """Every difference that was found, in words. Each look is at one moment, and takes its time."""
+def check(looks: Sequence[Callable[[], list[str]]] | None = None) -> list[str]:
+    """Every difference that these looks (none given: all) find, in words.
+
+    Each look is at one moment, and takes its time.
+    """
     found: list[str] = []
-    for look in CHECKS:
+    for look in CHECKS if looks is None else looks:
         with one_snapshot(statement_ms=0):
             found += look()
     return found
@@ -133,3 +136,4 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: ends.differences(LIMIT),
     usage.differences,
 )
+COUNTS: tuple[Callable[[], list[str]], ...] = (counts.differences,)

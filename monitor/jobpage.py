@@ -139,7 +139,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
 def job_of(panda_id: int) -> AnyJob:
     """The job as its pilot knows it; NotThere when there is none."""
     related = ("cloud", "computing_site", "vo", "task", "destination_se", "decision")
-    job = AnyJob.objects.select_related(*related).filter(pk=panda_id).first()
+    job = AnyJob.objects.select_related(*related).known(panda_id).first()
     if job is None:
         raise NotThere(f"there is no job {panda_id}")
     overlaid([job])

@@ -4,13 +4,17 @@ from monitor.data.models import PhysicsTally
 from monitor.jobmodels import FacetCount, FacetShelf, SavedView
 from monitor.linkmodels import Link, LinkBlock
 from monitor.logger.models import LogEvent
+from monitor.plots.models import EndedRoll, LiveRoll, SpreadRoll
 
 __all__ = [
+    "EndedRoll",
     "FacetCount",
     "FacetShelf",
     "Link",
     "LinkBlock",
+    "LiveRoll",
     "LogEvent",
     "PhysicsTally",
     "SavedView",
+    "SpreadRoll",
 ]

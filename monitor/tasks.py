@@ -7,6 +7,7 @@ from celery import shared_task
 from monitor import tally as facets
 from monitor.data import tally as physics
 from monitor.logger import retention
+from monitor.plots import rollup
 from pandasite.base.sweeps import run_sweep
 
 
@@ -23,3 +24,8 @@ def forget_events() -> int:
 @shared_task(name="monitor.sum_physics")
 def sum_physics() -> int:
     return run_sweep("monitor.sum_physics", physics.run)
+
+
+@shared_task(name="monitor.roll_up")
+def roll_up() -> int:
+    return run_sweep("monitor.roll_up", rollup.run)

@@ -51,6 +51,7 @@ SWEEPS = {
     "monitor.count_facets": 15,
     "monitor.forget_events": 60,
     "monitor.sum_physics": 30,
+    "monitor.roll_up": 3,
 }
 
 

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.bed import Bed
-from benchmarks.figures import backlog, brokering, claim, living, reports, submission, sweeping
+from benchmarks.figures import (
+    backlog,
+    brokering,
+    claim,
+    living,
+    monitor,
+    reports,
+    submission,
+    sweeping,
+)
 from benchmarks.result import Figure
 
 
@@ -28,6 +37,7 @@ GROUPS = (
     Group(("assign",), brokering.run),
     Group(("life", "memory"), living.run),
     Group(("silent_sweep",), sweeping.run),
+    Group(monitor.names(), monitor.run),
 )
 
 

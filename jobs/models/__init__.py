@@ -17,6 +17,7 @@ from jobs.models.books import (
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
+from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.task import Task
@@ -52,6 +53,7 @@ __all__ = [
     "JobCount",
     "JobEvent",
     "JobFile",
+    "JobName",
     "JobOutput",
     "LiveTally",
     "Node",

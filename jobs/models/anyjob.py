@@ -12,7 +12,7 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import QuerySet
 
 from brokerage.models import VO
@@ -41,10 +41,32 @@ class Shelved(models.Model):
         default_permissions = ()  # who may see the live rows may see these: jobs/admin/work.py
 
 
+def _looked_up(function: str, panda_id: int) -> Any:
+    """The answer of a function of jobs/sql/find.sql."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [panda_id])
+        return cursor.fetchone()[0]
+
+
+class AnyJobQuerySet(models.QuerySet["AnyJob"]):
+    """The words for one job of any age, within one snapshot: meanwhile it could move else."""
+
+    def known(self, panda_id: int) -> AnyJobQuerySet:
+        """The job of that PandaID or none, looked for where it lies: not in all weeks there are."""
+        shelf = _looked_up("jobs_shelf", panda_id)
+        return self.filter(pk=panda_id, shelf=shelf) if shelf else self.none()
+
+    def successor_of(self, panda_id: int) -> AnyJobQuerySet:
+        """The job that succeeds a failed one, or none."""
+        found = _looked_up("jobs_successor", panda_id)
+        return self.known(found) if found else self.none()
+
+
 class AnyJob(JobColumns, Shelved):
     """A job, live or ended."""
 
     live = Job
+    objects = AnyJobQuerySet.as_manager()
     # As in Job, but that nothing here is known by another's name, and that pilots and decisions go
     # without asking the archive.
     task = models.ForeignKey(

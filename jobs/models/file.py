@@ -76,5 +76,12 @@ class JobFile(JobFileColumns):
             # no two live jobs make one file: jobs/outputs.py
             models.UniqueConstraint(fields=["scope", "lfn"], condition=IS_PROMISED, name=PROMISED),
         ]
-        # waiting jobs look for files by name when new ones are registered
-        indexes = [models.Index(fields=["scope", "lfn"], name="job_file_name")]
+        indexes = [
+            # waiting jobs look for files by name when new ones are registered; quick search for
+            # those whose name begins so, in the order of the names
+            models.Index(
+                fields=["lfn", "id"],
+                opclasses=["text_pattern_ops", "int8_ops"],
+                name="job_file_lfn",
+            )
+        ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -29,6 +31,8 @@ ERROR_COMPONENTS = (
     "task_buffer",
     "trans",
 )
+
+HAS_ERROR = reduce(or_, (~Q(**{f"{c}_error_code": 0}) for c in ERROR_COMPONENTS))
 
 # What a job asks of a pilot, as one number: jobs/sql/requirement.sql.
 REQUIREMENT = models.Func(
@@ -302,4 +306,6 @@ class Job(JobColumns):
             models.Index(
                 fields=["state", "-end_time"], condition=Q(state__in=FINAL), name="job_final"
             ),
+            # job lists by error, newest first: few jobs have one, and no claim writes it
+            models.Index(fields=["-panda_id"], condition=HAS_ERROR, name="job_with_error"),
         ]

@@ -80,6 +80,10 @@ class Node(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["site", "node"], name="node_once_per_site")]
+        # quick search: nodes by how their name begins
+        indexes = [
+            models.Index(fields=["node"], opclasses=["text_pattern_ops"], name="node_begins")
+        ]
 
     def __str__(self) -> str:
         return f"{self.node} at {self.site}"

@@ -28,6 +28,10 @@ class Task(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="task_name_once_per_owner")
         ]
+        # quick search: tasks by how their name begins
+        indexes = [
+            models.Index(fields=["name"], opclasses=["text_pattern_ops"], name="task_name_begins")
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.name}"

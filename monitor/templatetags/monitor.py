@@ -38,6 +38,12 @@ def _linked(text: str, url: str) -> str:
     return format_html('<a href="{}">{}</a>', url, text) if url else text
 
 
+@register.simple_tag
+def query(chosen: Any, **changes: Any) -> str:
+    """The query string of what was chosen with these changes: see its `query`."""
+    return str(chosen.query(**{name: str(value) for name, value in changes.items()}))
+
+
 @register.filter
 def badge(state: str) -> str:
     """A state as colour, shape (both by class) and text."""
@@ -80,6 +86,14 @@ def size(n: int | None) -> str:
 def span(seconds: float | None) -> str:
     """A duration in words; empty for None and 0."""
     return words.span(seconds) if seconds else ""
+
+
+@register.filter
+def fact(value: Any) -> Any:
+    """A fact of a find: a time as times look, anything else as it is, nothing for None."""
+    if isinstance(value, dt.datetime):
+        return utc_seconds(value)
+    return "" if value is None else value
 
 
 @register.filter

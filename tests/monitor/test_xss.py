@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -138,6 +138,7 @@ def create_everything(text: str) -> list[str]:
         f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
         f"/jobs/{job.pk}/why", f"/jobs/{job.pk}/alike", "/what-if/?label=managed",
         f"/users/{quote(text, safe='/')}/", *LISTS,
+        "/search?" + urlencode({"q": text[:3]}),
     ]  # fmt: skip
 
 

@@ -14,12 +14,18 @@
 
   const lines = (canvas, data) => {
     const axis = { stroke: ink(), grid: { stroke: rule(), width: 1 }, ticks: { stroke: rule() } };
+    // Times as on all pages: 24 hours, UTC; the date at midnight.
+    const when = (at, step) => {
+      const iso = new Date(at * 1000).toISOString();
+      return step >= 86400 || iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
+    };
+    const times = { values: (_, ticks, __, ___, step) => ticks.map((at) => when(at, step)) };
     const options = {
       width: canvas.clientWidth,
       height: 240,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] } },
-      axes: [axis, { ...axis, label: data.unit, size: 64 }],
+      axes: [{ ...axis, ...times }, { ...axis, label: data.unit, size: 64 }],
       series: [
         { value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
         ...data.series.map((series, i) => ({
@@ -43,15 +49,17 @@
     textStyle: { color: ink(), fontFamily: "inherit" },
     // Text on the canvas: a tooltip of HTML would bring its own styles, which the policy forbids.
     tooltip: { renderMode: "richText", trigger: "axis" },
-    grid: { left: 60, right: 16, top: data.series && data.series.length > 1 ? 36 : 16, bottom: 44 },
+    grid: { left: 64, right: 16, top: 36, bottom: 44 },
     aria: { enabled: true },
   });
+  // Above the drawing, beside the name of the unit.
+  const legend = () => ({ type: "scroll", top: 0, left: 80, right: 0, textStyle: named() });
   const scaled = { splitLine: { lineStyle: { color: "rgba(128,128,128,.25)" } } };
   const named = () => ({ color: ink() });
 
   const stacked = (data) => ({
     ...common(data),
-    legend: { type: "scroll", textStyle: named() },
+    legend: legend(),
     xAxis: { type: "time", axisLabel: named() },
     yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
     useUTC: true,
@@ -59,9 +67,9 @@
       name: series.name,
       type: "line",
       stack: "all",
-      symbol: "none",
+      symbol: data.x.length < 3 ? "circle" : "none",
       step: "end",
-      lineStyle: { width: 0 },
+      lineStyle: { width: 1, color: colour(series, i) },
       areaStyle: { color: colour(series, i), opacity: 0.9 },
       itemStyle: { color: colour(series, i) },
       data: data.x.map((at, n) => [at * 1000, series.values[n]]),
@@ -70,7 +78,7 @@
 
   const bars = (data) => ({
     ...common(data),
-    legend: data.series.length > 1 ? { type: "scroll", textStyle: named() } : undefined,
+    legend: data.series.length > 1 ? legend() : undefined,
     xAxis: { type: "category", data: data.categories, axisLabel: named() },
     yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
     series: data.series.map((series, i) => ({
