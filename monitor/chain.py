@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from jobs.models import AnyJob
 from jobs.pulse import overlaid
 from monitor.jobcolumns import Error, errors_of
@@ -61,17 +63,17 @@ def _between(since: dt.datetime | None, until: dt.datetime | None) -> str:
 
 def chain_of(job: AnyJob) -> list[Link]:
     """All tries of the same work, first to last; only this job where it was never tried again."""
-    before = _follow(job, lambda one: {"pk": one.retry_of} if one.retry_of else None)
-    behind = _follow(job, lambda one: {"retry_of": one.pk} if one.state == "failed" else None)
+    known = AnyJob.objects.select_related(*RELATED).defer("job_parameters")
+    before = _follow(job, lambda one: known.known(one.retry_of) if one.retry_of else None)
+    behind = _follow(job, lambda one: known.successor_of(one.pk) if one.state == "failed" else None)
     jobs = overlaid([*reversed(before), job, *behind])
     return [Link(job=one, errors=errors_of(one), here=one.pk == job.pk) for one in jobs]
 
 
-def _follow(job: AnyJob, step: Callable[[AnyJob], dict[str, Any] | None]) -> list[AnyJob]:
+def _follow(job: AnyJob, step: Callable[[AnyJob], QuerySet[AnyJob] | None]) -> list[AnyJob]:
     found: list[AnyJob] = []
-    known = AnyJob.objects.select_related(*RELATED).defer("job_parameters")
-    while len(found) < MOST and (where := step(found[-1] if found else job)):
-        one = known.filter(**where).first()
+    while len(found) < MOST and (where := step(found[-1] if found else job)) is not None:
+        one = where.first()
         if one is None:
             break
         found.append(one)
