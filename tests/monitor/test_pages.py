@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+    for views in ("monitor.views", "monitor.search.views", "monitor.plots.views"):
+        monkeypatch.setattr(f"{views}.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
 
 
