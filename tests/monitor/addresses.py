@@ -55,7 +55,7 @@ def one_of_each_page() -> list[str]:
         f"/pilots/{site.name}/{pilot.pilot_id}/",
         f"/users/{task.owner.get_username()}/",
         *LISTS,
-        "/search?q=mc09",
+        "/search",
         "/plots/",
         "/plots/dwell/",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -24,13 +25,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
-    for module in ("jobviews", "whatif.views"):
-        monkeypatch.setattr(f"monitor.{module}.database_now", lambda: NOW)
-    monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
-    monkeypatch.setattr("monitor.errors.views.database_now", lambda: NOW)
-    monkeypatch.setattr("monitor.nodes.views.database_now", lambda: NOW)
-    monkeypatch.setattr("monitor.operations.views.database_now", lambda: NOW)
+    for name, module in [*sys.modules.items()]:  # all that the addresses have brought
+        if name.startswith("monitor.") and hasattr(module, "database_now"):
+            monkeypatch.setattr(module, "database_now", lambda: NOW)
 
 
 @pytest.fixture
