@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from django.db import connection, transaction
 
 from jobs import ends, errors, fsck, retention, services
 from jobs.ends import Span
-from jobs.models import EndDelta, ErrorCount, ErrorTotal, Job, NodeCount, WorkflowCount
+from jobs.models import EndDelta, ErrorCount, Job, NodeCount, WorkflowCount
 from jobs.states import FINAL, LEASED, MOVES, JobState
 from tests.builders import NOW, after, create_job, create_site, put_away
 
@@ -277,34 +276,3 @@ def test_empty_sums_are_filled_from_the_jobs_with_what_ends_meanwhile() -> None:
     Job.objects.get(state="finished", start_time=None).delete()
     assert everything() == before
     assert ends.differences(10) == []
-
-
-@pytest.fixture
-def folded(db: None) -> Iterator[None]:
-    create_job("failed", exe_error_code=1, at=after(days=-1))
-    create_job("failed", exe_error_code=1, node="wn1")
-    ends.fold(NOW)
-    yield
-
-
-def test_a_wrong_sum_is_found_and_said(folded: None) -> None:
-    for model in (ErrorCount, ErrorTotal):
-        model.objects.filter(hour=NOW).update(n=7, busy_s=5)
-
-    (line,) = ends.differences(10)[:1]
-
-    assert "failed exe:1: jobs summed 8, found 2; busy s summed 5, found 0" in line
-
-
-def test_totals_nodes_and_workflows_that_do_not_agree_are_found(folded: None) -> None:
-    NodeCount.objects.create(hour=after(days=-2), site_id=1, node="x", finished=0, failed=0,
-                             cancelled=0, lost_s=0)  # fmt: skip
-    NodeCount.objects.filter(hour=NOW).update(failed=3)
-    ErrorTotal.objects.filter(hour=NOW).update(n=4)
-    WorkflowCount.objects.filter(hour=NOW).update(n=5)
-
-    assert ends.differences(10) == [
-        "nodes of 2009-09-17: 3 failed jobs, by their errors there are 1",
-        "totals of 2009-09-17: 5 failed jobs, by their errors there are 2",
-        "workflows of 2009-09-17: 5 failed jobs, by their errors there are 1",
-    ]
