@@ -107,8 +107,9 @@ def test_the_filters_make_a_short_address_and_the_right_list(visit: Visit, grid:
     visit.see("/jobs/")
     assert page.locator("#count").inner_text() == str(Job.objects.count())
     # when
-    page.get_by_label("State").select_option("running")
-    page.get_by_label("Site").fill("AGLT2")
+    form = page.get_by_role("form", name="Filters")
+    form.get_by_label("State").select_option("running")
+    form.get_by_label("Site").fill("AGLT2")
     page.get_by_role("button", name="Show").click()
     # then
     assert page.url.endswith("/jobs/?state=running&site=AGLT2")
