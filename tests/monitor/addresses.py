@@ -13,6 +13,11 @@ from tests.builders import (
     create_user,
 )
 
+# Whose clock a test may stop.
+VIEWS = (
+    "monitor.views",
+    *(f"monitor.{area}.views" for area in ("production", "people", "grid", "logger", "data")),
+)
 # Pages that are one list.
 LISTS = (
     "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",

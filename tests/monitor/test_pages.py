@@ -17,14 +17,15 @@ from tests.builders import (
     create_site,
     create_user,
 )
-from tests.monitor.addresses import one_of_each_page
+from tests.monitor.addresses import VIEWS, one_of_each_page
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
+    for views in VIEWS:
+        monkeypatch.setattr(f"{views}.database_now", lambda: NOW)
     monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
 
 
