@@ -67,7 +67,7 @@ def respond(
     facts: Mapping[str, Any] | None = None,
 ) -> HttpResponseBase:
     """The list as page, fragment, CSV or JSON; the JSON tells the ages, too."""
-    if page.shown and params.text("format") in ("", "html"):
+    if page.shown and params.values.get("format", "html") == "html":
         params.values.setdefault("columns", ",".join(page.shown))
     told = {"ages": {age.title: age.at for age in page.ages}, "notes": [*page.notes]}
     return sheets.respond(

@@ -99,7 +99,7 @@ def read(params: Params, *, now: dt.datetime) -> Found:
     wanted = within.filter(_wanted(params))
     before = params.number("before", low=1, high=2**63 - 1)
     page = wanted.filter(pk__lt=before) if before else wanted
-    rows = FILE_ROWS if params.text("format") in ("csv", "json") else ROWS
+    rows = FILE_ROWS if params.values.get("format") in ("csv", "json") else ROWS
     found = list(page.order_by("-pk")[: rows + 1])
     if before and not found:
         raise NotThere(f"the log has nothing before line {before}: that was its end")
