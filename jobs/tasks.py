@@ -41,7 +41,7 @@ def complete_transfers() -> int:
 
 @shared_task(name="jobs.watch")
 def watch() -> int:
-    return run_sweep("jobs.watch", watchdog.run)
+    return run_sweep(watchdog.SWEEP, watchdog.run)
 
 
 @shared_task(name="jobs.fold_counts")

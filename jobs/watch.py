@@ -25,10 +25,12 @@ from jobs.models.job import JobQuerySet
 from jobs.pulse import RENEWED_AT_ONCE, renew
 from jobs.states import JobState
 from pandasite.base.rounds import Round
+from pandasite.base.sweeps import patient_until
 
 log = logging.getLogger(__name__)
 
 ACTOR = "watchdog"
+SWEEP = "jobs.watch"
 HIGH_PRIORITY = 900  # outputs of such jobs are expected home sooner
 LIFTED_PRIORITY = 100  # a production job that waited too long for a pilot is brokered with this
 USER_LIFT = 40  # added to the priority of a user's job that waited too long
@@ -36,10 +38,18 @@ BATCH = 1000
 
 
 def run(now: dt.datetime) -> int:
-    """Apply every rule once, whatever becomes of the others; returns the number of jobs moved."""
+    """Apply every rule once, whatever becomes of the others; returns the number of jobs moved.
+
+    After an outage of the site pilots have a whole lease to be heard again.
+    """
+    lease = dt.timedelta(seconds=_limit("LEASE_SECONDS") + _limit("LEASE_GRACE_SECONDS"))
+    patient = patient_until(SWEEP, now=now, pause=lease)
+    if patient:
+        log.info("the site was away: silence does not count", extra={"until": patient})
     work = Round()
     for rule in RULES:
-        work.do(rule.__name__, partial(_apply, rule, now))
+        if not (patient and rule in OF_SILENCE):
+            work.do(rule.__name__, partial(_apply, rule, now))
     return work.end()
 
 
@@ -260,6 +270,7 @@ def _rebroker(jobs: JobQuerySet, why: str, now: dt.datetime, **changes: int) -> 
     return len(moved)
 
 
+OF_SILENCE = (cancel_silent_killed, unanswered, silent)
 RULES: Iterable[Callable[[dt.datetime], int]] = (
     move_dates_on,
     cancel_silent_killed,

@@ -18,6 +18,9 @@ class SweepRun(models.Model):
     runs = models.BigIntegerField(default=0)
     host = models.CharField(max_length=128, blank=True)
     error = models.TextField(blank=True)
+    patient_until = models.DateTimeField(
+        null=True, help_text="nobody's silence counts before: the site itself was away"
+    )
 
     class Meta:
         ordering = ["name"]

@@ -25,6 +25,7 @@ from pandasite.base.rounds import Incomplete
 # Of a round. Over a half: else two timetables that are just half a round apart would both count.
 # Not much over it: a round that waited behind other sweeps must not cost the one after it.
 ROUND_BEGUN = 2 / 3
+AWAY = dt.timedelta(minutes=10)  # a sweep of every minute has not gone through for so long
 
 
 def run_sweep(name: str, work: Callable[[dt.datetime], int]) -> int:
@@ -75,3 +76,14 @@ def _begin(name: str, *, now: dt.datetime, round_seconds: float) -> bool:
         return True
     _run, made = SweepRun.objects.get_or_create(name=name, defaults=start)
     return made
+
+
+def patient_until(name: str, *, now: dt.datetime, pause: dt.timedelta) -> dt.datetime | None:
+    """Until when nobody's silence counts, since nobody could be heard; None when it does.
+
+    The site was away when this sweep has not gone through for AWAY: from then on, those whose time
+    would be up by now have a whole `pause` to say a word.
+    """
+    run = SweepRun.objects.filter(name=name)
+    run.filter(last_ok_at__lt=now - AWAY).update(patient_until=now + pause)
+    return run.filter(patient_until__gt=now).values_list("patient_until", flat=True).first()
