@@ -211,7 +211,7 @@ def test_an_ordinary_user_can_do_all_this_too():
 
         running = bring_up(site)
         assert running.live()
-        assert {one.uids().effective for one in running.family} == {NOBODY}
+        assert {one.uids().effective for one in alive(running.family)} == {NOBODY}
 
         assert site.ask("down")[0] == 0
         finish(running)

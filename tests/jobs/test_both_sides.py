@@ -39,7 +39,7 @@ def test_both_sides_have_the_same_columns(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("job", "transformation"), ("jobfile", "lfn"), ("jobevent", "actor"), ("joboutput", "tail")],
+    [("job", "homepackage"), ("jobfile", "lfn"), ("jobevent", "actor"), ("joboutput", "tail")],
 )
 def test_the_archive_follows_a_change_of_the_live_tables(name: str, text: str) -> None:
     with connection.cursor() as cursor:

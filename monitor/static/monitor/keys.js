@@ -16,12 +16,12 @@
     u: press("times"),
   };
 
-  let going = 0; // when "g" was pressed: a letter soon after it opens a page
+  let going = -Infinity; // when "g" was pressed: a letter soon after it opens a page
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, [contenteditable]");
     if (typing || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.timeStamp - going < 1500) {
-      going = 0;
+      going = -Infinity;
       const link = dialog.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
       if (link) {
         event.preventDefault();
