@@ -1,12 +1,31 @@
 """The WSGI entry point, which pandasite/launcher/web.py serves."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
-application = get_wsgi_application()
+django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Django's; an answer that is there as a whole goes out as one piece, head and body together.
+
+    The server would ask for it bit by bit, and send the head on its own.
+    """
+    response = django(environ, start_response)
+    if not isinstance(response, HttpResponse):
+        return response
+    try:
+        return [response.content]
+    finally:
+        response.close()
+
+
 # Django would load the views at the first request, which is once in each worker: before the fork
 # it is once for all, and a worker that takes the place of a killed one answers at once.
 _ = get_resolver().url_patterns

@@ -99,6 +99,9 @@ class Server(MPServer):
 
     def _init_shared_socket(self) -> None:
         self.listener.set_inheritable(True)
+        # Else the kernel keeps the second half of an answer back until the client has confirmed
+        # the first, which clients put off for 40 ms.
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = self.listener.fileno()
         holder = SocketHolder(number, False, BACKLOG)  # type: ignore[call-arg]
         vars(self).update(_sso=self.listener, _sfd=number, _shd=holder, _ssp=None)
