@@ -29,7 +29,7 @@ from pandasite.base.snapshot import one_snapshot
 
 log = logging.getLogger(__name__)
 STALE = 6  # times as old as it should be: then it is not shown any more
-PATIENCE = 0.04  # s that the first asker waits for the thread: too short to be noticed
+PATIENCE = 0.015  # s that the first asker waits for the thread: too short to be noticed
 KEPT = 64  # boards and drawings of one: more than there are windows and kinds of jobs
 READY = 4  # drawings made before anybody asks: most look at the same
 Draw = Callable[[Dashboard], str]
