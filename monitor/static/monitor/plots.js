@@ -24,7 +24,11 @@
       width: canvas.clientWidth,
       height: 240,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      scales: { y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] } },
+      scales: {
+        // one point alone: an hour around it
+        x: { range: (_, low, high) => (low === high ? [low - 1800, high + 1800] : [low, high]) },
+        y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] },
+      },
       axes: [{ ...axis, ...times }, { ...axis, label: data.unit, size: 64 }],
       series: [
         { value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
