@@ -37,7 +37,7 @@ CONNECTIONS = 4000  # of each worker; others wait in the socket
 HEAD_SECONDS = 30  # for the whole head of a request, and between two of them
 HEAD_BYTES = 64 * 1024  # of a request's line and headers together
 GRACE_SECONDS = 8  # for what is being answered at the end; below the launcher's patience
-RESPAWN_SECONDS = 0.5
+RESPAWN_SECONDS = 0.05
 PATIENCE_SECONDS = 0.5  # more than the database's own limit, for one that cannot keep it
 INHERITED = "fd://"
 
@@ -46,9 +46,11 @@ def main(argv: list[str] | None = None) -> None:
     """Serves until it is told to end."""
     parser = argparse.ArgumentParser(prog="pandasite.launcher.web", description="The web server.")
     parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
-    bind = parser.parse_args(argv).bind
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
+    given = parser.parse_args(argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
-    server = Server(listener_at(bind), connections=min(CONNECTIONS, open_files() - FILES_OF_OURS))
+    most = min(CONNECTIONS, open_files() - FILES_OF_OURS)
+    server = Server(listener_at(given.bind), workers=given.workers, connections=most)
     application()  # one import for all workers: half the start, shared memory
     server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
 
@@ -69,6 +71,17 @@ def open_files() -> int:
     return wanted
 
 
+class Forgotten(dict[int, float]):
+    """When which worker was made anew: not kept.
+
+    Granian ends when a worker dies within seconds of that. Ours are made again, however often: a
+    machine that kills them for their memory would else be left without a site.
+    """
+
+    def __setitem__(self, worker: int, at: float) -> None:
+        """Nothing is kept."""
+
+
 class Server(MPServer):
     """Granian on one listening socket for all workers.
 
@@ -76,13 +89,13 @@ class Server(MPServer):
     killed would be lost.
     """
 
-    def __init__(self, listener: socket.socket, *, connections: int) -> None:
+    def __init__(self, listener: socket.socket, *, workers: int, connections: int) -> None:
         super().__init__(
             "pandasite.wsgi:application",
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
             websockets=False,
-            workers=WORKERS,
+            workers=workers,
             blocking_threads=THREADS,
             blocking_threads_idle_timeout=THREAD_IDLE_SECONDS,
             backpressure=connections,
@@ -96,6 +109,7 @@ class Server(MPServer):
             workers_kill_timeout=GRACE_SECONDS,
         )
         self.listener = listener
+        self.respawned_wrks = Forgotten()
 
     def _init_shared_socket(self) -> None:
         self.listener.set_inheritable(True)
