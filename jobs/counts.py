@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from pandasite.base.clock import full_hour
+
 _KEY = "cloud_id, site_id, label, state, hour, payload_error"
 
 HOURS_KEPT = 31 * 24  # more than any page shows: older hours are merged into one
@@ -144,7 +146,7 @@ class Count:
 
 def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> list[Count]:
     """Live jobs, and those that ended since the full hour of `ended_since`, in one snapshot."""
-    since = ended_since.replace(minute=0, second=0, microsecond=0)
+    since = full_hour(ended_since)
     chosen = None if labels is None else list(labels)
     with connection.cursor() as cursor:
         cursor.execute(_READ, {"since": since, "labels": chosen})

@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import connection
 
+from pandasite.base.clock import full_hour, midnight
+
 HOURLY = 48  # hours: the longest window that begins at a full hour
 DAYS_KEPT = 30  # of workflows and nodes: the longest window
 DAYS_APART = 99  # of errors: older days are one sum
@@ -53,7 +55,7 @@ class Span:
 def opening(time: dt.datetime, *, now: dt.datetime) -> dt.datetime:
     """From when on a window that is to begin at `time` begins."""
     hour = full_hour(time)
-    return hour if is_hourly(time, now=now) else hour.replace(hour=0)
+    return hour if is_hourly(time, now=now) else midnight(hour)
 
 
 def closing(time: dt.datetime, *, now: dt.datetime) -> dt.datetime:
@@ -66,11 +68,6 @@ def closing(time: dt.datetime, *, now: dt.datetime) -> dt.datetime:
 def is_hourly(time: dt.datetime, *, now: dt.datetime) -> bool:
     """Whether windows begin and end with its hour, and not with its day."""
     return full_hour(time) >= full_hour(now - dt.timedelta(hours=HOURLY))
-
-
-def full_hour(time: dt.datetime) -> dt.datetime:
-    """The start of its hour."""
-    return time.replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from jobs.models import TaskUsage, Usage, UsageBook
 from jobs.states import FINAL, JobState
+from pandasite.base.clock import full_hour, midnight
 from pandasite.base.nudge import nudge
 from pandasite.base.rounds import Round
 
@@ -124,7 +125,7 @@ def run(now: dt.datetime) -> int:
 
 def _settled(now: dt.datetime) -> dt.datetime:
     """The hours before this one are over for long enough."""
-    return (now - GRACE).replace(minute=0, second=0, microsecond=0)
+    return full_hour(now - GRACE)
 
 
 def _make_book(now: dt.datetime) -> None:
@@ -177,7 +178,7 @@ def _hour_before() -> dt.datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(_EARLIER, {"before": book.since, "final": _FINAL})
         (end,) = cursor.fetchone()
-    return end.replace(minute=0, second=0, microsecond=0) if end else None
+    return full_hour(end) if end else None
 
 
 def _add_up(hour: dt.datetime) -> int:
@@ -193,7 +194,7 @@ def _merge(now: dt.datetime) -> int:
     with transaction.atomic():
         book = UsageBook.objects.select_for_update().get()
         kept = now - dt.timedelta(hours=HOURS_KEPT)
-        before = min(book.until, kept).replace(hour=0, minute=0, second=0, microsecond=0)
+        before = midnight(min(book.until, kept))
         with connection.cursor() as cursor:
             cursor.execute(_MERGE_DAYS, {"before": before})
             rows = int(cursor.fetchone()[0])
@@ -203,7 +204,7 @@ def _merge(now: dt.datetime) -> int:
 
 def _forget(now: dt.datetime) -> int:
     kept = now - dt.timedelta(days=settings.PANDASITE["USAGE_DAYS"])
-    day = kept.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = midnight(kept)
     UsageBook.objects.filter(kept_from__isnull=True).update(kept_from=day)
     UsageBook.objects.filter(kept_from__lt=day).update(kept_from=day)
     return Usage.objects.filter(hours=24, since__lt=day).delete()[0]

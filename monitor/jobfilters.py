@@ -22,7 +22,8 @@ from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, AnyJob, Pulse, Task
 from jobs.states import FINAL, LEASED, JobState
 from monitor.params import Params, Period
-from monitor.words import KINDS, NONE, full_hour
+from monitor.words import KINDS, NONE
+from pandasite.base.clock import full_hour
 from pandasite.base.params import refuse
 
 Reader = Callable[[Params, str, dt.datetime], Q]

@@ -7,6 +7,7 @@ import datetime as dt
 from jobs.labels import ANALYSIS
 from jobs.nodes import LATELY
 from jobs.states import JobState
+from pandasite.base.clock import full_hour
 
 NONE = "-"  # as a filter's value: has no cloud, has no site; no name may start with it
 
@@ -56,11 +57,6 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("trf", "trf %", "the part of it that the payload (transformation) caused"),
     ("other", "other %", "the rest of it: pilot, data, servers"),
 )
-
-
-def full_hour(time: dt.datetime) -> dt.datetime:
-    """The start of its hour: ended jobs are counted by the hour."""
-    return time.replace(minute=0, second=0, microsecond=0)
 
 
 def window_start(now: dt.datetime, hours: int) -> dt.datetime:

@@ -22,6 +22,7 @@ from jobs.models import ERROR_COMPONENTS
 from monitor.params import Params
 from monitor.rows import jobs_url
 from monitor.words import KINDS, NONE
+from pandasite.base.clock import midnight
 from pandasite.base.params import refuse
 
 DEFAULT_HOURS = 24
@@ -194,7 +195,7 @@ def _window(params: Params, now: dt.datetime, days: int) -> tuple[int | None, Sp
 
 def periods(now: dt.datetime) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:
     """The periods that have a name: since, and until (None: it is not over)."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight(now)
     monday = today - dt.timedelta(days=today.weekday())
     month = today.replace(day=1)
     return {
@@ -217,7 +218,7 @@ def named_period(params: Params, text: str, now: dt.datetime, *, days: int) -> S
         period = params.period("period", now=now)
         named = (period.since or now - dt.timedelta(days=days), period.until)
     since, until = named
-    first = (now - dt.timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight(now - dt.timedelta(days=days))
     if not first <= since <= now or (until is not None and until <= since):
         words = f"a period that begins between {first:%Y-%m-%d} and now, and ends after that"
         raise refuse("period", text, words, code="bad_period")

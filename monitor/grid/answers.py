@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import counts
-from monitor.words import full_hour, window_start
+from monitor.words import window_start
+from pandasite.base.clock import full_hour
 
 JOB = "job"  # counts the jobs handed out
 OUTCOMES: Mapping[str, str] = {

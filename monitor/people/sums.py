@@ -21,6 +21,7 @@ from brokerage.models import Site
 from jobs.models import LiveTally, Usage, UsageQuota
 from monitor.rows import jobs_url
 from monitor.words import window_start
+from pandasite.base.clock import midnight
 from pandasite.base.errors import Unprocessable
 
 SPANS = (1, 7, 30)  # days
@@ -33,7 +34,7 @@ def since(now: dt.datetime, days: int) -> dt.datetime:
     """The start of the last so many days."""
     if days == 1:
         return window_start(now, 24)
-    return (now - dt.timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight(now - dt.timedelta(days=days))
 
 
 @dataclass(kw_only=True)

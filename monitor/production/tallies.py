@@ -16,7 +16,7 @@ from django.db.models import F, Max, Q, QuerySet, Sum
 
 from jobs.models import LiveTally, TaskUsage
 from jobs.states import JobState
-from monitor.words import full_hour
+from pandasite.base.clock import full_hour
 
 RATE_HOURS = 6  # over which the rate of an ETA is measured
 LEAST_HOURS = 0.1  # for a task that has just begun
