@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from jobs.states import JobState
 from monitor.jobacts import ACTS, MOST
 from monitor.jobcolumns import COLUMNS, Column
 from monitor.joblist import Listing, Wanted, job_facts
+from monitor.lists import Field, words
 from monitor.sheets import csv_cell
 from monitor.words import KINDS, NONE
 
@@ -81,17 +82,6 @@ def choices(wanted: Wanted) -> list[tuple[str, str, str, bool]]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """A field of the filter form; without `options` it is a text, `known` helps to fill it."""
-
-    name: str
-    title: str
-    value: str
-    options: Sequence[tuple[str, str]] = ()
-    known: Sequence[str] = ()
-
-
 def form(wanted: Wanted) -> list[Field]:
     """The fields that people use most; all other filters are kept while they are given."""
     options = _options()
@@ -103,6 +93,7 @@ def form(wanted: Wanted) -> list[Field]:
             value=wanted.filters.get(name, ""),
             options=_with_given(options.get(name, ()), wanted.filters.get(name, "")),
             known=known.get(name, ()),
+            hint=HINTS.get(name, ""),
         )
         for name, title in FIELDS
     ]
@@ -115,22 +106,21 @@ FIELDS = (
 )  # fmt: skip
 
 
+HINTS = {"error": "pilot:1099"}
+
+
 def _options() -> dict[str, list[tuple[str, str]]]:
     spans = [(span, f"last {span[:-1]} {span[-1]}") for span in SPANS]
     clouds = [cloud.name for cloud in Cloud.objects.only("name")]
     return {
-        "state": _same(JobState),
-        "kind": _same(KINDS),
-        "cloud": [*_same(clouds), (NONE, "none yet")],
-        "vo": _same(vo.name for vo in VO.objects.only("name")),
-        "label": _same(LABELS),
+        "state": words(JobState),
+        "kind": words(KINDS),
+        "cloud": [*words(clouds), (NONE, "none yet")],
+        "vo": words(vo.name for vo in VO.objects.only("name")),
+        "label": words(LABELS),
         "ended": spans,
         "created": spans,
     }
-
-
-def _same(words: Iterable[Any]) -> list[tuple[str, str]]:
-    return [(str(word), str(word)) for word in words]
 
 
 def _with_given(options: Sequence[tuple[str, str]], given: str) -> list[tuple[str, str]]:

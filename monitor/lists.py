@@ -30,6 +30,7 @@ class Field:
     options: Sequence[tuple[str, str]] = ()
     known: Sequence[str] = ()
     any: str = "any"  # what no choice is called; '' where there must be one
+    hint: str = ""  # what a text may look like
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from brokerage.models import Site
 from jobs.labels import LABELS
 from monitor.errors.scope import HOURS, Scope, periods
+from monitor.lists import Field, words
 from monitor.words import KINDS
 
 TABS = {
@@ -34,18 +35,6 @@ class Pick:
     text: str
     url: str
     here: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """A field of the form; without options it is a text."""
-
-    name: str
-    title: str
-    value: str
-    options: Sequence[str] = ()
-    known: Sequence[str] = ()
-    hint: str = ""
 
 
 def frame(
@@ -97,7 +86,7 @@ def _form(scope: Scope) -> list[Field]:
             name=name,
             title=title,
             value=scope.given.get(name, ""),
-            options=options.get(name, ()),
+            options=words(options.get(name, ())),
             known=known.get(name, ()),
             hint=hints.get(name, ""),
         )
