@@ -131,13 +131,14 @@ def _query(
     only: Mapping[str, Collection[Any] | None],
 ) -> tuple[str, dict[str, Any]]:
     """The statement and its values. Names of columns are ours, never a visitor's."""
-    chosen, values = ["hour >= %(since)s"], {"since": span.since, "until": span.until}
+    chosen = ["hour >= %(since)s"]
+    values: dict[str, Any] = {"since": span.since, "until": span.until}
     if span.until is not None:
         chosen.append("hour < %(until)s")
     for name, wanted in only.items():
         if wanted is not None:
             chosen.append(f"{name} = ANY(%(only_{name})s)")
-            values[f"only_{name}"] = list(wanted)  # type: ignore[assignment]
+            values[f"only_{name}"] = list(wanted)
     if unknown := {*by, *only} - {*known}:
         raise ValueError(f"sums are not kept by {', '.join(sorted(unknown))}")
     columns = ", ".join(by)

@@ -6,6 +6,7 @@ Heartbeats append them (jobs/sql/report.sql) to the partition of the day; days g
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -21,7 +22,7 @@ def keep(now: dt.datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def of_job(panda_id: int) -> list[dict[str, object]]:
+def of_job(panda_id: int) -> list[dict[str, Any]]:
     """The samples of a job, oldest first: attempt_nr, at, cpu_consumption_time (s), rss_mb."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from monitor.jobacts import ACTS, MOST
 from monitor.jobcolumns import COLUMNS, Column
 from monitor.joblist import Listing, Wanted, job_facts
 from monitor.lists import Field, words
-from monitor.sheets import csv_cell
+from monitor.sheets import csv_table
 from monitor.words import KINDS, NONE
 
 SPANS = ("1h", "3h", "12h", "24h", "7d", "30d")
@@ -189,17 +188,13 @@ def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
 
 def csv_response(listing: Listing) -> HttpResponse:
     """The page of the list as CSV; a text that begins like a formula gets a `'` in front."""
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="jobs.csv"'
-    if listing.before:
-        response.headers["X-Next-Before"] = listing.before
-    writer = csv.writer(response)
     facts = [job_facts(job) for job in listing.jobs]
     names = [name for name in (facts[0] if facts else {}) if name != "errors"]
     codes = [f"{component}_error" for component in ERROR_COMPONENTS]
-    writer.writerow([*names, *codes])
-    for fact in facts:
-        writer.writerow([csv_cell(value) for value in _csv_row(fact, names)])
+    rows = (_csv_row(fact, names) for fact in facts)
+    response = csv_table([*names, *codes], rows, name="jobs")
+    if listing.before:
+        response.headers["X-Next-Before"] = listing.before
     return response
 
 

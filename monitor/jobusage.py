@@ -26,7 +26,7 @@ Values = list[float | None]
 def read(panda_id: int) -> list[Sample]:
     """The samples of a job, oldest first."""
     return [
-        Sample(row["attempt_nr"], row["at"], row["cpu_consumption_time"], row["rss_mb"])  # type: ignore[arg-type]
+        Sample(row["attempt_nr"], row["at"], row["cpu_consumption_time"], row["rss_mb"])
         for row in samples.of_job(panda_id)
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -116,13 +116,18 @@ def respond(
 
 def csv_response(rows: Sequence[Mapping[str, Any]], *, name: str) -> HttpResponse:
     """Rows with the keys of the first one as CSV; no cell begins like a formula."""
+    return csv_table(rows[0] if rows else (), (row.values() for row in rows), name=name)
+
+
+def csv_table(head: Iterable[str], rows: Iterable[Iterable[Any]], *, name: str) -> HttpResponse:
+    """A file of this name with a line of heads, if there are any, and the rows."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(response)
-    if rows:
-        writer.writerow(rows[0])
+    if heads := [*head]:
+        writer.writerow(heads)
     for row in rows:
-        writer.writerow([csv_cell(value) for value in row.values()])
+        writer.writerow([csv_cell(value) for value in row])
     return response
 
 

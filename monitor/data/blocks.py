@@ -12,6 +12,7 @@ from django.db import connection
 from django.urls import reverse
 
 from brokerage.models import Site
+from jobs.states import JobState
 from monitor import columns
 from monitor.lists import chosen
 from monitor.params import Params
@@ -68,8 +69,7 @@ class _Blocks(Sheet):
 
 
 _STATES: dict[str, Any] = {
-    state: columns.number(state, meaning)
-    for state, meaning in ((state, STATE_HELP[state]) for state in SEED_ORDER)  # type: ignore[index]
+    state: columns.number(state, STATE_HELP[JobState(state)]) for state in SEED_ORDER
 }
 _REST: dict[str, Any] = {
     "failed_pct": columns.percent("Failed %", "failed / (finished + failed)"),

@@ -61,7 +61,7 @@ def downtime_words(downtime: Downtime, *, now: dt.datetime) -> str:
     return f"{downtime.severity} {when}: {downtime.description}"
 
 
-def _jobs(state: str, **more: str):  # type: ignore[no-untyped-def]
+def _jobs(state: str, **more: str) -> columns.Url:
     return lambda record: jobs_url(site=record.site.name, state=state, **more)
 
 
