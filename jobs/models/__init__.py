@@ -14,9 +14,10 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
+from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
-from jobs.models.job import ERROR_COMPONENTS, Job, JobColumns
+from jobs.models.job import Job
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse

@@ -18,8 +18,9 @@ from django.db.models import QuerySet
 from brokerage.models import VO
 from datasets.models import Dataset, File
 from jobs.models.books import BrokerageDecision
+from jobs.models.columns import JobColumns
 from jobs.models.file import JobFile, JobFileColumns
-from jobs.models.job import Job, JobColumns
+from jobs.models.job import Job
 from jobs.models.pilot import Pilot
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobEventColumns, JobOutput, JobOutputColumns
