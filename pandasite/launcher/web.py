@@ -18,6 +18,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -27,8 +28,10 @@ from granian.server.mp import MPServer
 from pandasite.base.postgres import patience
 from pandasite.embedded.process import die_with_parent
 from pandasite.launcher.bind import BACKLOG, Bind
+from pandasite.launcher.errors import LaunchError
 
 WORKERS = 2
+WORKERS_MOST = 64
 THREADS = 8  # of each worker: so many requests at once, each with a connection to the database
 THREAD_IDLE_SECONDS = 600  # granian's most; an idle thread takes its connection along
 OPEN_FILES = 8192  # wanted; as many systems give a process 1,024 unless it asks for more
@@ -48,18 +51,27 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
     parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
     given = parser.parse_args(argv)
+    if not 1 <= given.workers <= WORKERS_MOST:
+        parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
+    try:
+        listener = listener_at(given.bind)
+    except (LaunchError, ImproperlyConfigured) as error:
+        parser.error(str(error))
     most = min(CONNECTIONS, open_files() - FILES_OF_OURS)
-    server = Server(listener_at(given.bind), workers=given.workers, connections=most)
+    server = Server(listener, workers=given.workers, connections=most)
     application()  # one import for all workers: half the start, shared memory
     server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
 
 
 def listener_at(bind: str) -> socket.socket:
-    """The listening socket. Raises LaunchError where the address cannot be taken."""
-    if bind.startswith(INHERITED):
+    """The listening socket. Raises LaunchError or ImproperlyConfigured where there is none."""
+    if not bind.startswith(INHERITED):
+        return Bind.of(bind).listen()
+    try:
         return socket.socket(fileno=int(bind.removeprefix(INHERITED)))
-    return Bind.of(bind).listen()
+    except (ValueError, OSError):
+        raise LaunchError(f"--bind {bind} names no socket that was handed on") from None
 
 
 def open_files() -> int:

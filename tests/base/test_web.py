@@ -115,6 +115,24 @@ def test_the_line_of_a_long_address_is_cut_in_the_log(server: Running) -> None:
     assert lines and all(len(line) < 4000 for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bind", "somewhere"], "--bind must look like 127.0.0.1:8000"),
+        (["--bind", "fd://x"], "--bind fd://x names no socket that was handed on"),
+        (["--bind", "fd://9999"], "--bind fd://9999 names no socket that was handed on"),
+        (["--bind", "127.0.0.1:0", "--workers", "0"], "--workers must be between 1 and 64, not 0"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_a_sentence(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        web.main(words)
+
+    assert said in capsys.readouterr().err
+
+
 def test_a_worker_has_a_file_for_each_connection_that_it_accepts() -> None:
     soft = web.open_files()
 
