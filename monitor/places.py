@@ -51,11 +51,8 @@ class SitePage:
 
     @property
     def plot_url(self) -> str:
-        """The data of the plot of its jobs by state; '' where there are no such plots."""
-        try:
-            return f"{reverse('monitor:plot_data')}?what=states&hours=24&site={self.site.name}"
-        except NoReverseMatch:
-            return ""
+        """The data of the plot of its jobs by state."""
+        return f"{reverse('monitor:plot_data')}?what=states&hours=24&site={self.site.name}"
 
     @property
     def away(self) -> Sequence[Downtime]:

@@ -76,7 +76,7 @@ def _around(path: str) -> dict[str, Any]:
 @page
 def jobs(request: HttpRequest) -> HttpResponseBase:
     """The job list."""
-    if "id" in request.GET:  # the box in the head of every page
+    if "id" in request.GET:  # links from before the quick search
         panda_id = Params(request.GET, known=("id", "format")).number("id", low=1, high=10**18 - 1)
         return redirect("monitor:job", panda_id=panda_id) if panda_id else redirect("monitor:jobs")
     now = database_now()
