@@ -2,13 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from pandasite.embedded.home import Home, ServerUser
+
+Answer = TypeVar("Answer")
 
 
 def home_in(folder: Path) -> Home:
@@ -37,6 +40,23 @@ def family_of(pid: int) -> list[psutil.Process]:
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run. A zombie is dead: it waits for a slow PID 1."""
     return [one for one in processes if one.is_running() and not _is_zombie(one)]
+
+
+def asked(
+    processes: list[psutil.Process], question: Callable[[psutil.Process], Answer]
+) -> list[tuple[psutil.Process, Answer]]:
+    """What each of them answers; who has ended meanwhile, as some of a server's do, has none."""
+    found = []
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            found.append((one, question(one)))
+    return found
+
+
+def with_word(processes: list[psutil.Process], word: str) -> psutil.Process:
+    """The first that was started with this word."""
+    words = asked(processes, lambda one: one.cmdline())
+    return next(one for one, cmdline in words if word in cmdline)
 
 
 def _is_zombie(process: psutil.Process) -> bool:

@@ -18,7 +18,7 @@ from pandasite.embedded.postgres import database_settings, socket_folder
 from pandasite.embedded.process import Identity
 from pandasite.embedded.servers import Servers
 from pandasite.launcher.supervisor import Layer, Supervisor
-from tests.base.homes import alive, family_of, open_folder, reachable_home
+from tests.base.homes import alive, asked, family_of, open_folder, reachable_home
 
 NAMES = ["postgres", "valkey"]
 
@@ -61,8 +61,8 @@ def test_both_servers_start_listen_on_no_port_and_leave_nothing_behind(home):
     with running(home) as supervisor:
         family = [one for pid in supervisor.running().values() for one in family_of(pid)]
 
-        listening = [one.net_connections(kind="inet") for one in family]
-        assert not any(listening)
+        listening = asked(family, lambda one: one.net_connections(kind="inet"))
+        assert listening and not any(connections for _one, connections in listening)
         assert ask(home, "SHOW server_encoding") == [("UTF8",)]
 
     assert alive(family) == []

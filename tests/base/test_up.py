@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from tests.base.homes import alive, family_of, open_folder
+from tests.base.homes import alive, asked, family_of, open_folder, with_word
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
@@ -143,17 +143,15 @@ def test_every_process_says_that_it_is_there_and_none_is_missed_that_ended_in_or
     assert {*first} <= {process.pid for process in family_of(running.process.pid)}
     web = {pid for pid, work in first.items() if work == "web"}
     # when: the web server exchanges its workers
-    next(one for one in running.family if "pandasite.launcher.web" in one.cmdline()).send_signal(
-        signal.SIGHUP
-    )
+    with_word(running.family, "pandasite.launcher.web").send_signal(signal.SIGHUP)
     # then
     wait_for_processes(running, other_than=web)
 
 
 @pytest.mark.timeout(300)
 def test_a_killed_web_server_and_a_killed_worker_come_back_at_the_same_address(running):
-    web = next(one for one in running.family if "pandasite.launcher.web" in one.cmdline())
-    worker = next(one for one in running.family if "worker@%h" in one.cmdline())
+    web = with_word(running.family, "pandasite.launcher.web")
+    worker = with_word(running.family, "worker@%h")
     gone = [*family_of(web.pid), *family_of(worker.pid)]
 
     web.kill()
@@ -211,7 +209,8 @@ def test_an_ordinary_user_can_do_all_this_too():
 
         running = bring_up(site)
         assert running.live()
-        assert {one.uids().effective for one in alive(running.family)} == {NOBODY}
+        users = asked(running.family, lambda one: one.uids().effective)
+        assert {user for _one, user in users} == {NOBODY}
 
         assert site.ask("down")[0] == 0
         finish(running)
