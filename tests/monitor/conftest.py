@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test.testcases import LiveServerThread
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.monitor.browsing import Scheme, Visit
+
+
+def _to_the_end(act: Callable[..., None]) -> Callable[..., None]:
+    """Playwright goes on as soon as the next page begins to arrive, with half of it to read."""
+
+    def act_and_load(place: Locator, *args: Any, **options: Any) -> None:
+        act(place, *args, **options)
+        place.page.wait_for_load_state()
+
+    return act_and_load
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +28,8 @@ def browser(chromium_path: str, django_db_setup: None) -> Iterator[Browser]:
     """Ended with the module: its event loop runs in this thread, and Django minds."""
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        patch.setattr(Locator, "click", _to_the_end(Locator.click))
+        patch.setattr(Locator, "press", _to_the_end(Locator.press))
         # Without a sandbox, because root has none; it only sees pages of ours.
         chromium = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
         yield chromium
