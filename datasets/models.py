@@ -9,6 +9,8 @@ from django.db.models import Q
 
 from brokerage.models import NAME, Site
 from datasets.states import DatasetState, TransferState
+from datasets.storage.base import Address
+from datasets.traffic import Activity as Activity
 from datasets.traffic import Link as Link
 from datasets.traffic import StageRequest as StageRequest
 from datasets.traffic import StorageHealth as StorageHealth
@@ -73,6 +75,16 @@ class StorageElement(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> Address:
+        """Where and how it is reached."""
+        return Address(
+            url=self.url,
+            endpoint=self.endpoint,
+            secret=self.secret,
+            tape=self.kind == self.Kind.TAPE,
+        )
 
     @property
     def free_gb(self) -> float | None:

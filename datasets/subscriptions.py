@@ -72,9 +72,13 @@ def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet
     return files.filter(~Exists(there)).order_by("pk")
 
 
-def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
-    """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    _close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
+def close_subscriptions(files: Collection[int], storage_id: int, *, now: dt.datetime) -> None:
+    """Mark open subscriptions done whose datasets are now whole at the storage element.
+
+    `files`, by key, are what has just arrived there.
+    """
+    of_them = DatasetFile.objects.filter(file__in=files).values("dataset")
+    _close_whole(Subscription.objects.filter(dataset__in=of_them, storage=storage_id), now)
 
 
 def settle_subscriptions(*, now: dt.datetime) -> int:
