@@ -51,7 +51,7 @@ _RULES = (
             r"|incomplete"
         ),
     ),
-    ("no such answer", r"\bhtml\b|no webdav|not a webdav|unexpected answer|xml"),
+    ("unexpected answer", r"\bhtml\b|no webdav|not a webdav|unexpected answer|xml"),
     ("storage busy", r"\b429\b|\b503\b|slowdown|too many requests|\b423\b|locked"),
     ("server error", r"\b5\d\d\b|internal ?error|internal server"),
     (

@@ -148,7 +148,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 def part_name(path: str, tag: str) -> str:
     """Where a file lies until it is published: hidden, in the folder where it is going to be."""
-    folder, _, name = path.rpartition("/")
+    folder, _, name = checked(path).rpartition("/")
     return f"{folder}/.{name[:200]}.{tag}.part"
 
 

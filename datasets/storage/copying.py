@@ -164,8 +164,13 @@ def mismatch(found: Copied, expected: Copied) -> str:
 
 def _blame(order: Order, wrong: str, size: int) -> None:
     """BadContent when the storage itself says that it has just this; else it may pass."""
-    says = order.source.size(order.path) if not isinstance(order.source, LocalPlace) else size
-    if says == size or (says is not None and size > order.expected.size and says >= size):
+    if isinstance(order.source, LocalPlace):
+        raise BadContent(wrong)
+    try:
+        says = order.source.size(order.path)
+    except StorageError as error:
+        raise SourceError(str(error)) from error
+    if says is not None and (says == size or says > size > order.expected.size):
         raise BadContent(wrong)
     raise SourceError(f"{wrong}; by its own account the storage has {says} bytes")
 

@@ -118,14 +118,17 @@ class WebDAVPlace(NoTape):
     def ask(
         self,
         method: str,
-        path: str,
+        path: str | None,
         what: str,
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Said:
-        """A request whose answer is short. StorageError that begins with `what`."""
-        url = self.url(path) if path else self.base + "/"
+        """A request whose answer is short, of a path or (None) of the root.
+
+        StorageError that begins with `what`.
+        """
+        url = self.base + "/" if path is None else self.url(path)
         with as_storage_error(what):
             request = self.client.build_request(method, url, headers=headers, content=content)
             answer = self.client.send(request, stream=True)
@@ -142,8 +145,7 @@ class WebDAVPlace(NoTape):
         )
 
     def arrive(self, path: str, *, tag: str, expected: Copied) -> WebDAVArrival:
-        folder = path.rpartition("/")[0]
-        self._make(folder)
+        self._make(checked(path).rpartition("/")[0])
         return WebDAVArrival(self, path, tag, expected)
 
     def _make(self, folder: str) -> None:
@@ -162,7 +164,7 @@ class WebDAVPlace(NoTape):
         self.folders.add(folder)
 
     def discard_old(self, path: str) -> None:
-        folder = path.rpartition("/")[0]
+        folder = checked(path).rpartition("/")[0]
         what = f"cannot look at {self.address}"
         said = self.ask(Method.PROPFIND, folder, what, headers={"Depth": "1"})
         if said.code in (NOT_FOUND, GONE):
@@ -181,7 +183,7 @@ class WebDAVPlace(NoTape):
     def space(self) -> Space | None:
         what = f"cannot look at {self.address}"
         headers = {"Depth": "0", "Content-Type": "application/xml"}
-        said = self.ask(Method.PROPFIND, "", what, headers=headers, content=_QUOTA)
+        said = self.ask(Method.PROPFIND, None, what, headers=headers, content=_QUOTA)
         tree = _multistatus(said, what).tree
         free, used = (tree.findtext(f".//{{DAV:}}quota-{n}-bytes") for n in ("available", "used"))
         if not (free and used and free.isdigit() and used.isdigit()):
