@@ -36,7 +36,7 @@ def measure_storage(*, now: dt.datetime) -> int:
             if not element.capacity_bytes and _from_disk(element, now=now):
                 measured += 1
                 continue
-        elif element.url.startswith(("dav", "root")):
+        elif element.url.startswith("dav"):
             nudge("datasets.ask_for_space", element.pk, queue="transfers")
             if element.space_from == "quota":
                 continue

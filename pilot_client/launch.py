@@ -29,10 +29,11 @@ MARKER = "PILOT_JOB_FOLDER"  # lets a restarted pilot find what its dead predece
 def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) -> guard.Spec:
     """The command and its surroundings; raises JobFailed if it cannot be put together."""
     program = find_program(job, software)
+    mounted = [job.storage] if isinstance(job.storage, Path) else []
     platform = software.joinpath(*program.relative_to(software).parts[:2])
     return guard.Spec(
         argv=sandbox.wrap(
-            [str(program), *arguments(job.parameters)], work=folder.work, readable=[job.storage]
+            [str(program), *arguments(job.parameters)], work=folder.work, readable=mounted
         ),
         cwd=str(folder.work),
         env=environment(job, folder, platform),

@@ -44,7 +44,7 @@ class StorageElementForm(forms.ModelForm):
             raise forms.ValidationError("a file:// address names a folder from the root on")
         if ".." in rest.split("/"):
             raise forms.ValidationError("an address must not go up by '..'")
-        if protocol in ("dav", "davs", "root"):
+        if protocol in ("dav", "davs"):
             _check_host(url)
         return url
 

@@ -10,7 +10,7 @@ from datasets.storage.base import Address, Place, StorageError
 from datasets.storage.local import LocalPlace
 from datasets.storage.secrets import Secret, read_secret
 
-PROTOCOLS = ("dav", "davs", "file", "root", "s3")
+PROTOCOLS = ("dav", "davs", "file", "s3")
 KEPT = 200  # open places of a process
 _kept: dict[tuple[int, Address], tuple[Secret | None, Any]] = {}
 _lock = threading.Lock()
@@ -39,7 +39,7 @@ def _remote(protocol: str, address: Address) -> Place:
         if known and known[0] == secret:
             return known[1]  # type: ignore[no-any-return]
         if known or len(_kept) >= KEPT:
-            _close_all_but(())
+            _close_all()
         place = _make(protocol, address, secret)
         _kept[key] = (secret, place)
         return place
@@ -50,10 +50,6 @@ def _make(protocol: str, address: Address, secret: Secret | None) -> Any:
         from datasets.storage.s3 import S3Place  # a second of imports that few need
 
         return S3Place(address, secret)
-    if protocol == "root":
-        from datasets.storage.xrootd import XRootDPlace
-
-        return XRootDPlace(address)
     from datasets.storage.webdav import WebDAVPlace
 
     return WebDAVPlace(address, secret)
@@ -62,10 +58,10 @@ def _make(protocol: str, address: Address, secret: Secret | None) -> Any:
 def close_places() -> None:
     """Close every connection that is kept."""
     with _lock:
-        _close_all_but(())
+        _close_all()
 
 
-def _close_all_but(_keep: tuple[Address, ...]) -> None:
+def _close_all() -> None:
     mine = os.getpid()
     for pid, address in list(_kept):
         _secret, place = _kept.pop((pid, address))

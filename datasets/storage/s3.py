@@ -186,6 +186,15 @@ class S3Place(NoTape):
         except ERRORS as error:
             raise StorageError(f"cannot write at {self.address}: {words(error)}") from error
 
+    def signed(self, path: str, *, write: bool, lasts: int) -> str:
+        """An address that is good for this one file and for so many seconds, without the key."""
+        method = "put_object" if write else "get_object"
+        name = f"{self.bucket}/{self.key(path)}"
+        try:
+            return str(self.fs.url(name, expires=lasts, client_method=method))
+        except ERRORS as error:
+            raise StorageError(f"cannot sign for {self.address}: {words(error)}") from error
+
     def space(self) -> Space | None:
         return None  # S3 knows no quota: the capacity is what the administrator says
 

@@ -39,12 +39,16 @@ class ProblemAnswer(s.Serializer[Any]):
 
 
 class NamedFile(s.Serializer[Any]):
-    """A file with its path below the storage's address."""
+    """A file with its path below the storage's address.
+
+    `url` is signed for this file, where the storage is S3.
+    """
 
     lfn = s.CharField()
     scope = s.CharField()
     dataset = s.CharField(allow_blank=True)
     path = s.CharField()
+    url = s.CharField(required=False)
 
 
 class InputFile(NamedFile):
@@ -61,6 +65,7 @@ class LogName(s.Serializer[Any]):
     lfn = s.CharField()
     scope = s.CharField()
     path = s.CharField()
+    url = s.CharField(required=False)
 
 
 class Storage(s.Serializer[Any]):

@@ -29,7 +29,6 @@ KINDS = {
     "dav": "WebDAV",
     "davs": "WebDAV over HTTPS",
     "s3": "S3",
-    "root": "XRootD",
 }
 
 

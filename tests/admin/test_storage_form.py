@@ -44,7 +44,7 @@ def test_a_folder_is_a_good_address(root: Client) -> None:
         (
             {"url": "gsiftp://se.example.org/"},
             "url",
-            "it speaks dav://, davs://, file://, root://, s3",
+            "it speaks dav://, davs://, file://, s3://",
         ),
         ({"url": "gopher://se.example.org/"}, "url", "does not speak gopher://"),
         ({"url": "dav://169.254.169.254/"}, "url", "is no storage element's address"),
@@ -93,7 +93,7 @@ def test_this_machine_itself_is_a_storage_element_only_where_it_is_allowed(
 
 
 def test_each_kind_of_storage_has_its_record(root: Client) -> None:
-    urls = ["davs://se.example.org/panda", "dav://se.example.org:8080", "root://se.example.org//d"]
+    urls = ["davs://se.example.org/panda", "dav://se.example.org:8080"]
     for nr, url in enumerate(urls):
         assert add(root, name=f"SE{nr}", url=url, secret="SE_USER").status_code == 302
     bucket = {"name": "S3", "url": "s3://grid/disk", "endpoint": "https://s3.example.org"}
