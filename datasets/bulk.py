@@ -9,6 +9,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -65,7 +66,7 @@ def lease(now: dt.datetime) -> dt.datetime:
 
 def hold(transfers: Sequence[Transfer], *, bunch: uuid.UUID, now: dt.datetime) -> list[Transfer]:
     """Take queued transfers, each from its `source_id`; those that were still to be had."""
-    about = {
+    about: dict[str, Any] = {
         "bunch": str(bunch),
         "now": now,
         "until": lease(now),

@@ -102,9 +102,10 @@ class Trip:
     def flush(self) -> None:
         """See to the disk what has arrived, and write it down."""
         refused = storage.settle([a.unsettled for a in self.arrived if a.unsettled])
-        for lost in [a for a in self.arrived if a.unsettled in refused]:
-            self.arrived.remove(lost)
-            _again(lost.transfer, str(refused[lost.unsettled]), permanent=False)
+        for one in list(self.arrived) if refused else []:
+            if one.unsettled and (error := refused.get(one.unsettled)):
+                self.arrived.remove(one)
+                _again(one.transfer, str(error), permanent=False)
         self.brought += len(bulk.finish(self.arrived, now=database_now()))
         self.arrived.clear()
         self.flushed = time.monotonic()

@@ -116,8 +116,8 @@ def _traffic() -> Traffic:
             traffic.ends[destination_id] += bunches
             if source_id is not None:
                 traffic.ends[source_id] += bunches
-    limited = StorageElement.objects.filter(max_transfers__isnull=False)
-    traffic.limits = dict(limited.values_list("pk", "max_transfers"))
+    limited = StorageElement.objects.values_list("pk", "max_transfers")
+    traffic.limits = {pk: most for pk, most in limited if most is not None}
     return traffic
 
 

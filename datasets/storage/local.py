@@ -60,7 +60,7 @@ class LocalPlace:
         except OSError as error:
             raise SourceError(f"cannot read at {self.address}: {words(error)}") from error
         with file:
-            yield file  # type: ignore[misc]
+            yield file
 
     def _shows_scope(self, path: str) -> bool:
         """Whether the folder of the file's scope is there: a mount that is away looks empty."""
@@ -197,10 +197,10 @@ def _check_source(source: BinaryIO, at: int) -> None:
 
 def _create(part: str) -> BinaryIO:
     try:
-        return open(part, "w+b", buffering=0)  # type: ignore[return-value]
+        return open(part, "w+b", buffering=0)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(part), exist_ok=True)
-        return open(part, "w+b", buffering=0)  # type: ignore[return-value]
+        return open(part, "w+b", buffering=0)
 
 
 def _pieces(file: BinaryIO, address: Address) -> Iterator[bytes]:

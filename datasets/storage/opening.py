@@ -37,7 +37,7 @@ def _remote(protocol: str, address: Address) -> Place:
     with _lock:
         known = _kept.get(key)
         if known and known[0] == secret:
-            return known[1]  # type: ignore[no-any-return]
+            return known[1]
         if known or len(_kept) >= KEPT:
             _close_all()
         place = _make(protocol, address, secret)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from datasets.storage.base import Stage, StorageError, checked, words
 
@@ -57,7 +58,7 @@ def forget(root: str, path: str) -> None:
     Path(root, ".tape/staged", checked(path)).unlink(missing_ok=True)
 
 
-def _loaded(root: str, path: str, robot: dict[str, object]) -> tuple[Stage, str]:
+def _loaded(root: str, path: str, robot: dict[str, Any]) -> tuple[Stage, str]:
     name = path.rpartition("/")[2]
     broken = robot.get("broken") or []
     if isinstance(broken, list) and name in broken:
@@ -73,7 +74,7 @@ def _loaded(root: str, path: str, robot: dict[str, object]) -> tuple[Stage, str]
     return Stage.STAGED, ""
 
 
-def _robot(root: str) -> dict[str, object]:
+def _robot(root: str) -> dict[str, Any]:
     try:
         found = json.loads(Path(root, SETTINGS).read_text(encoding="utf-8"))
     except FileNotFoundError:
