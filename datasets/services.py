@@ -30,7 +30,7 @@ from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
-GIVEN_UP = 1000  # transfers per round
+GIVEN_UP = 1000  # transfers that are looked at per round
 TAPE_PATIENCE = dt.timedelta(hours=1)  # whoever stages the file wakes those that wait for it
 WORKERS_MAX = 5  # a transfer that this many workers died over is not given to another one
 
@@ -195,17 +195,19 @@ def await_stage(transfer: Transfer, source: StorageElement, *, now: dt.datetime)
 
 
 def give_up_old(*, now: dt.datetime) -> int:
-    """End transfers that have been wanted for too long; bounded, the rest has its turn later."""
-    oldest = now - dt.timedelta(hours=settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"])
-    old = Transfer.objects.due(now).filter(created_at__lt=oldest).order_by("next_try_at")
+    """End transfers that were asked for too long ago, of those that have been due for longest."""
     hours = settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"]
+    oldest = now - dt.timedelta(hours=hours)
+    due = Transfer.objects.due(now).order_by("next_try_at").values_list("pk", "created_at")
+    old = [pk for pk, created_at in due[:GIVEN_UP] if created_at < oldest]
+    if not old:
+        return 0
     words = Concat(F("error"), Value(f" (given up after {hours} hours)"))
-    given_up = Transfer.objects.filter(
-        pk__in=list(old.values_list("pk", flat=True)[:GIVEN_UP]), state=TransferState.QUEUED
-    ).update(state=TransferState.FAILED, error=words, ended_at=now)
-    if given_up:
-        nudge("jobs.activate")
-        nudge("jobs.complete_transfers")
+    given_up = Transfer.objects.filter(pk__in=old, state=TransferState.QUEUED).update(
+        state=TransferState.FAILED, error=words, ended_at=now
+    )
+    nudge("jobs.activate")
+    nudge("jobs.complete_transfers")
     return given_up
 
 

@@ -9,13 +9,16 @@ from pandasite.base.clock import database_now
 from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
 
+LONGEST_SECONDS = 86_400
+
 
 @shared_task(name="datasets.schedule_transfers")
 def schedule_transfers() -> int:
     return run_sweep("datasets.schedule_transfers", engine.schedule)
 
 
-@shared_task(name="datasets.transfer")
+# A large file takes its time; what a killed worker held is free when its lease is over.
+@shared_task(name="datasets.transfer", time_limit=LONGEST_SECONDS)
 def transfer(slot: int) -> int:
     heard("datasets.transfer", slot)
     return engine.work(slot)

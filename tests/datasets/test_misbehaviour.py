@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from datasets import engine, storage
+from datasets import engine, space, storage
 from datasets.models import Replica, StorageElement, StorageHealth, Transfer
 from datasets.storage import hosts
 from datasets.storage.copying import Pace
 from datasets.storage.secrets import read_secret
 from pandasite.base.clock import database_now
-from tests.builders import create_storage
+from tests.builders import NOW, after, create_storage
 from tests.datasets.disks import CONTENT, due, fresh, known_file, leftovers, store, visible
 from tests.datasets.servers import Raw
 
@@ -179,6 +179,48 @@ def test_a_full_webdav_storage_is_said_to_be_full(disks):
         engine.run(transfer.pk)
 
     assert fresh(transfer).reason == "no space left"
+
+
+# -- quota -------------------------------------------------------------------------------------
+
+QUOTA = b"""<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:response><D:href>/</D:href>
+<D:propstat><D:prop><D:quota-available-bytes>700</D:quota-available-bytes>
+<D:quota-used-bytes>300</D:quota-used-bytes></D:prop><D:status>HTTP/1.1 200 OK</D:status>
+</D:propstat></D:response></D:multistatus>"""
+
+
+def test_what_webdav_tells_of_its_quota_counts_more_than_the_catalogue():
+    with Raw(says("207 Multi-Status", QUOTA, kind="application/xml")) as server:
+        target = elsewhere(server)
+        assert space.ask(target.pk, now=NOW) is True
+    space.measure_storage(now=after(hours=1))
+
+    told = StorageElement.objects.get(pk=target.pk)
+    assert (told.used_bytes, told.free_bytes, told.space_from) == (300, 700, "quota")
+    assert told.measured_at == NOW
+    assert StorageHealth.objects.get(storage=target).ok_at == NOW
+
+
+def test_a_storage_that_does_not_answer_keeps_what_it_told_last():
+    with Raw(nothing) as server:
+        target = elsewhere(server)
+        StorageElement.objects.update(space_from="quota", free_bytes=7, measured_at=NOW)
+        assert space.ask(target.pk, now=after(hours=1)) is False
+
+    assert StorageElement.objects.get(pk=target.pk).free_bytes == 7
+    assert StorageHealth.objects.get(storage=target).reason == "timed out"
+
+
+def test_a_storage_that_tells_no_quota_is_measured_by_the_catalogue():
+    bare = QUOTA.replace(b"quota-used-bytes", b"displayname")
+    with Raw(says("207 Multi-Status", bare, kind="application/xml")) as server:
+        target = elsewhere(server)
+        StorageElement.objects.update(space_from="quota", capacity_bytes=50)
+        assert space.ask(target.pk, now=NOW) is False
+    space.measure_storage(now=NOW)
+
+    told = StorageElement.objects.get(pk=target.pk)
+    assert (told.free_bytes, told.space_from) == (50, "catalogue")
 
 
 # -- slow --------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """Every kind of storage against a real server: the same promises, kept by each."""
 
 import os
+import pathlib
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -205,9 +208,8 @@ def test_an_object_without_a_known_checksum_is_streamed(places):
     assert got(places["other"]) == b"by somebody else"
 
 
-def test_webdav_tells_its_quota_and_s3_does_not(places):
+def test_s3_knows_no_quota(places):
     assert places["s3"].space() is None
-    assert places["dav"].space() is None or places["dav"].space().said_by == "quota"
 
 
 @pytest.mark.parametrize(
@@ -234,3 +236,48 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_believed(
     with pytest.raises(storage.SourceError, match="(?i)certificate"):
         got(storage.open_place(running["davs"]))
     storage.close_places()
+
+
+KILLED = """
+import sys, time, django
+django.setup()
+from datasets import storage
+from datasets.storage import Address, Copied
+source, url, endpoint, secret, path, size, adler32 = sys.argv[1:]
+
+def half(_done):
+    print("half", flush=True)
+    time.sleep(120)
+
+target = storage.open_place(Address(url=url, endpoint=endpoint, secret=secret))
+storage.bring(storage.Order(
+    source=storage.open_place(source), target=target, path=path, tag="t1.1", progress=half,
+    expected=Copied(size=int(size), adler32=adler32)))
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "dav", "s3"])
+def test_a_worker_that_is_killed_while_it_copies_shows_nothing_and_the_next_one_brings_it(
+    running, places, tmp_path, kind
+):
+    body, start = content(40_000_000), storage.open_place(f"file://{tmp_path}")
+    put(start, body)
+    address, known = running[kind], facts(body)
+    words = [f"file://{tmp_path}", address.url, address.endpoint, address.secret, PATH]
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *words, str(known.size), known.adler32],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdout.readline() == "half\n"
+        child.kill()
+
+    assert places[kind].size(PATH) is None
+    storage.bring(order(start, places[kind], body, tag="t1.2"))
+    assert got(places[kind]) == body
+    if kind != "s3":
+        folder = pathlib.Path(str(running["file"]).removeprefix("file://")).parent / kind
+        assert not list(folder.rglob(".*.part"))
+    else:
+        assert not places[kind].call("list_multipart_uploads").get("Uploads")
