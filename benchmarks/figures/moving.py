@@ -17,29 +17,19 @@ from django.conf import settings
 from benchmarks import fill
 from benchmarks.bed import Bed, Data, moment, number, query
 from benchmarks.figures import kit
+from benchmarks.files import CHUNK, LFN, SCOPE, adler32_of, queue, write
 from benchmarks.grid import Grid
 from benchmarks.meter import Usage, memory_mb
 from benchmarks.result import Bound, Figure
 from datasets import engine
-from datasets.models import (
-    Dataset,
-    DatasetFile,
-    File,
-    Replica,
-    StorageElement,
-    Subscription,
-    Transfer,
-)
+from datasets.models import StorageElement, Transfer
 from datasets.storage import path_of
 
 FILES, DATASETS = 10_000, 500
 SMALL_BYTES = 2_000
 LARGE_BYTES = 4 * 2**30
-CHUNK = 4 * 2**20
 QUEUED = 100_000
 CLAIMED = 20_000
-SCOPE = "moving"
-LFN = "EVNT._{:06d}.root"
 WORKERS = ("mover-1", "mover-2")
 SECONDS = 600.0  # after which it is given up
 
@@ -59,12 +49,12 @@ def _small(bed: Bed, folder: Path) -> Figure:
     bodies = [os.urandom(SMALL_BYTES - 8) + nr.to_bytes(8, "big") for nr in range(n)]
     paths = [path_of(SCOPE, LFN.format(nr)) for nr in range(n)]
     for body, path in zip(bodies, paths, strict=True):
-        _write(folder / "from" / path, body)
+        write(folder / "from" / path, body)
     loop = _bare_loop(folder, paths)
     sums = [f"{zlib.adler32(body):08x}" for body in bodies]
     sizes = [SMALL_BYTES] * n
     bed.restore(Data("moving", 1, lambda grid: None))
-    _queue(folder, sizes, sums, datasets=max(1, round(DATASETS * n / FILES)))
+    queue(folder, sizes, sums, datasets=max(1, round(DATASETS * n / FILES)))
     seconds, usage, memory = _moved(bed, n)
     right = sum(
         (folder / "to" / path).read_bytes() == body
@@ -101,11 +91,11 @@ def _large(bed: Bed, folder: Path) -> Figure:
     shutil.rmtree(folder, ignore_errors=True)
     path = path_of(SCOPE, LFN.format(0))
     piece = os.urandom(CHUNK)
-    _write(folder / "from" / path, *[piece] * (size // CHUNK))
-    adler32 = _adler32(folder / "from" / path)  # and it is in memory, for both
+    write(folder / "from" / path, *[piece] * (size // CHUNK))
+    adler32 = adler32_of(folder / "from" / path)  # and it is in memory, for both
     plain = _cp_and_sum(folder / "from" / path, folder / "copy")
     bed.restore(Data("moving", 1, lambda grid: None))
-    _queue(folder, [size], [adler32], datasets=1)
+    queue(folder, [size], [adler32], datasets=1)
     os.sync()
     seconds, usage, memory = _moved(bed, 1)
     return Figure(
@@ -116,7 +106,7 @@ def _large(bed: Bed, folder: Path) -> Figure:
         must=Bound(limit=1.5, at_most=True, of_ratio=True),
         conditions={
             "at most 150 MB in a worker": memory <= 150,
-            "the file is what was sent": _adler32(folder / "to" / path) == adler32,
+            "the file is what was sent": adler32_of(folder / "to" / path) == adler32,
             "its state is kept": _kept() == (1, 1),
         },
         details={
@@ -144,59 +134,10 @@ def _cp_and_sum(source: Path, target: Path) -> float:
     os.sync()
     begun = time.monotonic()
     subprocess.run([shutil.which("cp") or "/bin/cp", str(source), str(target)], check=True)
-    _adler32(target)
+    adler32_of(target)
     seconds = time.monotonic() - begun
     target.unlink()
     return seconds
-
-
-def _adler32(path: Path) -> str:
-    adler = 1
-    with open(path, "rb", buffering=0) as file:
-        while piece := file.read(CHUNK):
-            adler = zlib.adler32(piece, adler)
-    return f"{adler:08x}"
-
-
-def _write(path: Path, *pieces: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        file.writelines(pieces)
-
-
-def _queue(folder: Path, sizes: list[int], sums: list[str], *, datasets: int) -> None:
-    """The files in the catalogue and in datasets, subscribed and queued from `from` to `to`."""
-    now = moment()
-    (folder / "to").mkdir(parents=True, exist_ok=True)
-    source, target = (
-        StorageElement.objects.create(name=name, url=f"file://{folder}/{name}")
-        for name in ("from", "to")
-    )
-    files = File.objects.bulk_create(
-        File(
-            scope=SCOPE,
-            lfn=LFN.format(nr),
-            guid=fill.GUID,
-            size=size,
-            adler32=adler32,
-            created_at=now,
-        )
-        for nr, (size, adler32) in enumerate(zip(sizes, sums, strict=True))
-    )
-    Replica.objects.bulk_create(Replica(file=f, storage=source, created_at=now) for f in files)
-    blocks = Dataset.objects.bulk_create(
-        Dataset(name=f"moving.{nr}", type="dispatch", created_at=now, state_changed_at=now)
-        for nr in range(datasets)
-    )
-    DatasetFile.objects.bulk_create(
-        DatasetFile(dataset=blocks[nr % datasets], file=file) for nr, file in enumerate(files)
-    )
-    Subscription.objects.bulk_create(
-        Subscription(dataset=block, storage=target, created_at=now) for block in blocks
-    )
-    Transfer.objects.bulk_create(
-        Transfer(file=file, destination=target, created_at=now, next_try_at=now) for file in files
-    )
 
 
 def _moved(bed: Bed, n: int) -> tuple[float, Usage, float]:

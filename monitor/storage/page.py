@@ -103,19 +103,20 @@ class StoragePage:
             "staging": self.staging,
             "incoming": [_link_facts(link, link.source) for link in self.incoming],
             "outgoing": [_link_facts(link, link.destination) for link in self.outgoing],
-            "errors": [
-                {
-                    "file": str(one.file),
-                    "from": one.source and one.source.name,
-                    "to": one.destination.name,
-                    "state": one.state,
-                    "attempts": one.attempts,
-                    "reason": one.reason,
-                    "error": one.error,
-                }
-                for one in self.errors
-            ],
+            "errors": [_error_facts(one) for one in self.errors],
         }
+
+
+def _error_facts(one: Transfer) -> dict[str, Any]:
+    return {
+        "file": str(one.file),
+        "from": one.source and one.source.name,
+        "to": one.destination.name,
+        "state": one.state,
+        "attempts": one.attempts,
+        "reason": one.reason,
+        "error": one.error,
+    }
 
 
 def _link_facts(link: Link, other: StorageElement) -> dict[str, Any]:

@@ -152,3 +152,13 @@ class Raw:
         for thread in self.threads:
             thread.join(10)
         self.socket.close()
+
+
+def says(status: str, body: bytes = b"", more: str = "", kind: str = "text/plain") -> Any:
+    """An answer to whatever is asked."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+
+    def answer(_server: Raw, connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(head.encode() + body)
+
+    return answer
