@@ -10,6 +10,10 @@ from django.db import models
 from django.db.models import Q
 
 from brokerage.models import NAME, Site
+from datasets import browsing
+from datasets.browsing import DatasetCategory as DatasetCategory
+from datasets.browsing import DatasetCopy as DatasetCopy
+from datasets.browsing import DatasetTally as DatasetTally
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 
 GB = 10**9
@@ -79,7 +83,7 @@ class SiteStorage(models.Model):
         return f"{self.site} -> {self.storage} ({self.role})"
 
 
-class Dataset(models.Model):
+class Dataset(browsing.DatasetColumns):
     """A named set of files; `_dis` blocks carry input to a site, `_sub` blocks output home."""
 
     class Type(models.TextChoices):
@@ -110,21 +114,8 @@ class Dataset(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [
-            # the closing sweep looks at dispatch and sub blocks that are not at their end
-            models.Index(
-                fields=["type", "state", "state_changed_at"],
-                condition=Q(
-                    state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED, DatasetState.FROZEN]
-                ),
-                name="dataset_open",
-            ),
-            models.Index(
-                fields=["parent", "destination", "source"],
-                condition=Q(type="sub"),
-                name="dataset_sub_of",
-            ),
-        ]
+        constraints = browsing.DATASET_CONSTRAINTS
+        indexes = browsing.DATASET_INDEXES
 
     def __str__(self) -> str:
         return self.name
