@@ -22,6 +22,7 @@ from datasets.models import (
     Subscription,
     Transfer,
 )
+from datasets.reasons import reason_of
 from datasets.registry import NewFile
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from datasets.subscriptions import close_subscriptions
@@ -137,6 +138,7 @@ def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
         started_at=now,
         lease_until=now + lease,
         error="",
+        reason="",
     )
     if not taken:
         return None
@@ -196,6 +198,7 @@ def retry_or_fail_transfer(
             state=TransferState.FAILED,
             permanent=permanent,
             error=error,
+            reason=reason_of(error),
             ended_at=now,
             lease_until=None,
         )
@@ -205,6 +208,7 @@ def retry_or_fail_transfer(
     mine.update(
         state=TransferState.QUEUED,
         error=error,
+        reason=reason_of(error),
         lease_until=None,
         next_try_at=now + pause_after(transfer.attempts),
     )
@@ -221,6 +225,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
     given_up = silent.filter(attempts__gte=tries).update(
         state=TransferState.FAILED,
         error=f"given up: {tries} workers fell silent while they copied it",
+        reason="worker lost",
         ended_at=now,
         lease_until=None,
     )
@@ -232,6 +237,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
         lease_until=None,
         next_try_at=now,
         error="the worker that copied it fell silent",
+        reason="worker lost",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from datasets.demand import request_transfers
+from datasets.demand import Errand, request_transfers
 from datasets.models import Dataset, DatasetFile, File, Replica, StorageElement, Subscription
 
 BATCH = 1000  # subscriptions per round
@@ -29,7 +29,7 @@ def subscribe(
     if not made and subscription.state != state:  # a block that got one more file is open again
         Subscription.objects.filter(pk=subscription.pk).update(**now_is)
         subscription.refresh_from_db()
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=Errand(activity=activity))
     return subscription
 
 
@@ -57,7 +57,7 @@ def extend(
     )
     if not made and subscription.state != Subscription.State.OPEN:
         Subscription.objects.filter(pk=subscription.pk).update(**opened)
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=Errand(activity=activity))
 
 
 def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:

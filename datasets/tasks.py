@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import engine, space, sums
+from datasets import engine, flowsums, space, sums
 from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
 
@@ -28,3 +28,13 @@ def measure_storage() -> int:
 @shared_task(name="datasets.sum_datasets")
 def sum_datasets() -> int:
     return run_sweep("datasets.sum_datasets", sums.run)
+
+
+@shared_task(name="datasets.sum_transfers")
+def sum_transfers() -> int:
+    return run_sweep("datasets.sum_transfers", flowsums.run)
+
+
+@shared_task(name="datasets.sample_space")
+def sample_space() -> int:
+    return run_sweep("datasets.sample_space", flowsums.sample_space)

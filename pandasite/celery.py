@@ -44,6 +44,8 @@ SWEEPS = {
     "jobs.count_pilots": 3,
     "datasets.measure_storage": 6,
     "datasets.sum_datasets": 3,
+    "datasets.sum_transfers": 3,
+    "datasets.sample_space": 30,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.sum_usage": 6,
