@@ -70,10 +70,9 @@ def run(now: dt.datetime) -> int:
         kept = Patrol.objects.select_for_update().get(name=SWEEP)
         hour = _full_hour(max(kept.news_until, now - BACK))
         while hour <= now and work.do(f"hour {hour:%m-%d %H}", partial(_hour, hour)):
-            closed = now >= hour + HOUR + MARGIN
-            kept.news_until = hour = hour + HOUR if closed else hour
-            if not closed:
-                hour += HOUR
+            hour += HOUR
+            if now >= hour + MARGIN:  # it is over, and so are all before it
+                kept.news_until = hour
             if work.over:
                 break
         kept.save()

@@ -59,6 +59,15 @@ def test_an_hour_is_counted_until_it_is_over_and_then_no_more() -> None:
     assert flowsums.Patrol.objects.get(name=flowsums.SWEEP).news_until == after(hours=1)
 
 
+def test_an_end_that_was_committed_late_is_counted_though_the_next_hour_has_begun() -> None:
+    flowsums.run(after(minutes=1))
+    ended("done", after(minutes=-1))
+
+    flowsums.run(after(minutes=2))
+
+    assert TransferSum.objects.get().hour == after(hours=-1)
+
+
 def test_a_round_that_has_no_time_leaves_hours_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     for hour in range(3):
         ended("done", after(hours=-190 + hour))
