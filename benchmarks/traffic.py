@@ -127,11 +127,13 @@ def _blocks(n: int, grid: Grid) -> None:
 def _week(grid: Grid, links: int) -> None:
     """In each of HOURS hours; a tenth of the links have failures; and space."""
     sites = len(grid.sites)
+    storages = f"(SELECT array_agg(storage_id ORDER BY id) FROM {SiteStorage._meta.db_table})"
+    nr = f"(k % {links})"
     link = {
         "hour": f"date_trunc('hour', now()) - interval '1 h' * (k / {links})",
-        "source_id": _storage(sites),
-        "destination_id": _storage(sites, 1).replace("(k + 1)", f"(k / {sites} + k * 7)"),
-        "activity": f"'activity' || k % {links}",
+        "source_id": f"{storages}[1 + {nr} % {sites}]",
+        "destination_id": f"{storages}[1 + ({nr} / {sites} * 7 + {nr}) % {sites}]",
+        "activity": f"(ARRAY['production', 'analysis'])[1 + {nr} % 2]",
         "vo": "'atlas'",
     }
     moved = {"done": "k % 50", "failed": "k % 3", "tries": "k % 9"}

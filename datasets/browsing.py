@@ -59,7 +59,7 @@ class DatasetColumns(models.Model):
         abstract = True
 
 
-DATASET_CONSTRAINTS = [
+DATASET_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=LessThanOrEqual(
             Length(Cast("metadata", models.TextField())), Value(METADATA_MAX)

@@ -1,6 +1,7 @@
 """Adding up transfers: by the hour of their end, and those that wait, for the DDM dashboard.
 
 An hour is counted anew in each round until it is over by MARGIN, and written where it differs.
+Sums of hours become sums of days when they are older than any window that needs hours.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from datasets.models import SpaceSample, StorageElement, TransferFailure, TransferSum
+from datasets.models import (
+    SpaceSample,
+    StorageElement,
+    Transfer,
+    TransferFailure,
+    TransferSum,
+)
 from pandasite.base.models import Patrol
 from pandasite.base.rounds import Round
 
@@ -19,6 +26,7 @@ HOUR = dt.timedelta(hours=1)
 MARGIN = dt.timedelta(minutes=10)  # an end may be seen later than its time says: on its commit
 STUCK = dt.timedelta(hours=24)
 BACK = dt.timedelta(days=8)  # that a first round, or one after a pause, makes up
+HOURLY = dt.timedelta(hours=48)  # younger sums are by the hour, older ones by the day (UTC)
 KEPT = dt.timedelta(days=31)
 SPACE_KEPT = dt.timedelta(days=400)
 
@@ -51,6 +59,29 @@ ON CONFLICT (hour, destination_id, source_id, activity, vo, reason) DO UPDATE
 SET n = excluded.n, sample = excluded.sample, transfer = excluded.transfer, latest = excluded.latest
 WHERE (s.n, s.transfer) IS DISTINCT FROM (excluded.n, excluded.transfer)
 """
+# Rows of days that are over become one; a day that was folded has only rows of its midnight.
+_DAY = "date_trunc('day', hour, 'UTC')"
+_OLD = f"WHERE hour < %(cut)s AND hour <> {_DAY} RETURNING *"
+_FOLD_SUMS = f"""
+WITH old AS (DELETE FROM datasets_transfersum {_OLD})
+INSERT INTO datasets_transfersum AS s (hour, {_BY}, done, failed, tries, bytes, seconds)
+SELECT {_DAY}, {_BY}, sum(done), sum(failed), sum(tries), sum(bytes), sum(seconds)
+FROM old GROUP BY {_DAY}, {_BY}
+ON CONFLICT (hour, destination_id, source_id, activity, vo) DO UPDATE
+SET done = s.done + excluded.done, failed = s.failed + excluded.failed,
+  tries = s.tries + excluded.tries, bytes = s.bytes + excluded.bytes,
+  seconds = s.seconds + excluded.seconds
+"""
+_FOLD_FAILURES = f"""
+WITH old AS (DELETE FROM datasets_transferfailure {_OLD})
+INSERT INTO datasets_transferfailure AS s (hour, {_BY}, reason, n, sample, transfer, latest)
+SELECT {_DAY}, {_BY}, reason, sum(n), (array_agg(sample ORDER BY latest DESC))[1],
+  max(transfer), max(latest)
+FROM old GROUP BY {_DAY}, {_BY}, reason
+ON CONFLICT (hour, destination_id, source_id, activity, vo, reason) DO UPDATE
+SET n = s.n + excluded.n, sample = excluded.sample, transfer = excluded.transfer,
+  latest = excluded.latest
+"""
 _QUEUE = f"""
 INSERT INTO datasets_transferqueue ({_BY}, state, reason, n, bytes, oldest, stuck, sample)
 SELECT {_BY}, state, CASE WHEN error = '' THEN '' ELSE coalesce(nullif(reason, ''), 'other') END,
@@ -68,18 +99,26 @@ def run(now: dt.datetime) -> int:
         Patrol.objects.get_or_create(name=SWEEP, defaults={"after": 0, "news_until": now - BACK})
         # One round at a time: another one waits here, and finds nothing left to do.
         kept = Patrol.objects.select_for_update().get(name=SWEEP)
-        hour = _full_hour(max(kept.news_until, now - BACK))
-        while hour <= now and work.do(f"hour {hour:%m-%d %H}", partial(_hour, hour)):
-            hour += HOUR
-            if now >= hour + MARGIN:  # it is over, and so are all before it
-                kept.news_until = hour
-            if work.over:
+        hour, undecided = max(kept.news_until, now - BACK), _full_hour(now - MARGIN)
+        while hour <= now and not work.over:
+            hour = _next(hour, now)
+            if not work.do(f"hour {hour:%m-%d %H}", partial(_hour, hour)):
                 break
+            hour += HOUR
+            kept.news_until = min(hour, undecided)
         kept.save()
         work.do("queue", partial(_queue, now))
+        work.do("days", partial(_fold, min(now - HOURLY, kept.news_until)))
     TransferSum.objects.filter(hour__lt=now - KEPT).delete()
     TransferFailure.objects.filter(hour__lt=now - KEPT).delete()
     return work.end()
+
+
+def _next(time: dt.datetime, now: dt.datetime) -> dt.datetime:
+    """The first hour from then on in which something ended; at last the hour that it is."""
+    ends = Transfer.objects.filter(ended_at__gte=_full_hour(time)).order_by("ended_at")
+    first = ends.values_list("ended_at", flat=True).first()
+    return _full_hour(min(first or now, now))
 
 
 def _hour(hour: dt.datetime) -> int:
@@ -99,12 +138,22 @@ def _queue(now: dt.datetime) -> int:
         return int(cursor.rowcount)
 
 
+def _fold(until: dt.datetime) -> int:
+    """Hours of days that ended before then; none that may still be counted anew."""
+    cut = until.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in (_FOLD_SUMS, _FOLD_FAILURES):
+            cursor.execute(statement, {"cut": cut})
+        return int(cursor.rowcount)
+
+
 def sample_space(now: dt.datetime) -> int:
     """Note how full each storage element is, as last measured; one sample an hour is kept."""
     measured = StorageElement.objects.exclude(measured_at=None).exclude(free_bytes=None)
+    hour = _full_hour(now)
     samples = [
-        SpaceSample(storage_id=pk, hour=_full_hour(now), capacity_bytes=capacity, free_bytes=free)
-        for pk, capacity, free in measured.values_list("pk", "capacity_bytes", "free_bytes")
+        SpaceSample(storage_id=key, hour=hour, capacity_bytes=capacity, free_bytes=free or 0)
+        for key, capacity, free in measured.values_list("pk", "capacity_bytes", "free_bytes")
     ]
     SpaceSample.objects.bulk_create(
         samples,

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
@@ -39,11 +40,18 @@ def ensure_datasets(
     return ensure_typed(dict.fromkeys(names, type), now=now)
 
 
-def ensure_typed(types: Mapping[str, Dataset.Type], *, now: dt.datetime) -> dict[str, Dataset]:
-    """The same for datasets of several types: by name, the type that a missing one gets."""
+def ensure_typed(
+    types: Mapping[str, Dataset.Type], *, now: dt.datetime, owner: User | None = None
+) -> dict[str, Dataset]:
+    """The same for datasets of several types: by name, the type that a missing one gets.
+
+    A missing destination belongs to the `owner`; who needs an input does not own it.
+    """
     # In one order, so that two who make the same datasets never wait for each other.
     wanted = sorted(types)
-    fresh = [Dataset(name=n, type=types[n], created_at=now, state_changed_at=now) for n in wanted]
+    born = {"created_at": now, "state_changed_at": now}
+    owners = {Dataset.Type.DESTINATION: owner}
+    fresh = [Dataset(name=n, type=types[n], owner=owners.get(types[n]), **born) for n in wanted]
     Dataset.objects.bulk_create(fresh, ignore_conflicts=True)
     return {dataset.name: dataset for dataset in Dataset.objects.filter(name__in=wanted)}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -111,7 +112,7 @@ def refresh(ids: Sequence[int], *, rules: Categories, now: dt.datetime) -> int:
         rows = list(held.only("pk", "name", "category", "data_type", "scope"))
         Dataset.objects.bulk_update(_named(rows, rules), ["category", "data_type", "scope"])
         with connection.cursor() as cursor:
-            values = {"ids": [row.pk for row in rows], "now": now}
+            values: dict[str, Any] = {"ids": [row.pk for row in rows], "now": now}
             cursor.execute(_SUMS, values)
             cursor.execute(_COPIES, values)
     return len(rows)

@@ -99,7 +99,7 @@ def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitte
     """Insert everything. Who waits for somebody waits in this order: tasks, datasets, names."""
     known = Known(
         tasks=_tasks(owner, specs, now),
-        datasets=_datasets(specs, now),
+        datasets=_datasets(specs, owner, now),
         files=known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files),
     )
     panda_ids = reserve_keys(Job, len(specs))
@@ -150,11 +150,12 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
     return known | {task.name: task for task in Task.objects.filter(owner=owner, name__in=first)}
 
 
-def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:
+def _datasets(specs: Sequence[JobSpec], owner: User, now: dt.datetime) -> dict[str, Dataset]:
     """By name, made where they are missing; one that jobs write into becomes a destination."""
     outputs = _named(specs, "output_files")
     # An input dataset may be one that other jobs are still going to fill: made here, empty.
     types = dict.fromkeys(_named(specs, "input_files"), Dataset.Type.INPUT)
-    made = data.ensure_typed(types | dict.fromkeys(outputs, Dataset.Type.DESTINATION), now=now)
+    types |= dict.fromkeys(outputs, Dataset.Type.DESTINATION)
+    made = data.ensure_typed(types, now=now, owner=owner)
     data.promote_to_destinations(outputs)
     return made

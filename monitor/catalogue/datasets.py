@@ -23,7 +23,7 @@ from pandasite.base.params import refuse
 FILTERS = (
     "category", "project", "name", "data_type", "type", "state", "storage", "owner", "hours",
 )  # fmt: skip
-SHOWN, TOLD = 100, 1000  # rows of a page, of a file
+SHOWN, TOLD = 50, 1000  # rows of a page, of a file
 PLACES_SHOWN = 4
 TYPES = [name for name in Dataset.Type.values if name not in BLOCKS]
 LIVE = [state.value for state in DatasetState if state != DatasetState.ERASED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from monitor import sheets
 from monitor.lists import ListPage
 from monitor.params import Params
 from monitor.sheets import Sheet
+from pandasite.base.params import refuse
 
 PARAMS = ("columns", "before", "format")
 TEMPLATE = "monitor/catalogue/keyed.html"
@@ -55,3 +57,27 @@ def respond(
         request, template, sheet, params=params, context=context, now=now, facts=told,
         name=shown.name,
     )  # fmt: skip
+
+
+Moment = tuple[dt.datetime, int]
+
+
+def cursor_of(at: dt.datetime, key: int) -> str:
+    """What continues a list in the order of a time, behind that row."""
+    return f"{at.isoformat().replace('+00:00', 'Z')},{key}"
+
+
+def moment_of(text: str) -> Moment | None:
+    """The row that a cursor names; None for ''. Raises BadInput."""
+    if not text:
+        return None
+    at, _comma, key = text.rpartition(",")
+    try:
+        time = dt.datetime.fromisoformat(at)
+        known = time.tzinfo is not None and 1970 <= time.year < 2200
+        good = known and key.isascii() and key.isdigit() and len(key) < 19
+    except ValueError:
+        good = False
+    if not good:
+        raise refuse("before", text, "the `before` of the page in front of it", code="bad_cursor")
+    return time, int(key)

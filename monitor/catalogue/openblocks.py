@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from django.urls import reverse
@@ -14,10 +12,10 @@ from django.urls import reverse
 from datasets.models import Dataset
 from datasets.states import DatasetState
 from monitor import columns
+from monitor.catalogue.keyed import Moment, cursor_of, moment_of
 from monitor.params import Params
 from monitor.rows import jobs_url
 from monitor.sheets import Sheet, column
-from pandasite.base.params import refuse
 
 KINDS = {"dispatch": "dispatch (_dis): input to a site", "sub": "sub (_sub): output home"}
 OPEN = (DatasetState.OPEN, DatasetState.TOBECLOSED, DatasetState.FROZEN)
@@ -120,32 +118,14 @@ def read(params: Params) -> Listing:
     """The open blocks of a kind, those first that have been in their state for longest."""
     kind = params.choice("kind", KINDS, default="dispatch")
     most = SHOWN if params.values.get("format", "html") == "html" else TOLD
-    found = _oldest(kind, _cursor(params.text("before")), most + 1)
+    found = _oldest(kind, moment_of(params.text("before")), most + 1)
     shown = found[:most]
     last = shown[-1] if len(found) > most else None
-    behind = f"{last.state_changed_at.isoformat()},{last.pk}" if last else ""
+    behind = cursor_of(last.state_changed_at, last.pk) if last else ""
     return Listing(blocks=_counted(shown), behind=behind)
 
 
-Key = tuple[dt.datetime, int]
-
-
-def _cursor(text: str) -> Key | None:
-    if not text:
-        return None
-    at, _comma, key = text.rpartition(",")
-    try:
-        time = dt.datetime.fromisoformat(at)
-        known = time.tzinfo is not None and 1970 <= time.year < 2200
-        good = known and key.isascii() and key.isdigit() and len(key) < 19
-    except ValueError:
-        good = False
-    if not good:
-        raise refuse("before", text, "the `before` of the page in front of it", code="bad_cursor")
-    return time, int(key)
-
-
-def _oldest(kind: str, behind: Key | None, most: int) -> list[Dataset]:
+def _oldest(kind: str, behind: Moment | None, most: int) -> list[Dataset]:
     """Each state is a range of the index `dataset_open`; the ranges are merged here."""
     return heapq.nsmallest(
         most,
@@ -154,7 +134,9 @@ def _oldest(kind: str, behind: Key | None, most: int) -> list[Dataset]:
     )
 
 
-def _of_state(kind: str, state: DatasetState, behind: Key | None, most: int) -> Iterable[Dataset]:
+def _of_state(
+    kind: str, state: DatasetState, behind: Moment | None, most: int
+) -> Iterable[Dataset]:
     rows = Dataset.objects.filter(type=kind, state=state).order_by("state_changed_at", "pk")
     if behind:
         at, key = behind
@@ -165,16 +147,18 @@ def _of_state(kind: str, state: DatasetState, behind: Key | None, most: int) -> 
 def _counted(rows: Sequence[Dataset]) -> list[Block]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, {"ids": [one.pk for one in rows], "most": FILES_READ})
-        facts: dict[int, list[Any]] = {key: rest for key, *rest in cursor.fetchall()}
-    names = ("files", "ready", "jobs", "waiting", "reason", "error")
-    return [
-        Block(
+        facts = {row[0]: row for row in cursor.fetchall()}
+    found = []
+    for one in rows:
+        _key, files, ready, jobs, waiting, reason, error = facts[one.pk]
+        block = Block(
             dataset=one,
-            **{
-                name: value or ("" if name in ("reason", "error") else 0)
-                for name, value in zip(names, facts[one.pk], strict=True)
-            },
+            files=files,
+            ready=ready,
+            jobs=jobs,
+            waiting=waiting,
+            reason=reason or "",
+            error=error or "",
         )
-        for one in rows
-        if one.pk in facts
-    ]
+        found.append(block)
+    return found

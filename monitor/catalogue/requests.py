@@ -26,7 +26,7 @@ PERMISSION = "datasets.add_subscription"
 ACTIVITY = "requests"
 MOST = 20  # datasets of one request
 FILES = 20_000  # of one dataset: more are asked for by the command line
-SHOWN, TOLD = 100, 1000
+SHOWN, TOLD = 50, 1000
 
 
 @dataclass(frozen=True, kw_only=True)

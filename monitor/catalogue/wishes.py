@@ -22,7 +22,7 @@ from monitor.words import ago
 
 FILTERS = ("state", "storage", "activity", "dataset", "stuck", "first")
 STATES = {"open": "open", "done": "done", "given_up": "given up", "all": "all"}
-SHOWN, TOLD = 100, 1000
+SHOWN, TOLD = 50, 1000
 STUCK_HOURS = 24
 
 

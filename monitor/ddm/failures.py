@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Max, Sum
 from django.urls import reverse
 
 from datasets.models import TransferFailure, TransferQueue
@@ -15,7 +16,7 @@ from monitor import columns
 from monitor.ddm.scope import Scope
 from monitor.sheets import Sheet, column
 
-MOST = 50_000  # rows of sums that are read: more is no question any more
+MOST = 50_000  # links by reason that are read: more is no question any more
 
 
 @dataclass(kw_only=True)
@@ -46,14 +47,14 @@ class Reason:
         return {name: getattr(self, name) for name in names}
 
 
+Row = dict[str, Any]
+
+
 def by_reason(scope: Scope) -> list[Reason]:
     """The reasons of the scope, the most frequent first."""
     found: dict[str, Reason] = {}
-    for row in _failed(scope):
-        _add(found.setdefault(row.reason, Reason(reason=row.reason)), row)
-    for waiting in _trying(scope):
-        one = found.setdefault(waiting.reason, Reason(reason=waiting.reason))
-        _add_trying(one, waiting)
+    for row in (*_failed(scope), *_trying(scope)):
+        _add(found.setdefault(row["reason"], Reason(reason=row["reason"])), row)
     for one in found.values():
         one.url = f"{reverse('monitor:ddm_errors')}{scope.query(reason=one.reason)}"
     return _ranked(found.values())
@@ -62,46 +63,52 @@ def by_reason(scope: Scope) -> list[Reason]:
 def by_link(scope: Scope, *, reason: str) -> list[Reason]:
     """The same by link on the level of the scope, activity and VO."""
     found: dict[tuple[str, ...], Reason] = {}
-
-    def of(row: TransferFailure | TransferQueue) -> Reason:
-        key = (
-            row.reason,
-            scope.places.label(row.source_id, scope.by),
-            scope.places.label(row.destination_id, scope.by),
-            row.activity,
-            row.vo,
-        )
-        names = ("reason", "source", "destination", "activity", "vo")
-        return found.setdefault(key, Reason(**dict(zip(names, key, strict=True))))
-
-    for row in _failed(scope, reason=reason):
-        _add(of(row), row)
-    for waiting in _trying(scope, reason=reason):
-        _add_trying(of(waiting), waiting)
+    for row in (*_failed(scope, reason=reason), *_trying(scope, reason=reason)):
+        source = scope.places.label(row["source"], scope.by)
+        destination = scope.places.label(row["destination"], scope.by)
+        key = (row["reason"], source, destination, row["activity"], row["vo"])
+        if key not in found:
+            found[key] = Reason(
+                reason=row["reason"],
+                source=source,
+                destination=destination,
+                activity=row["activity"],
+                vo=row["vo"],
+            )
+        _add(found[key], row)
     return _ranked(found.values())
 
 
-def _failed(scope: Scope, *, reason: str = "") -> QuerySet[TransferFailure]:
-    rows = scope.within(TransferFailure.objects.order_by("-hour"))
-    return (rows.filter(reason=reason) if reason else rows)[:MOST]
+_BY = ("reason", "source", "destination", "activity", "vo")
 
 
-def _trying(scope: Scope, *, reason: str = "") -> QuerySet[TransferQueue]:
-    rows = scope.of(TransferQueue.objects.exclude(reason=""))
-    return rows.filter(reason=reason) if reason else rows
+def _failed(scope: Scope, *, reason: str = "") -> Iterable[Row]:
+    """Given up within the window, summed over it."""
+    rows = scope.within(TransferFailure.objects.order_by())
+    rows = rows.filter(reason=reason) if reason else rows
+    return rows.values(*_BY).annotate(
+        failed=Sum("n"),
+        last=Max("latest"),
+        samples=ArrayAgg("sample", order_by="-latest"),
+        keys=ArrayAgg("transfer", order_by="-latest"),
+    )[:MOST]
 
 
-def _add(one: Reason, row: TransferFailure) -> None:
-    one.failed += row.n
-    one.links.add((row.source_id, row.destination_id))
-    if one.latest is None or row.latest > one.latest:
-        one.latest, one.sample, one.transfer = row.latest, row.sample, row.transfer
+def _trying(scope: Scope, *, reason: str = "") -> Iterable[Row]:
+    """Failed and tried again, now."""
+    rows = scope.of(TransferQueue.objects.exclude(reason="").order_by())
+    rows = rows.filter(reason=reason) if reason else rows
+    return rows.values(*_BY).annotate(trying=Sum("n"), samples=ArrayAgg("sample"))[:MOST]
 
 
-def _add_trying(one: Reason, row: TransferQueue) -> None:
-    one.trying += row.n
-    one.links.add((row.source_id, row.destination_id))
-    one.sample = one.sample or row.sample
+def _add(one: Reason, row: Row) -> None:
+    one.failed += row.get("failed", 0)
+    one.trying += row.get("trying", 0)
+    one.links.add((row["source"], row["destination"]))
+    last = row.get("last")
+    if last and (one.latest is None or last > one.latest):
+        one.latest, one.sample, one.transfer = last, row["samples"][0], row["keys"][0]
+    one.sample = one.sample or row["samples"][0]
 
 
 def _ranked(reasons: Iterable[Reason]) -> list[Reason]:

@@ -20,7 +20,7 @@ WHATS = {
 }
 MOST = 8  # lines of a plot; the others are one
 OTHERS = "others"
-HOUR = dt.timedelta(hours=1)
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 SPACE_DAYS = {"7": "7 d", "30": "30 d", "400": "400 d"}
 
 
@@ -52,26 +52,26 @@ class Plot:
 
 def draw(scope: Scope, what: str) -> Plot:
     """One of WHATS; throughput and volume by destination on the level of the scope."""
-    hours = [scope.since + nr * HOUR for nr in range(int(scope.seconds // 3600) + 1)]
+    step = DAY if scope.by_day else HOUR
+    hours = [scope.since + nr * step for nr in range(int(scope.seconds / step.total_seconds()) + 1)]
     if what == "transfers":
         return _transfers(scope, hours)
     per_hour = _bytes(scope)
-    top = [name for name, _n in Counter({n: sum(v.values()) for n, v in per_hour.items()})
-           .most_common(MOST)]  # fmt: skip
+    whole = Counter({name: sum(sums.values()) for name, sums in per_hour.items()})
+    top = [name for name, _n in whole.most_common(MOST)]
     lines: dict[str, list[float | None]] = {}
     for name in [*sorted(top), OTHERS]:
-        mine = [name] if name != OTHERS else [n for n in per_hour if n not in top]
+        mine = [name] if name != OTHERS else [one for one in per_hour if one not in top]
         if mine:
-            sums = [sum(per_hour[n].get(hour, 0) for n in mine) for hour in hours]
-            lines[name] = [_scaled(what, n, hour, scope.now) for n, hour in zip(sums, hours,
-                           strict=True)]  # fmt: skip
+            sums = [(hour, sum(per_hour[one].get(hour, 0) for one in mine)) for hour in hours]
+            lines[name] = [_scaled(what, n, scope.now - hour, step) for hour, n in sums]
     return Plot(unit=WHATS[what][1], times=hours, series=lines, states={})
 
 
-def _scaled(what: str, n: int, hour: dt.datetime, now: dt.datetime) -> float:
+def _scaled(what: str, n: int, age: dt.timedelta, step: dt.timedelta) -> float:
     if what == "volume":
         return round(n / 1e9, 3)
-    seconds = max(60.0, min(3600.0, (now - hour).total_seconds()))
+    seconds = max(60.0, min(step, age).total_seconds())
     return round(n / 1e6 / seconds, 3)
 
 
@@ -80,24 +80,27 @@ def _bytes(scope: Scope) -> dict[str, dict[dt.datetime, int]]:
     found: defaultdict[str, Counter[dt.datetime]] = defaultdict(Counter)
     for row in rows.annotate(moved=Sum("bytes")):
         name = scope.places.label(row["destination"], scope.by)
-        found[name][row["hour"]] += int(row["moved"])
+        found[name][_bucket(scope, row["hour"])] += int(row["moved"])
     return {name: dict(hours) for name, hours in found.items()}
+
+
+def _bucket(scope: Scope, hour: dt.datetime) -> dt.datetime:
+    return hour.replace(hour=0) if scope.by_day else hour
 
 
 def _transfers(scope: Scope, hours: Sequence[dt.datetime]) -> Plot:
     rows = scope.within(TransferSum.objects.order_by()).values("hour")
-    sums = {
-        row["hour"]: row
-        for row in rows.annotate(well=Sum("done"), ill=Sum("failed"), again=Sum("tries"))
-    }
-    none = {"well": 0, "ill": 0, "again": 0}
-    seen = [sums.get(hour, none) for hour in hours]
+    well: Counter[dt.datetime] = Counter()
+    ill: Counter[dt.datetime] = Counter()
+    for row in rows.annotate(n=Sum("done"), n_ill=Sum("tries")):
+        well[_bucket(scope, row["hour"])] += row["n"]
+        ill[_bucket(scope, row["hour"])] += row["n_ill"]
     return Plot(
         unit="transfers",
         times=hours,
         series={
-            "arrived": [row["well"] for row in seen],
-            "tries that failed": [row["again"] for row in seen],
+            "arrived": [well[hour] for hour in hours],
+            "tries that failed": [ill[hour] for hour in hours],
         },
         states={"arrived": "finished", "tries that failed": "failed"},
     )

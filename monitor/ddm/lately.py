@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Min, Sum
+from django.db import connection
 
-from datasets.models import TransferFailure, TransferQueue, TransferSum
 from monitor.words import window_start
 
 HOURS = 4
@@ -71,30 +70,35 @@ class Lately:
         }
 
 
+# One statement: the dashboard reads it again and again.
+_READ = """
+SELECT 'moved', e.name, sum(done), sum(tries), NULL::timestamptz, '' FROM datasets_transfersum s
+JOIN datasets_storageelement e ON e.id = s.destination_id WHERE hour >= %(since)s GROUP BY e.name
+UNION ALL SELECT 'reason', reason, sum(n), 0, NULL, '' FROM datasets_transferfailure
+WHERE hour >= %(since)s GROUP BY reason
+UNION ALL SELECT 'stuck', e.name, sum(stuck), 0, min(oldest), max(reason)
+FROM datasets_transferqueue q JOIN datasets_storageelement e ON e.id = q.destination_id
+WHERE stuck > 0 GROUP BY e.name
+ORDER BY 1, 3 DESC, 2
+"""
+
+
 def read(*, now: dt.datetime) -> Lately:
     """From the sums that the sweep keeps."""
-    since = window_start(now, HOURS)
-    rows = TransferSum.objects.filter(hour__gte=since).order_by().values("destination__name")
-    sums = list(rows.annotate(well=Sum("done"), ill=Sum("tries")))
-    worst = max(sums, key=lambda row: (row["ill"], row["destination__name"]), default=None)
-    bad = worst if worst and worst["ill"] else None
-    failed = TransferFailure.objects.filter(hour__gte=since).order_by().values("reason")
-    most = failed.annotate(count=Sum("n")).order_by("-count", "reason").first()
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, {"since": window_start(now, HOURS)})
+        rows = cursor.fetchall()
+    moved = [(name, int(n), int(tries)) for what, name, n, tries, *_ in rows if what == "moved"]
+    worst = max(moved, key=lambda row: row[2], default=("", 0, 0))
     return Lately(
-        done=sum(row["well"] for row in sums),
-        tries=sum(row["ill"] for row in sums),
-        worst=bad["destination__name"] if bad else "",
-        worst_tries=bad["ill"] if bad else 0,
-        reason=most["reason"] if most else "",
-        stuck=_stuck(),
+        done=sum(n for _name, n, _tries in moved),
+        tries=sum(tries for _name, _n, tries in moved),
+        worst=worst[0] if worst[2] else "",
+        worst_tries=worst[2],
+        reason=next((name for what, name, *_ in rows if what == "reason"), ""),
+        stuck=[
+            Stuck(storage=name, n=int(n), oldest=oldest, reason=why)
+            for what, name, n, _tries, oldest, why in rows
+            if what == "stuck"
+        ],
     )
-
-
-def _stuck() -> list[Stuck]:
-    rows = TransferQueue.objects.filter(stuck__gt=0).order_by().values("destination__name")
-    summed = rows.annotate(count=Sum("stuck"), first=Min("oldest"), why=Max("reason"))
-    return [
-        Stuck(storage=row["destination__name"], n=row["count"], oldest=row["first"],
-              reason=row["why"])
-        for row in summed.order_by("-count", "destination__name")
-    ]  # fmt: skip

@@ -163,29 +163,23 @@ def read(scope: Scope) -> Matrix:
     )
 
 
-def total(scope: Scope) -> Numbers:
-    """All of the scope as one."""
-    ends = ("source", "destination")
-    rows = (*_ended(scope), *_waiting(scope))
-    return _total(
-        scope, (Numbers(**{k: v for k, v in row.items() if k not in ends}) for row in rows)
-    )
-
-
 def _ended(scope: Scope) -> list[dict[str, Any]]:
-    names = ("done", "failed", "tries", "bytes", "seconds")
-    rows = scope.within(TransferSum.objects.order_by()).values("source", "destination")
-    summed = rows.annotate(**{f"sum_{name}": Sum(name) for name in names}, latest=Max("hour"))
+    rows = scope.within(TransferSum.objects.order_by()).values_list("source", "destination")
+    sums = (Sum("done"), Sum("failed"), Sum("tries"), Sum("bytes"), Sum("seconds"), Max("hour"))
+    summed = rows.annotate(**{f"n{nr}": one for nr, one in enumerate(sums)})
     # PostgreSQL's sum of bigint is numeric
-    whole = {"seconds": float}
     return [
         {
-            "source": row["source"],
-            "destination": row["destination"],
-            "latest": row["latest"],
-            **{name: whole.get(name, int)(row[f"sum_{name}"]) for name in names},
+            "source": source,
+            "destination": destination,
+            "done": done,
+            "failed": failed,
+            "tries": tries,
+            "bytes": int(size),
+            "seconds": seconds,
+            "latest": latest,
         }
-        for row in summed
+        for source, destination, done, failed, tries, size, seconds, latest in summed
     ]
 
 

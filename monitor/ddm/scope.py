@@ -100,8 +100,14 @@ class Scope:
 
     @property
     def since(self) -> dt.datetime:
-        """A full hour: the sums are by the hour."""
-        return window_start(self.now, self.hours)
+        """A full hour, or for days midnight UTC: so far the sums are by the hour, by the day."""
+        start = window_start(self.now, self.hours)
+        return start.replace(hour=0) if self.by_day else start
+
+    @property
+    def by_day(self) -> bool:
+        """Whether the window is longer than sums are kept by the hour."""
+        return self.hours > 48
 
     @property
     def hours(self) -> int:
@@ -195,7 +201,7 @@ def _some(places: Places) -> str:
 
 def fields(scope: Scope) -> list[Field]:
     """The filters of the form."""
-    known = [f"{level}:{name}" for level in LEVELS for name in scope.places.names(level)][:600]
+    known = [f"{level}:{name}" for level in LEVELS for name in scope.places.names(level)][:150]
     return [
         Field(
             name="window", title="Window", value=scope.window, options=[*WINDOWS.items()], any=""

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datasets.models import Transfer
 from datasets.states import TransferState
 from monitor import columns, menu
+from monitor.catalogue.keyed import cursor_of, moment_of
 from monitor.ddm.scope import NO_SOURCE, Scope
+from monitor.params import Params
 from monitor.sheets import Sheet, column
 from monitor.words import ago
 
-MOST = 1000
+SHOWN, TOLD = 50, 1000
 STUCK_HOURS = 24
 
 
@@ -75,17 +77,35 @@ class StuckSheet(Sheet):
     next_try_at = columns.time("Next try (UTC)", "when it may be taken again")
     size = column("Size", "of the file", kind=columns.SizeColumn, look="n")
     reason = column("Reason", "of the last try that failed, in a few words")
-    why = column("Why it waits", "and what the last try said", look="wrap", orderable=False)
+    why = column("Why it waits", "and what the last try said", look="wrap")
 
     class Meta(Sheet.Meta):
         empty_text = "No transfer waits that long."
+        orderable = False
 
 
-def read(scope: Scope, *, hours: int, reason: str) -> Sequence[Waiting]:
-    """The MOST that have waited longest, for `hours` at least."""
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """A piece of the list; `behind` continues it."""
+
+    transfers: Sequence[Waiting]
+    behind: str
+
+
+def read(scope: Scope, params: Params, *, hours: int) -> Listing:
+    """Those that have waited for `hours` at least, the longest first."""
     before = scope.now - dt.timedelta(hours=hours)
     rows = scope.of(Transfer.objects.active().filter(created_at__lt=before))
-    if reason:
+    if reason := params.text("reason", longest=32):
         rows = rows.filter(reason=reason)
+    if moment := moment_of(params.text("before")):
+        at, key = moment
+        rows = rows.filter(created_at__gte=at).exclude(created_at=at, pk__lte=key)
+    most = SHOWN if params.values.get("format", "html") == "html" else TOLD
     chosen = rows.select_related("file", "source", "destination").order_by("created_at", "pk")
-    return [Waiting(transfer=one, now=scope.now) for one in chosen[:MOST]]
+    found = list(chosen[: most + 1])
+    shown = found[:most]
+    return Listing(
+        transfers=[Waiting(transfer=one, now=scope.now) for one in shown],
+        behind=cursor_of(shown[-1].created_at, shown[-1].pk) if len(found) > most else "",
+    )

@@ -9,11 +9,12 @@ from django.urls import reverse
 
 from datasets.models import StorageElement
 from monitor import lists, menu, pages, sheets
+from monitor.catalogue import keyed
 from monitor.ddm import failures, history, matrix, scope
 from monitor.ddm import space as spaces
 from monitor.ddm import stuck as waits
 from monitor.ddm.failures import ErrorSheet
-from monitor.ddm.scope import KNOWN, Scope
+from monitor.ddm.scope import Scope
 from monitor.ddm.space import SpaceSheet
 from monitor.ddm.stuck import StuckSheet
 from monitor.lists import Age, Field, ListPage, chosen
@@ -119,26 +120,24 @@ def errors(request: HttpRequest) -> HttpResponseBase:
 def stuck(request: HttpRequest) -> HttpResponseBase:
     """Transfers that have waited longest."""
     now = database_now()
-    known = [name for name in KNOWN if name not in ("window", "by")]
-    asked, params = scope.parse(request.GET, now=now, more=("hours", "reason", *sheets.PARAMS))
-    hours = params.number("hours", low=0, high=8760)
-    hours = waits.STUCK_HOURS if hours is None else hours
-    reason = params.text("reason", longest=32)
-    rows = waits.read(asked, hours=hours, reason=reason)
-    cut = f"The {waits.MOST:,} that have waited longest: narrow your search."
+    more = ("hours", "reason", *keyed.PARAMS)
+    asked, params = scope.parse(request.GET, now=now, more=more)
+    given = params.number("hours", low=0, high=8760)
+    hours = waits.STUCK_HOURS if given is None else given
+    found = waits.read(asked, params, hours=hours)
     shown = ListPage(
         name="ddm_stuck",
         title="Transfers that wait",
         intro=f"Transfers that were asked for more than {hours} hours ago and have not ended.",
         fields=[
-            *(one for one in scope.fields(asked) if one.name in known),
+            *(one for one in scope.fields(asked) if one.name not in ("window", "by")),
             Field(name="hours", title="Hours", value=str(hours)),
-            Field(name="reason", title="Reason", value=reason),
+            Field(name="reason", title="Reason", value=params.text("reason")),
         ],
-        notes=[cut] if len(rows) == waits.MOST else [],
         links=[("DDM dashboard", reverse("monitor:ddm"))],
     )
-    return lists.respond(request, shown, StuckSheet(rows), params=params, now=now)
+    sheet = StuckSheet(found.transfers)
+    return keyed.respond(request, shown, sheet, params=params, now=now, behind=found.behind)
 
 
 @page

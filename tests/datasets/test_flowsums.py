@@ -71,14 +71,15 @@ def test_an_end_that_was_committed_late_is_counted_though_the_next_hour_has_begu
 def test_a_round_that_has_no_time_leaves_hours_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     for hour in range(3):
         ended("done", after(hours=-190 + hour))
+    over = iter([False, True])
 
     with monkeypatch.context() as patch:
-        patch.setattr("datasets.flowsums.Round.over", True)
+        patch.setattr("datasets.flowsums.Round.over", property(lambda _self: next(over)))
         flowsums.run(NOW)
-        assert flowsums.Patrol.objects.get(name=flowsums.SWEEP).news_until == after(hours=-191)
+        assert flowsums.Patrol.objects.get(name=flowsums.SWEEP).news_until == after(hours=-189)
     flowsums.run(NOW)
 
-    assert TransferSum.objects.count() == 3
+    assert sum(TransferSum.objects.values_list("done", flat=True)) == 3
 
 
 def test_failures_are_counted_by_their_reason_with_the_latest_error() -> None:
@@ -110,6 +111,20 @@ def test_what_waits_is_counted_by_the_reason_of_its_last_try() -> None:
     assert (fresh.reason, fresh.n, fresh.stuck, fresh.bytes) == ("", 2, 1, 2000)
     assert (tried.reason, tried.n, tried.stuck, tried.sample) == ("timed out", 1, 1, "timed out")
     assert fresh.oldest == after(hours=-25)
+
+
+def test_hours_of_days_that_are_over_become_one_and_stay_so() -> None:
+    for hours in (-80, -79, -30):
+        ended("done", after(hours=hours), bytes_moved=10)
+        ended("failed", after(hours=hours), error=f"at {hours}", reason="timed out")
+    flowsums.run(NOW)
+    flowsums.run(after(minutes=1))
+
+    old, young = TransferSum.objects.order_by("hour")
+    assert (old.hour, old.done, old.tries, old.bytes) == (after(hours=-84), 2, 2, 20)
+    assert (young.hour, young.done) == (after(hours=-30), 1)
+    failures = TransferFailure.objects.order_by("hour")
+    assert [(one.n, one.sample) for one in failures] == [(2, "at -79"), (1, "at -30")]
 
 
 def test_sums_are_kept_for_a_month() -> None:

@@ -156,6 +156,31 @@ def test_plots_have_a_value_for_each_hour_of_the_window(client: Client) -> None:
     assert client.get("/ddm/plot?what=volume&format=csv").text.splitlines()[0] == "at,FR,US"
 
 
+def test_a_plot_of_days_has_a_value_for_each_day(client: Client) -> None:
+    links()
+
+    ended = facts(client, "/ddm/plot?what=transfers&window=7d")
+
+    assert len(ended["x"]) == 8
+    assert [line["values"] for line in ended["series"]] == [
+        [0, 0, 0, 0, 0, 0, 0, 4], [0, 0, 0, 0, 0, 0, 1, 7],
+    ]  # fmt: skip
+
+
+def test_what_waits_is_listed_in_pieces(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.ddm.stuck.TOLD", 1)
+    links()
+
+    first = facts(client, "/ddm/stuck/?hours=0")
+    second = client.get(
+        "/ddm/stuck/", {"hours": "0", "before": first["before"], "format": "json"}
+    ).json()
+
+    assert [page["rows"][0]["attempts"] for page in (first, second)] == [1, 0]
+    assert second["before"] == ""
+    assert client.get("/ddm/stuck/?before=x").status_code == 400
+
+
 def test_more_destinations_than_a_plot_can_show_are_one_line(client: Client) -> None:
     made = links()
     for nr in range(9):
