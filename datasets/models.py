@@ -7,9 +7,17 @@ import datetime as dt
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokerage.models import NAME, Site
+from datasets.ddm import tables
+from datasets.ddm.tables import CallbackNews as CallbackNews
+from datasets.ddm.tables import CallbackTarget as CallbackTarget
+from datasets.ddm.tables import ContainerMember as ContainerMember
+from datasets.ddm.tables import MoverRule as MoverRule
+from datasets.ddm.tables import ReceivedNews as ReceivedNews
+from datasets.ddm.tables import StorageCheck as StorageCheck
+from datasets.ddm.tables import StorageFinding as StorageFinding
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 
 GB = 10**9
@@ -87,6 +95,7 @@ class Dataset(models.Model):
         DISPATCH = "dispatch"
         DESTINATION = "destination"
         SUB = "sub"
+        CONTAINER = "container"  # of datasets; see ContainerMember
 
     name = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=12, choices=Type, default=Type.INPUT)
@@ -177,6 +186,7 @@ class Replica(models.Model):
     class State(models.TextChoices):
         AVAILABLE = "available"
         BAD = "bad"
+        ERASING = "erasing"  # it has served; removed from the storage, then from here
 
     file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="replicas")
     storage = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="replicas")
@@ -198,7 +208,7 @@ class Replica(models.Model):
         return f"{self.file} at {self.storage}"
 
 
-class Subscription(models.Model):
+class Subscription(tables.SubscriptionColumns):
     """The wish to have all files of a dataset at a storage element."""
 
     class State(models.TextChoices):
@@ -229,6 +239,14 @@ class Subscription(models.Model):
         indexes = [
             # the closing sweep settles what is open
             models.Index(fields=["dataset"], condition=Q(state="open"), name="subscription_open"),
+            # the sync with a DDM elsewhere asks whose turn it is
+            models.Index(fields=["ddm", "asked_at"], condition=~Q(ddm=""), name="subscription_ddm"),
+            # the outbox asks whose target has not been told
+            models.Index(
+                fields=["id"],
+                condition=Q(callback__isnull=False) & ~Q(state="open") & ~Q(told_state=F("state")),
+                name="subscription_untold",
+            ),
         ]
 
     def __str__(self) -> str:
