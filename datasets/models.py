@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
@@ -18,12 +16,17 @@ from datasets.ddm.tables import MoverRule as MoverRule
 from datasets.ddm.tables import ReceivedNews as ReceivedNews
 from datasets.ddm.tables import StorageCheck as StorageCheck
 from datasets.ddm.tables import StorageFinding as StorageFinding
-from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
+from datasets.states import DatasetState, TransferState
+from datasets.traffic import Link as Link
+from datasets.traffic import StageRequest as StageRequest
+from datasets.traffic import StorageHealth as StorageHealth
+from datasets.traffic import Transfer as Transfer
 
 GB = 10**9
 STORAGE_URL = RegexValidator(
     r"^(file:///|[a-z0-9+]+://).+", "an address such as file:///data/se or davs://se.example.org/"
 )
+SECRET_NAME = RegexValidator(r"^[A-Za-z0-9_]*\Z", "letters, digits and _ only")
 
 
 def choices(states: type[TransferState] | type[DatasetState]) -> list[tuple[str, str]]:
@@ -46,7 +49,31 @@ class StorageElement(models.Model):
         null=True, blank=True, help_text="brokerage needs this much free; empty = the default"
     )
     free_bytes = models.BigIntegerField(null=True, blank=True)
+    used_bytes = models.BigIntegerField(null=True, blank=True)
+    space_from = models.CharField(
+        "space measured by",
+        max_length=9,
+        blank=True,
+        db_default="",
+        help_text="quota, disk or catalogue",
+    )
     measured_at = models.DateTimeField("free space as of", null=True, blank=True)
+    endpoint = models.CharField(
+        max_length=255,
+        blank=True,
+        db_default="",
+        help_text="S3 only: where the service is; empty = Amazon's",
+    )
+    secret = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        validators=[SECRET_NAME],
+        help_text="name of the credentials, which are kept elsewhere: see docs/storage.md",
+    )
+    max_transfers = models.PositiveSmallIntegerField(
+        "transfers at once", null=True, blank=True, help_text="in and out; empty = the default"
+    )
     sites = models.ManyToManyField(Site, through="SiteStorage", related_name="storages")
 
     class Meta:
@@ -251,68 +278,3 @@ class Subscription(tables.SubscriptionColumns):
 
     def __str__(self) -> str:
         return f"{self.dataset} -> {self.storage}"
-
-
-class TransferQuerySet(models.QuerySet["Transfer"]):
-    def active(self) -> TransferQuerySet:
-        return self.filter(state__in=ACTIVE_TRANSFERS)
-
-    def due(self, now: dt.datetime) -> TransferQuerySet:
-        """Queued ones whose time has come."""
-        return self.filter(state=TransferState.QUEUED, next_try_at__lte=now)
-
-    def abandoned(self, now: dt.datetime) -> TransferQuerySet:
-        """Those whose worker has not spoken within its lease."""
-        return self.filter(state=TransferState.COPYING, lease_until__lt=now)
-
-
-class Transfer(models.Model):
-    """The copy of one file to one storage element; at most one is active for the pair."""
-
-    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="transfers")
-    destination = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="+")
-    source = models.ForeignKey(
-        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    state = models.CharField(
-        max_length=8, choices=choices(TransferState), default=TransferState.QUEUED
-    )
-    attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True)
-    permanent = models.BooleanField(
-        default=False, help_text="given up for good: no further try could bring the file"
-    )
-    bytes_moved = models.BigIntegerField(default=0)
-    created_at = models.DateTimeField()
-    next_try_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    objects = TransferQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["file", "destination"],
-                condition=Q(state__in=ACTIVE_TRANSFERS),
-                name="one_active_transfer",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=ACTIVE_TRANSFERS, ended_at__isnull=True)
-                | (~Q(state__in=ACTIVE_TRANSFERS) & Q(ended_at__isnull=False)),
-                name="transfer_ended_iff_final",
-            ),
-        ]
-        indexes = [
-            # the engine asks for what is due, oldest first
-            models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"),
-            # the sweeps over jobs ask what has ended since they last looked; housekeeping, long ago
-            models.Index(
-                fields=["ended_at"], condition=Q(ended_at__isnull=False), name="transfer_ended"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.file} -> {self.destination}: {self.state}"

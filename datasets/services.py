@@ -22,6 +22,7 @@ from datasets.models import (
     Subscription,
     Transfer,
 )
+from datasets.reasons import reason_of
 from datasets.registry import NewFile
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from datasets.subscriptions import close_subscriptions
@@ -122,6 +123,7 @@ def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
         started_at=now,
         lease_until=now + lease,
         error="",
+        reason="",
     )
     if not taken:
         return None
@@ -181,6 +183,7 @@ def retry_or_fail_transfer(
             state=TransferState.FAILED,
             permanent=permanent,
             error=error,
+            reason=reason_of(error),
             ended_at=now,
             lease_until=None,
         )
@@ -190,6 +193,7 @@ def retry_or_fail_transfer(
     mine.update(
         state=TransferState.QUEUED,
         error=error,
+        reason=reason_of(error),
         lease_until=None,
         next_try_at=now + pause_after(transfer.attempts),
     )
@@ -206,6 +210,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
     given_up = silent.filter(attempts__gte=tries).update(
         state=TransferState.FAILED,
         error=f"given up: {tries} workers fell silent while they copied it",
+        reason="worker lost",
         ended_at=now,
         lease_until=None,
     )
@@ -217,6 +222,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
         lease_until=None,
         next_try_at=now,
         error="the worker that copied it fell silent",
+        reason="worker lost",
     )
 
 

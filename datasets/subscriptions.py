@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import wanted
 from datasets.ddm import choice
-from datasets.demand import request_transfers
+from datasets.demand import Errand, request_transfers
 from datasets.models import (
     CallbackTarget,
     Dataset,
@@ -43,6 +43,13 @@ class Terms:
         """For a new row."""
         return vars(self) | {"ddm": choice.of_vo(self.vo)}
 
+    def errand(self, activity: str) -> Errand:
+        """For its transfers."""
+        return Errand(activity=activity, priority=self.priority, vo=self.vo)
+
+
+PLAIN = Terms()
+
 
 def subscribe(
     dataset: Dataset,
@@ -50,7 +57,7 @@ def subscribe(
     *,
     activity: str,
     now: dt.datetime,
-    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    terms: Terms = PLAIN,
 ) -> Subscription:
     """Wish all files of the dataset at the storage element; transfers start for missing ones.
 
@@ -67,7 +74,7 @@ def subscribe(
     if not made and subscription.state != state:  # a block that got one more file is open again
         Subscription.objects.filter(pk=subscription.pk).update(**now_is)
         subscription.refresh_from_db()
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
     return subscription
 
 
@@ -78,7 +85,7 @@ def extend(
     *,
     activity: str,
     now: dt.datetime,
-    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    terms: Terms = PLAIN,
 ) -> None:
     """The dataset, which is or is to be wished at the storage element, got these files (by key).
 
@@ -96,7 +103,7 @@ def extend(
     )
     if not made and subscription.state != Subscription.State.OPEN:
         Subscription.objects.filter(pk=subscription.pk).update(**opened)
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
 
 
 def cancel(

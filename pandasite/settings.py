@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
+from pandasite.ddm import ddm_of_vos, ddm_secrets
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
@@ -32,6 +33,11 @@ PANDASITE_HOME = Home.choose(
 )
 _engines = Engines.choose(environment, PANDASITE_HOME)
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
+# Which data management system has the data of which VO, and the secrets shared with those elsewhere.
+PANDASITE_DDM = ddm_of_vos(environment)
+PANDASITE_DDM_SECRETS = ddm_secrets(environment)
+# Where files go that people upload; empty: nobody may.
+PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Whether who has not logged in may read the monitor.
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED

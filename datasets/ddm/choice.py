@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from datasets.ddm.contract import DataManagement
+if TYPE_CHECKING:
+    from datasets.ddm.contract import DataManagement
 
 BUILT_IN = ""
 KNOWN = {"builtin": BUILT_IN}  # short names of classes, by their path

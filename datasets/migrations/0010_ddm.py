@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokerage', '0004_downtime'),
-        ('datasets', '0004_names'),
+        ('datasets', '0006_lanes'),
     ]
 
     operations = [
