@@ -8,6 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from brokerage.models import NAME, Site
+from datasets import browsing
+from datasets.browsing import DatasetCategory as DatasetCategory
+from datasets.browsing import DatasetCopy as DatasetCopy
+from datasets.browsing import DatasetTally as DatasetTally
 from datasets.ddm import tables
 from datasets.ddm.tables import CallbackNews as CallbackNews
 from datasets.ddm.tables import CallbackTarget as CallbackTarget
@@ -114,7 +118,7 @@ class SiteStorage(models.Model):
         return f"{self.site} -> {self.storage} ({self.role})"
 
 
-class Dataset(models.Model):
+class Dataset(browsing.DatasetColumns):
     """A named set of files; `_dis` blocks carry input to a site, `_sub` blocks output home."""
 
     class Type(models.TextChoices):
@@ -146,21 +150,8 @@ class Dataset(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [
-            # the closing sweep looks at dispatch and sub blocks that are not at their end
-            models.Index(
-                fields=["type", "state", "state_changed_at"],
-                condition=Q(
-                    state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED, DatasetState.FROZEN]
-                ),
-                name="dataset_open",
-            ),
-            models.Index(
-                fields=["parent", "destination", "source"],
-                condition=Q(type="sub"),
-                name="dataset_sub_of",
-            ),
-        ]
+        constraints = browsing.DATASET_CONSTRAINTS
+        indexes = browsing.DATASET_INDEXES
 
     def __str__(self) -> str:
         return self.name

@@ -95,6 +95,21 @@ def give_up_dataset(dataset: Dataset, *, reason: str, now: dt.datetime) -> None:
         )
 
 
+def abort_datasets(ids: Iterable[int], *, reason: str, now: dt.datetime) -> int:
+    """Whoever made these datasets has stopped: they are listed as aborted, and no longer brought
+    anywhere. Their files stay. Returns how many were not aborted before.
+    """
+    held = Dataset.objects.filter(pk__in=set(ids), aborted_at=None).order_by("pk")
+    with transaction.atomic():
+        keys = list(held.select_for_update(no_key=True).values_list("pk", flat=True))
+        Subscription.objects.filter(dataset__in=keys, state=Subscription.State.OPEN).update(
+            state=Subscription.State.GIVEN_UP, done_at=now, reason=f"aborted: {reason}"[:255]
+        )
+        return Dataset.objects.filter(pk__in=keys).update(
+            aborted_at=now, aborted_reason=reason[:255]
+        )
+
+
 def register_file(
     new: NewFile, *, storage: StorageElement, dataset: Dataset | None, now: dt.datetime
 ) -> File:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import engine, space
+from datasets import engine, space, sums
 from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
 
@@ -23,3 +23,8 @@ def transfer(transfer_id: int) -> bool:
 @shared_task(name="datasets.measure_storage")
 def measure_storage() -> int:
     return run_sweep("datasets.measure_storage", lambda now: space.measure_storage(now=now))
+
+
+@shared_task(name="datasets.sum_datasets")
+def sum_datasets() -> int:
+    return run_sweep("datasets.sum_datasets", sums.run)

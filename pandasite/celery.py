@@ -43,6 +43,7 @@ SWEEPS = {
     "jobs.fold_counts": 1,
     "jobs.count_pilots": 3,
     "datasets.measure_storage": 6,
+    "datasets.sum_datasets": 3,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.sum_usage": 6,
