@@ -25,6 +25,7 @@ from datasets.models import (
 )
 from pandasite.base import audit
 from pandasite.base.errors import IllegalMove
+from pandasite.base.nudge import nudge
 
 BATCH = 1000  # subscriptions per round
 PRIORITIES = (-1_000_000, 1_000_000)
@@ -65,7 +66,8 @@ def subscribe(
     """
     missing = missing_files(dataset, storage)
     state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    now_is = {"state": state, "done_at": None if missing else now, "reason": ""}
+    done_at = None if missing else now
+    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": ""}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
@@ -95,7 +97,7 @@ def extend(
     if not missing:
         subscribe(dataset, storage, activity=activity, now=now, terms=terms)
         return
-    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": ""}
+    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": "", "told_state": ""}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
@@ -106,9 +108,7 @@ def extend(
     request_transfers(missing, storage, now=now, errand=terms.errand(activity))
 
 
-def cancel(
-    subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime
-) -> None:
+def cancel(subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime) -> None:
     """Wish for it no longer: transfers that wait for nobody else end with the reason.
 
     IllegalMove when it is not open any more. A job that waits for one of the files asks again.
@@ -137,6 +137,19 @@ def set_priority(
         wanted.reprioritise(subscription, priority)
         facts = {"from": subscription.priority, "to": priority}
         _audit("subscription_priority", subscription, actor, reason, now, facts)
+
+
+def give_up(subscription: Subscription, *, reason: str, now: dt.datetime) -> bool:
+    """Nothing more will come; False when it had ended before."""
+    with transaction.atomic():
+        ended = _open(subscription).update(
+            state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255]
+        )
+        if ended:
+            wanted.drop_unwanted(subscription, error=reason, now=now)
+            nudge("jobs.activate")
+            nudge("jobs.complete_transfers")
+    return bool(ended)
 
 
 def _open(subscription: Subscription) -> QuerySet[Subscription]:
@@ -179,12 +192,12 @@ def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet
 
 def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
     """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    _close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
+    close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
 
 
 def settle_subscriptions(*, now: dt.datetime) -> int:
     """Mark all open subscriptions done whose files are all there, however they came."""
-    return _close_whole(Subscription.objects.filter(_WHOLE), now)
+    return close_whole(Subscription.objects.filter(_WHOLE), now)
 
 
 _THERE = Replica.objects.filter(
@@ -196,7 +209,7 @@ _MISSING = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exist
 _WHOLE = ~Exists(_MISSING)
 
 
-def _close_whole(subscriptions: QuerySet[Subscription], now: dt.datetime) -> int:
+def close_whole(subscriptions: QuerySet[Subscription], now: dt.datetime) -> int:
     """The rows are locked first, in the order of their keys, and looked at in a second statement:
     of two workers that bring the last two files at once, the later one sees both."""
     with transaction.atomic():

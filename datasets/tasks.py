@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from datasets import engine, space, sums
+from datasets.ddm import minding, outbox, sync
 from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
 
@@ -28,3 +29,18 @@ def measure_storage() -> int:
 @shared_task(name="datasets.sum_datasets")
 def sum_datasets() -> int:
     return run_sweep("datasets.sum_datasets", sums.run)
+
+
+@shared_task(name="datasets.mind_ddm")
+def mind_ddm() -> int:
+    return run_sweep("datasets.mind_ddm", minding.run)
+
+
+@shared_task(name="datasets.send_callbacks")
+def send_callbacks() -> int:
+    return run_sweep("datasets.send_callbacks", lambda now: outbox.send_news(now=now))
+
+
+@shared_task(name="datasets.sync_ddm")
+def sync_ddm() -> int:
+    return run_sweep("datasets.sync_ddm", sync.run)

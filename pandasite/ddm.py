@@ -1,4 +1,4 @@
-"""Settings of data management: the system of each VO, and the secrets shared with systems elsewhere.
+"""Settings of data management: the system of each VO, and the secrets shared with others.
 
 `PANDASITE_DDM=atlas=rucio,cms=path.of.Class`. `PANDASITE_DDM_SECRETS=name=secret,name=secret`, or
 that in a file, a line each, which PANDASITE_DDM_SECRETS_FILE names. A name may come twice: the

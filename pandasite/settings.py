@@ -33,7 +33,7 @@ PANDASITE_HOME = Home.choose(
 )
 _engines = Engines.choose(environment, PANDASITE_HOME)
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
-# Which data management system has the data of which VO, and the secrets shared with those elsewhere.
+# Which data management system has the data of which VO, and the secrets shared with others.
 PANDASITE_DDM = ddm_of_vos(environment)
 PANDASITE_DDM_SECRETS = ddm_secrets(environment)
 # Where files go that people upload; empty: nobody may.
