@@ -76,7 +76,7 @@ def test_a_refused_number_is_told_its_range(address, value):
     low, high = ranges.get(address.name, (1, 2**63 - 1))
     assert fault["limit"] == {"min": low, "max": high}
     assert f"{fault['limit']['min']} " in fault["message"]
-    assert str(highest) in fault["message"]
+    assert str(high) in fault["message"]
 
 
 def test_a_text_that_is_too_long_is_told_how_long_it_may_be(address):
