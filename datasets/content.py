@@ -107,8 +107,6 @@ def size_of(storage: StorageElement, path: str) -> int | None:
     """Bytes of a stored file, None where there is none; StorageError when it cannot be asked."""
     filesystem, root = stores.open_storage(storage.url)
     try:
-        if not filesystem.exists(f"{root}/{path}"):
-            return None
         return int(filesystem.size(f"{root}/{path}"))
     except FileNotFoundError:
         return None

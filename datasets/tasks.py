@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import engine, space, sums
+from datasets import consistency, engine, space, sums
 from datasets.ddm import minding, outbox, sync
 from pandasite.base.nudge import heard
 from pandasite.base.sweeps import run_sweep
@@ -44,3 +44,8 @@ def send_callbacks() -> int:
 @shared_task(name="datasets.sync_ddm")
 def sync_ddm() -> int:
     return run_sweep("datasets.sync_ddm", sync.run)
+
+
+@shared_task(name="datasets.check_storages")
+def check_storages() -> int:
+    return run_sweep("datasets.check_storages", consistency.run)

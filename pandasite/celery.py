@@ -48,6 +48,7 @@ SWEEPS = {
     "jobs.move": 1,
     "datasets.send_callbacks": 1,
     "datasets.sync_ddm": 3,
+    "datasets.check_storages": 6,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.sum_usage": 6,

@@ -72,7 +72,7 @@ LIMITS = {
     "MOVER_RUNNING_HOURS": Limit(3, 1, 720),
     "MOVER_WAITING_HOURS": Limit(12, 1, 720),
     "MOVER_FILES": Limit(20, 1, 500),  # of one job
-    "CHECK_STORAGE_HOURS": Limit(0, 0, 8760),  # from check to check; 0: only when asked
+    "CHECK_STORAGE_HOURS": Limit(168, 0, 8760),  # from check to check; 0: only when asked
     "DASHBOARD_SECONDS": Limit(5, 0, 60),
     "NUDGE_SECONDS": Limit(0, 0, 5),  # a mark with the broker lasts for twice as long
     "USER_PRIORITY_CAP": Limit(1000, 0, 1_000_000),

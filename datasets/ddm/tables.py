@@ -153,6 +153,7 @@ class StorageCheck(models.Model):
         "datasets.StorageElement", on_delete=models.CASCADE, related_name="consistency"
     )
     started_at = models.DateTimeField()
+    looked_at = models.DateTimeField("last round", null=True, blank=True)
     after_folder = models.CharField(max_length=255, blank=True, help_text="dark files: done so far")
     after_replica = models.BigIntegerField(default=0, help_text="lost files: done so far")
     folders_done = models.BooleanField(default=False)

@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('started_at', models.DateTimeField()),
+                ('looked_at', models.DateTimeField(blank=True, null=True, verbose_name='last round')),
                 ('after_folder', models.CharField(blank=True, help_text='dark files: done so far', max_length=255)),
                 ('after_replica', models.BigIntegerField(default=0, help_text='lost files: done so far')),
                 ('folders_done', models.BooleanField(default=False)),
