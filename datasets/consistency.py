@@ -17,10 +17,10 @@ from django.db import connection
 from django.db.models import F
 
 from datasets import content
-from datasets.content import Entry, StorageError
 from datasets.findings import Found, note, resolve
 from datasets.models import Replica, StorageCheck, StorageElement, StorageFinding
-from datasets.storage import path_of
+from datasets.storage import StorageError, path_of
+from datasets.storage.listing import Entry, entries
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _look_for_lost(state: StorageCheck, now: dt.datetime) -> None:
         for row in rows
         if content.size_of(state.storage, path := path_of(row.file.scope, row.file.lfn)) is None
     ]
-    if lost and not content.entries(state.storage, ""):
+    if lost and not entries(state.storage.address, ""):
         raise StorageError(f"{state.storage.name} looks empty: a mount may be away")
     note(state.storage, StorageFinding.Kind.LOST, lost, since=state.started_at, now=now)
     state.replicas_seen += len(rows)
@@ -153,7 +153,7 @@ def _below(
     Hidden files are copies on their way; what lies at the root or deeper than any file of ours
     is nobody's business.
     """
-    found = [one for one in content.entries(storage, folder) if not one.name.startswith(".")]
+    found = [one for one in entries(storage.address, folder) if not one.name.startswith(".")]
     files = [one for one in found if not one.is_folder]
     if files and folder and after is None:
         yield folder, files

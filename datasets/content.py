@@ -1,36 +1,20 @@
-"""The content of files at storage elements, for who is not the engine."""
+"""The content of files at storage elements, for who is not the engine: read, write, remove."""
 
 from __future__ import annotations
 
-import os
-import uuid
+import secrets
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from contextlib import ExitStack, contextmanager
 
-from datasets import storage as stores
 from datasets.models import File, StorageElement
-from datasets.storage import FileMissing, SourceError, StorageError, path_of
+from datasets.storage import Copied, StorageError, open_place, path_of
 
-__all__ = ["Entry", "FileMissing", "SourceError", "StorageError", "Wrong", "path_of"]
-
-PIECE = 1024 * 1024  # bytes in memory
+__all__ = ["Reading", "StorageError", "Wrong", "path_of"]
 
 
 class Wrong(Exception):
     """What came is not what was announced; the text says what."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What lies in a folder: its name, whether it is a folder, bytes and time (s) of a file."""
-
-    name: str
-    is_folder: bool
-    size: int = 0
-    changed: float = 0.0
 
 
 def path(file: File) -> str:
@@ -38,28 +22,26 @@ def path(file: File) -> str:
     return path_of(file.scope, file.lfn)
 
 
-def read(storage: StorageElement, path: str) -> Iterator[bytes]:
-    """The content in pieces; SourceError at once when it cannot be opened."""
-    filesystem, root = stores.open_storage(storage.url)
-    try:
-        reader = filesystem.open(f"{root}/{path}", "rb")
-    except FileNotFoundError as error:
-        raise FileMissing(f"{storage.name} does not have it") from error
-    except OSError as error:
-        raise SourceError(f"{storage.name}: {error.strerror or error}") from error
-    return _pieces(reader, storage)
+class Reading:
+    """The content of a stored file in pieces. SourceError at once when it cannot be opened."""
 
+    def __init__(self, storage: StorageElement, path: str) -> None:
+        self._open = ExitStack()
+        self._pieces = self._open.enter_context(open_place(storage.address).read(path))
 
-def _pieces(reader: Any, storage: StorageElement) -> Iterator[bytes]:
-    with reader:
-        while True:
-            try:
-                piece = reader.read(PIECE)
-            except OSError as error:
-                raise SourceError(f"{storage.name}: {error.strerror or error}") from error
-            if not piece:
-                return
-            yield piece
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up; who answers a request with it calls this at the end."""
+        self._open.close()
 
 
 @contextmanager
@@ -70,78 +52,40 @@ def arriving(
 
     Raises Wrong when it is not what was announced, StorageError. Not named, it is removed.
     """
-    filesystem, root = stores.open_storage(storage.url)
-    tag = f"u{uuid.uuid4().hex}"
-    folder, _, name = path.rpartition("/")
-    part = f"{root}/{folder}/.{name[:200]}.{tag}.part"  # as publish and discard call it
+    expected = Copied(size=size, adler32=adler32)
+    tag = f"t0.{secrets.randbelow(10**12)}"  # like a transfer's, so that leftovers are known
+    arrival = open_place(storage.address).arrive(path, tag=tag, expected=expected)
     try:
-        try:
-            filesystem.makedirs(f"{root}/{folder}", exist_ok=True)
-            with filesystem.open(part, "wb") as writer:
-                _fill(writer.write, pieces, size=size, adler32=adler32)
-        except OSError as error:
-            raise StorageError(f"{storage.name}: {error.strerror or error}") from error
-        yield lambda: stores.publish(storage.url, path, tag=tag)
+        arrival.fill(_checked(pieces, size=size, adler32=adler32))
+        arrival.prove(expected)
+        yield arrival.publish
     finally:
-        with suppress(StorageError):
-            stores.discard(storage.url, path, tag=tag)
+        arrival.discard()
 
 
-def _fill(
-    take: Callable[[bytes], object], pieces: Iterator[bytes], *, size: int, adler32: str
-) -> None:
-    came, adler = 0, 1
+def _checked(pieces: Iterator[bytes], *, size: int, adler32: str) -> Iterator[bytes]:
+    """The pieces; the last one is given on only when all of them are as announced."""
+    came, adler, held = 0, 1, b""
     for piece in pieces:
         came += len(piece)
         if came > size:
             raise Wrong(f"more than the {size} bytes announced came")
         adler = zlib.adler32(piece, adler)
-        take(piece)
+        if held:
+            yield held
+        held = piece
     if came != size:
         raise Wrong(f"{came} bytes came, {size} were announced")
     if f"{adler:08x}" != adler32:
         raise Wrong(f"what came has adler32 {adler:08x}, {adler32} was announced")
+    yield held
 
 
 def size_of(storage: StorageElement, path: str) -> int | None:
     """Bytes of a stored file, None where there is none; StorageError when it cannot be asked."""
-    filesystem, root = stores.open_storage(storage.url)
-    try:
-        return int(filesystem.size(f"{root}/{path}"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError(f"{storage.name}: {error.strerror or error}") from error
+    return open_place(storage.address).size(path)
 
 
 def remove(storage: StorageElement, path: str) -> None:
     """Remove a stored file; one that is not there is no error. StorageError when it stays."""
-    filesystem, root = stores.open_storage(storage.url)
-    try:
-        filesystem.rm_file(f"{root}/{path}")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageError(f"{storage.name}: {error.strerror or error}") from error
-
-
-def entries(storage: StorageElement, folder: str) -> list[Entry]:
-    """What lies in a folder below the address, by name; StorageError when it cannot be listed."""
-    filesystem, root = stores.open_storage(storage.url)
-    where = f"{root}/{folder}".rstrip("/")
-    try:
-        found = filesystem.ls(where, detail=True)
-    except OSError as error:
-        raise StorageError(f"{storage.name}: {error.strerror or error}") from error
-    listed = [_entry(one) for one in found]
-    return sorted(listed, key=lambda one: one.name)
-
-
-def _entry(info: dict[str, Any]) -> Entry:
-    changed = info.get("mtime") or info.get("modified") or info.get("LastModified") or 0.0
-    return Entry(
-        name=os.path.basename(info["name"].rstrip("/")),
-        is_folder=info["type"] == "directory",
-        size=int(info.get("size") or 0),
-        changed=changed.timestamp() if hasattr(changed, "timestamp") else float(changed),
-    )
+    open_place(storage.address).remove(path)

@@ -21,6 +21,8 @@ from datasets.ddm.tables import ReceivedNews as ReceivedNews
 from datasets.ddm.tables import StorageCheck as StorageCheck
 from datasets.ddm.tables import StorageFinding as StorageFinding
 from datasets.states import DatasetState, TransferState
+from datasets.storage.base import Address
+from datasets.traffic import Activity as Activity
 from datasets.traffic import Link as Link
 from datasets.traffic import StageRequest as StageRequest
 from datasets.traffic import StorageHealth as StorageHealth
@@ -85,6 +87,16 @@ class StorageElement(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> Address:
+        """Where and how it is reached."""
+        return Address(
+            url=self.url,
+            endpoint=self.endpoint,
+            secret=self.secret,
+            tape=self.kind == self.Kind.TAPE,
+        )
 
     @property
     def free_gb(self) -> float | None:

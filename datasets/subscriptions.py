@@ -190,14 +190,18 @@ def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet
     return files.filter(~Exists(there)).order_by("pk")
 
 
-def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
-    """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
+def close_subscriptions(files: Collection[int], storage_id: int, *, now: dt.datetime) -> None:
+    """Mark open subscriptions done whose datasets are now whole at the storage element.
+
+    `files`, by key, are what has just arrived there.
+    """
+    of_them = DatasetFile.objects.filter(file__in=files).values("dataset")
+    _close_whole(Subscription.objects.filter(dataset__in=of_them, storage=storage_id), now)
 
 
 def settle_subscriptions(*, now: dt.datetime) -> int:
     """Mark all open subscriptions done whose files are all there, however they came."""
-    return close_whole(Subscription.objects.filter(_WHOLE), now)
+    return _close_whole(Subscription.objects.filter(_WHOLE), now)
 
 
 _THERE = Replica.objects.filter(
@@ -209,7 +213,7 @@ _MISSING = DatasetFile.objects.filter(dataset=OuterRef("dataset")).filter(~Exist
 _WHOLE = ~Exists(_MISSING)
 
 
-def close_whole(subscriptions: QuerySet[Subscription], now: dt.datetime) -> int:
+def _close_whole(subscriptions: QuerySet[Subscription], now: dt.datetime) -> int:
     """The rows are locked first, in the order of their keys, and looked at in a second statement:
     of two workers that bring the last two files at once, the later one sees both."""
     with transaction.atomic():

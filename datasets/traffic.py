@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -126,6 +127,26 @@ class Transfer(models.Model):
         return f"{self.file} -> {self.destination}: {self.state}"
 
 
+class Activity(models.Model):
+    """What files are moved for; all that wait get their part of the copying by their shares.
+
+    The row is made by the first bunch, or by an administrator who gives it another share.
+    """
+
+    name = models.CharField(max_length=32, unique=True)
+    share = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    # What it was given of late, in bytes and a megabyte for each file; halves in five minutes.
+    used = models.FloatField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "activities"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Link(models.Model):
     """From one storage element to another: how many copies at once, and how well they went.
 
@@ -169,7 +190,7 @@ class StorageHealth(models.Model):
     latency_ms = models.FloatField(
         null=True,
         blank=True,
-        help_text="from the question to the first answer; a mean that forgets",
+        help_text="from question to first answer; a mean that forgets",
     )
     failing_since = models.DateTimeField(null=True, blank=True)
 
@@ -193,6 +214,7 @@ class StageRequest(models.Model):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField()
     asked_at = models.DateTimeField(null=True, blank=True, help_text="when the tape was asked")
+    looked_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

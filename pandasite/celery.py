@@ -40,6 +40,7 @@ SWEEPS = {
     "jobs.complete_transfers": 1,
     "jobs.watch": 1,
     "datasets.schedule_transfers": 1,
+    "datasets.stage": 1,
     "jobs.fold_counts": 1,
     "jobs.count_pilots": 3,
     "datasets.measure_storage": 6,

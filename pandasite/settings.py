@@ -43,6 +43,16 @@ PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
 )
 
+# Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
+# and whether a storage element may be on this machine itself.
+PANDASITE_STORAGE_SECRETS = environment.text(
+    "PANDASITE_STORAGE_SECRETS", str(PANDASITE_HOME.path / "storage-secrets")
+)
+PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
+PANDASITE_STORAGE_LOOPBACK = environment.boolean(
+    "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
+)
+
 # What the sweeps and the monitor call this machine; the default of a container says little.
 PANDASITE_STATEMENT_SECONDS = statement_seconds(environment)
 PANDASITE_HOST = environment.text("PANDASITE_HOST", socket.gethostname())[:128]
@@ -234,7 +244,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 60
-CELERY_TASK_ROUTES = {"datasets.transfer": {"queue": "transfers"}}
+CELERY_TASK_ROUTES = {
+    "datasets.transfer": {"queue": "transfers"},
+    "datasets.ask_for_space": {"queue": "transfers"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Celery would connect to the database anew for each task; pandasite/celery.py looks after the
 # connections as Django does between two requests.

@@ -11,9 +11,8 @@ from typing import Any
 
 from django.db import connection
 
-from datasets.models import DatasetFile, Subscription
 from datasets.reasons import reason_of
-from datasets.subscriptions import close_whole
+from datasets.subscriptions import close_subscriptions
 
 Pair = tuple[int, int]  # file and storage element, by key
 
@@ -62,9 +61,8 @@ def arrived(sizes: Mapping[Pair, int], *, now: dt.datetime) -> None:
         cursor.execute(_LOCK, said)
         cursor.execute(_REPLICAS, said)
         cursor.execute(_DONE, said)
-    within = DatasetFile.objects.filter(file__in=files).values("dataset")
-    wished = Subscription.objects.filter(dataset__in=within, storage__in=storages)
-    close_whole(wished, now)
+    for storage in sorted(set(storages)):
+        close_subscriptions([f for f, s in pairs if s == storage], storage, now=now)
 
 
 def failed(why: Mapping[Pair, tuple[str, bool]], *, now: dt.datetime) -> set[Pair]:

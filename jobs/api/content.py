@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import uuid
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from rest_framework.response import Response
 
 from datasets import content, making, services
 from datasets.models import Dataset, File, Replica, StorageElement
+from datasets.reasons import reason_of
 from datasets.registry import NewFile
 from jobs.api import data_answers as answers
 from jobs.api import data_reading as reading
@@ -107,7 +107,7 @@ def _whole(file: File) -> Iterator[bytes]:
     trouble = []
     for replica in good.select_related("storage").order_by("pk"):
         try:
-            return content.read(replica.storage, content.path(file))
+            return content.Reading(replica.storage, content.path(file))
         except content.StorageError as error:
             log.warning("replica_not_read", extra={"file": str(file), "error": str(error)})
             trouble.append(replica.storage.name)
@@ -178,7 +178,7 @@ def _store(
         fault = field_error(field, str(error), code="wrong_content")
         raise BadInput(str(error), code="wrong_content", fields=[fault]) from error
     except content.StorageError as error:
-        if _is_full(error):
+        if reason_of(str(error)) == "no space left":
             raise NoRoom(f"{storage.name} has no room for {new.size} bytes") from error
         log.error("upload_failed", extra={"storage": storage.name, "error": str(error)})
         raise Unavailable(f"{storage.name} does not take the file now") from error
@@ -197,9 +197,3 @@ def _pieces(request: Request, size: int) -> Iterator[bytes]:
             return
         left -= len(piece)
         yield piece
-
-
-def _is_full(error: Exception) -> bool:
-    cause = error.__cause__
-    full = (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(cause, OSError) and cause.errno in full
