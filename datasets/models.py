@@ -20,6 +20,10 @@ from datasets.ddm.tables import MoverRule as MoverRule
 from datasets.ddm.tables import ReceivedNews as ReceivedNews
 from datasets.ddm.tables import StorageCheck as StorageCheck
 from datasets.ddm.tables import StorageFinding as StorageFinding
+from datasets.flows import SpaceSample as SpaceSample
+from datasets.flows import TransferFailure as TransferFailure
+from datasets.flows import TransferQueue as TransferQueue
+from datasets.flows import TransferSum as TransferSum
 from datasets.states import DatasetState, TransferState
 from datasets.storage.base import Address
 from datasets.traffic import Activity as Activity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import consistency, engine, space, staging, sums
+from datasets import consistency, engine, flowsums, space, staging, sums
 from datasets.ddm import minding, outbox, sync
 from pandasite.base.clock import database_now
 from pandasite.base.nudge import heard
@@ -41,6 +41,16 @@ def ask_for_space(storage_id: int) -> bool:
 @shared_task(name="datasets.sum_datasets")
 def sum_datasets() -> int:
     return run_sweep("datasets.sum_datasets", sums.run)
+
+
+@shared_task(name="datasets.sum_transfers")
+def sum_transfers() -> int:
+    return run_sweep("datasets.sum_transfers", flowsums.run)
+
+
+@shared_task(name="datasets.sample_space")
+def sample_space() -> int:
+    return run_sweep("datasets.sample_space", flowsums.sample_space)
 
 
 @shared_task(name="datasets.mind_ddm")

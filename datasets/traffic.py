@@ -117,6 +117,12 @@ class Transfer(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(state="copying"), name="transfer_copying"
             ),
+            # pages list what has waited longest; the first of it that is over a day old is stuck
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=ACTIVE_TRANSFERS),
+                name="transfer_waiting",
+            ),
             # the sweeps over jobs ask what has ended since they last looked; housekeeping, long ago
             models.Index(
                 fields=["ended_at"], condition=Q(ended_at__isnull=False), name="transfer_ended"

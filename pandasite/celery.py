@@ -50,6 +50,8 @@ SWEEPS = {
     "datasets.send_callbacks": 1,
     "datasets.sync_ddm": 3,
     "datasets.check_storages": 6,
+    "datasets.sum_transfers": 3,
+    "datasets.sample_space": 30,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.sum_usage": 6,

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
     """What the browser shows of a dataset, and the categories of 2009."""
 
     dependencies = [
-        ('datasets', '0004_names'),
+        ('datasets', '0006_lanes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

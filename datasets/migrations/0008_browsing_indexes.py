@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Lists of datasets by category, project and type, each the newest first."""
+    """Lists of datasets by category, project and type, each the newest first; what waits longest."""
 
     atomic = False  # built while jobs go on being submitted
     dependencies = [("datasets", "0007_browsing")]
@@ -36,5 +36,9 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             model_name='dataset',
             index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['expires_at'], name='dataset_expires'),
+        ),
+        AddIndexConcurrently(
+            model_name='transfer',
+            index=models.Index(condition=models.Q(('state__in', ('queued', 'copying'))), fields=['created_at'], name='transfer_waiting'),
         ),
     ]

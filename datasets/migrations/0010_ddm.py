@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('brokerage', '0004_downtime'),
         ('datasets', '0006_lanes'),
-        ('datasets', '0008_browsing_indexes'),
+        ('datasets', '0009_flows'),
     ]
 
     operations = [
