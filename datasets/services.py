@@ -20,13 +20,13 @@ from datasets.models import (
     File,
     Replica,
     StorageElement,
-    Subscription,
     Transfer,
 )
 from datasets.reasons import reason_of
 from datasets.registry import NewFile
 from datasets.staging import WAITS_FOR_TAPE
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
+from datasets.subscriptions import end_wishes
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
@@ -93,9 +93,7 @@ def give_up_dataset(dataset: Dataset, *, reason: str, now: dt.datetime) -> None:
     """Nobody waits for the rest of a block: it is erased, its subscriptions end with the reason."""
     with transaction.atomic():
         set_dataset_state(dataset, DatasetState.ERASED, now=now)
-        Subscription.objects.filter(dataset=dataset, state=Subscription.State.OPEN).update(
-            state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255]
-        )
+        end_wishes([dataset.pk], reason=reason, now=now)
 
 
 def abort_datasets(ids: Iterable[int], *, reason: str, now: dt.datetime) -> int:
@@ -105,9 +103,7 @@ def abort_datasets(ids: Iterable[int], *, reason: str, now: dt.datetime) -> int:
     held = Dataset.objects.filter(pk__in=set(ids), aborted_at=None).order_by("pk")
     with transaction.atomic():
         keys = list(held.select_for_update(no_key=True).values_list("pk", flat=True))
-        Subscription.objects.filter(dataset__in=keys, state=Subscription.State.OPEN).update(
-            state=Subscription.State.GIVEN_UP, done_at=now, reason=f"aborted: {reason}"[:255]
-        )
+        end_wishes(keys, reason=f"aborted: {reason}", now=now)
         return Dataset.objects.filter(pk__in=keys).update(
             aborted_at=now, aborted_reason=reason[:255]
         )

@@ -133,10 +133,24 @@ def set_priority(
 ) -> None:
     """More or less urgent from now on, for its queued transfers as well; IllegalMove as above."""
     with transaction.atomic():
-        _must_be_open(subscription, _open(subscription).update(priority=priority))
+        # A DDM elsewhere is told when it is asked the next time: sync.py.
+        changed = _open(subscription).update(priority=priority, asked_at=None)
+        _must_be_open(subscription, changed)
         wanted.reprioritise(subscription, priority)
         facts = {"from": subscription.priority, "to": priority}
         _audit("subscription_priority", subscription, actor, reason, now, facts)
+
+
+def end_wishes(datasets: Collection[int], *, reason: str, now: dt.datetime) -> None:
+    """The open subscriptions of datasets (by key) end, and with them what was moved for them only.
+
+    In the caller's transaction.
+    """
+    open_ = Subscription.objects.filter(dataset__in=datasets, state=Subscription.State.OPEN)
+    ended = list(open_)
+    open_.update(state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255])
+    for one in ended:
+        wanted.drop_unwanted(one, error=reason, now=now)
 
 
 def give_up(subscription: Subscription, *, reason: str, now: dt.datetime) -> bool:

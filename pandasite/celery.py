@@ -52,6 +52,7 @@ SWEEPS = {
     "datasets.check_storages": 6,
     "datasets.sum_transfers": 3,
     "datasets.sample_space": 30,
+    "jobs.erase_expired": 6,
     "jobs.close_datasets": 6,
     "jobs.archive": 6,
     "jobs.sum_usage": 6,

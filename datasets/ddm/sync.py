@@ -105,6 +105,9 @@ def _ask(system: DataManagement, path: str, now: dt.datetime) -> int:
     asked = {one.reference: one for one in rows[:BATCH]}
     if not asked:
         return 0
+    for reference, one in asked.items():
+        if one.asked_at is None:  # its priority has changed
+            system.set_priority(reference, one.priority)
     seen = system.states(list(asked))
     Subscription.objects.filter(pk__in=[one.pk for one in asked.values()]).update(asked_at=now)
     news = [n for ref, what in seen.items() for n in _news(asked[ref], what)]
