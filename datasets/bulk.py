@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from datasets.models import StorageElement, Transfer
 from datasets.states import TransferState
+from datasets.storage import Unsettled
 from datasets.subscriptions import close_subscriptions
 from pandasite.base.nudge import nudge
 
@@ -54,6 +55,7 @@ class Arrived:
     source: StorageElement | None
     size: int
     proof: str = ""
+    unsettled: Unsettled | None = None
 
 
 def lease(now: dt.datetime) -> dt.datetime:

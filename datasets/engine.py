@@ -100,7 +100,11 @@ class Trip:
         self._keep_up()
 
     def flush(self) -> None:
-        """Write down what has arrived."""
+        """See to the disk what has arrived, and write it down."""
+        refused = storage.settle([a.unsettled for a in self.arrived if a.unsettled])
+        for lost in [a for a in self.arrived if a.unsettled in refused]:
+            self.arrived.remove(lost)
+            _again(lost.transfer, str(refused[lost.unsettled]), permanent=False)
         self.brought += len(bulk.finish(self.arrived, now=database_now()))
         self.arrived.clear()
         self.flushed = time.monotonic()
@@ -162,7 +166,13 @@ class Trip:
             first_byte=brought.first_byte,
         )
         self.arrived.append(
-            Arrived(transfer=transfer, source=source, size=file.size, proof=brought.proof)
+            Arrived(
+                transfer=transfer,
+                source=source,
+                size=file.size,
+                proof=brought.proof,
+                unsettled=brought.unsettled,
+            )
         )
 
     def _still_ours(self, transfer: Transfer) -> None:

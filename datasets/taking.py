@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from datasets import bulk
 from datasets.models import Activity, Link, Replica, StorageElement, Transfer
 from datasets.quality import Lane, Offer, first_of, ranked, used_now
 from datasets.states import TransferState
@@ -226,8 +227,6 @@ def _hold(
     now: dt.datetime,
 ) -> Bunch | None:
     """Mark them as taken, each by the conditional update; those that somebody else has are left."""
-    from datasets import bulk  # it writes the states
-
     bunch_id = uuid.uuid4()
     held = bulk.hold(chosen, bunch=bunch_id, now=now)
     if not held:

@@ -17,6 +17,7 @@ from datasets.storage.copying import Brought, Order, bring
 from datasets.storage.local import summed
 from datasets.storage.opening import PROTOCOLS, close_places, open_place
 from datasets.storage.reading import StoredFile, open_file
+from datasets.storage.settling import Unsettled, settle
 
 __all__ = [
     "CHUNK",
@@ -33,12 +34,14 @@ __all__ = [
     "Space",
     "StorageError",
     "StoredFile",
+    "Unsettled",
     "bring",
     "checksum",
     "close_places",
     "open_file",
     "open_place",
     "path_of",
+    "settle",
 ]
 
 

@@ -20,6 +20,7 @@ from datasets.storage.base import (
     StorageError,
 )
 from datasets.storage.local import LocalArrival, LocalPlace, summed
+from datasets.storage.settling import Unsettled
 
 GRACE_SECONDS = 60.0  # how long a copy may be slower than the least rate
 
@@ -45,10 +46,14 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """How it went: how the content is known to be right, and the seconds to the first byte."""
+    """How it went: how the content is known to be right, and the seconds to the first byte.
+
+    `unsettled`: what has yet to be seen to the disk (settling.py) before it may be relied on.
+    """
 
     proof: str
     first_byte: float
+    unsettled: Unsettled | None = None
 
 
 def bring(order: Order) -> Brought:
@@ -72,7 +77,8 @@ def bring(order: Order) -> Brought:
         except BaseException:
             _give_up(arrival)
             raise
-    return Brought(proof=proof, first_byte=first_byte)
+    unsettled = arrival.unsettled if isinstance(arrival, LocalArrival) else None
+    return Brought(proof=proof, first_byte=first_byte, unsettled=unsettled)
 
 
 def _by_themselves(order: Order) -> str:

@@ -25,10 +25,11 @@ from datasets.storage.base import (
     part_name,
     words,
 )
+from datasets.storage.settling import Unsettled
 
 
 class LocalPlace:
-    """A folder. What is written is seen to the disk before it has its name."""
+    """A folder. Who writes sees it to the disk when it is all there: see settling.py."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -142,7 +143,6 @@ class LocalArrival:
 
     def prove(self, expected: Copied) -> str:
         try:
-            os.fsync(self.file.fileno())
             self.file.seek(0)
             found = summed(_pieces(self.file, self.place.address))
         except OSError as error:
@@ -154,12 +154,16 @@ class LocalArrival:
             )
         return "re-read"
 
+    @property
+    def unsettled(self) -> Unsettled:
+        """What a power cut could still take."""
+        return Unsettled(self.place.root, self.path)
+
     def publish(self) -> None:
         name = self.place.full(self.path)
         try:
             self.file.close()
             os.replace(self.part, name)
-            _sync_folders(self.place.root, self.path)
         except OSError as error:
             raise StorageError(
                 f"cannot name a file at {self.place.address}: {words(error)}"
@@ -209,17 +213,6 @@ def _pieces(file: BinaryIO, address: Address) -> Iterator[bytes]:
         if not piece:
             return
         yield piece
-
-
-def _sync_folders(root: str, path: str) -> None:
-    """See the new name to the disk, and those of its folders, which may be new as well."""
-    levels = path.split("/")[:-1]
-    for depth in range(len(levels), -1, -1):
-        handle = os.open("/".join([root, *levels[:depth]]) or "/", os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _unwritable(address: Address, error: OSError) -> StorageError:

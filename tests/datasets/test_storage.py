@@ -59,12 +59,26 @@ def test_a_name_and_its_folders_are_seen_to_the_disk(tmp_path, urls, stored, mon
 
     monkeypatch.setattr(os, "fsync", noted)
 
-    assert storage.bring(order(urls, stored)).proof == "re-read"
+    brought = storage.bring(order(urls, stored))
+    assert (brought.proof, synced) == ("re-read", [])
+    assert storage.settle([brought.unsettled]) == {}
 
-    folder = (tmp_path / "target" / stored).parent
-    assert synced[0].endswith(".part")
-    assert synced[1:] == [str(level) for level in (folder, *folder.parents[:3])]
+    name = tmp_path / "target" / stored
+    assert synced[0] == str(name)
+    assert set(synced[1:]) == {str(level) for level in name.parents[:4]}
     assert files_below(tmp_path / "target") == ["EVNT.1"]
+
+
+def test_what_the_disk_does_not_take_is_told(tmp_path, urls, stored, monkeypatch):
+    brought = storage.bring(order(urls, stored)).unsettled
+
+    def broken(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+
+    refused = storage.settle([brought])
+    assert "No space left" in str(refused[brought])
 
 
 def test_nothing_is_seen_while_it_is_copied(tmp_path, urls, stored, monkeypatch):

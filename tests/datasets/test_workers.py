@@ -1,6 +1,7 @@
 """Transfers that are tried again, and workers that die, are slow or meet."""
 
 import datetime as dt
+import os
 from threading import Barrier, Thread
 
 import pytest
@@ -283,6 +284,25 @@ def test_two_workers_that_bring_the_last_two_files_at_once_end_the_subscription(
 
     subscription.refresh_from_db()
     assert subscription.state == "done"
+
+
+def test_a_file_that_the_disk_does_not_take_is_tried_again(disks, monkeypatch):
+    bnl, _, aglt2 = disks
+    file = known_file()
+    store(bnl, file)
+    transfer = due(file, aglt2)
+
+    def broken(_handle):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        assert engine.run(transfer.pk) is False
+    assert (fresh(transfer).state, fresh(transfer).reason) == ("queued", "input/output error")
+    assert replica(file, aglt2) is None
+
+    wait_over(transfer)
+    assert engine.run(transfer.pk) is True
 
 
 def test_a_long_copy_renews_its_lease(disks, settings, monkeypatch):
