@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from jobs.states import JobState
 from monitor import queries
 from monitor.attention import SHOWN, Item
 from monitor.checklist import Check, Seen, checklist, to_look_at
+from monitor.ddm.lately import Lately
 from monitor.models import LinkBlock
 from monitor.queries import Facts
 from monitor.rows import Cell, Links, Row, cells
@@ -91,6 +92,7 @@ class Dashboard:
     tasks_at: dt.datetime | None = None  # None: not counted yet
     links: Sequence[LinkBlock] = ()
     checks: Sequence[Check] = ()
+    ddm: Lately = field(default_factory=Lately)
 
     @cached_property
     def attention(self) -> list[Item]:
@@ -119,6 +121,7 @@ class Dashboard:
         return {
             "window": {"hours": self.hours, "ended_since": self.since},
             "kind": self.kind or "all",
+            "ddm": self.ddm.as_json(),
             "checklist": [check.as_json() for check in self.checks],
             "attention": [item.as_json() for item in self.attention],
             # it is of now, and the same facts must not look like others
@@ -207,6 +210,7 @@ def assemble(
         tasks_at=facts.tasks.at if facts.tasks else None,
         links=facts.links,
         checks=checklist(seen),
+        ddm=facts.ddm,
     )
 
 

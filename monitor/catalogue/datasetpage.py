@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Sum
-from django.urls import reverse
 
 from datasets.browsing import BLOCKS
 from datasets.models import Dataset, Replica
 from jobs.models import JobFile, Task
+from monitor import menu
 from monitor.catalogue import filematrix, wishes
 from monitor.catalogue.filematrix import FileLine
 from monitor.catalogue.users import Use, used_by
@@ -62,7 +62,7 @@ class DatasetPage:
         if self.preview is None:
             return ""
         file = self.preview.file
-        return reverse(f"monitor:file_{self.preview.preview}", args=[file.scope, file.lfn])
+        return menu.place(f"monitor:file_{self.preview.preview}", file.scope, file.lfn)
 
     def as_json(self) -> dict[str, Any]:
         """The facts; sizes in bytes."""

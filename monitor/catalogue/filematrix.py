@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.urls import reverse
-
 from datasets.models import Dataset, File, Replica, Transfer
 from datasets.states import ACTIVE_TRANSFERS, TransferState
+from monitor import menu
 from monitor.catalogue import preview
 
 PLACES_SHOWN = 12  # columns
@@ -38,8 +37,8 @@ class FileLine:
 
     @property
     def url(self) -> str:
-        """The page of the file."""
-        return reverse("monitor:file", args=[self.file.scope, self.file.lfn])
+        """The page of the file; '' for a name that no address can have."""
+        return menu.place("monitor:file", self.file.scope, self.file.lfn)
 
     def as_json(self, places: Sequence[str]) -> dict[str, Any]:
         """The facts; `at`: what is so at each storage element."""

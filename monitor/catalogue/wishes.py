@@ -20,7 +20,7 @@ from monitor.params import Params
 from monitor.sheets import Sheet, column
 from monitor.words import ago
 
-FILTERS = ("state", "storage", "activity", "dataset", "stuck", "sort")
+FILTERS = ("state", "storage", "activity", "dataset", "stuck", "first")
 STATES = {"open": "open", "done": "done", "given_up": "given up", "all": "all"}
 SHOWN, TOLD = 100, 1000
 STUCK_HOURS = 24
@@ -139,7 +139,7 @@ class Listing:
 def read(params: Params, *, now: dt.datetime) -> Listing:
     """The subscriptions that the address asks for, open ones unless it says otherwise."""
     rows = _matching(params, now=now)
-    oldest = params.choice("sort", ("newest", "oldest"), default="newest") == "oldest"
+    oldest = params.choice("first", ("newest", "oldest"), default="newest") == "oldest"
     if key := params.number("before", low=1, high=2**63 - 1):
         rows = rows.filter(pk__gt=key) if oldest else rows.filter(pk__lt=key)
     most = SHOWN if params.values.get("format", "html") == "html" else TOLD
@@ -192,7 +192,7 @@ def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
 def fields(params: Params) -> list[Field]:
     """The filters of the form."""
     given, state = params.text, params.values.get("state", "open")
-    sort = params.values.get("sort", "newest")
+    first = params.values.get("first", "newest")
     return [
         Field(name="state", title="State", value=state, options=[*STATES.items()], any=""),
         Field(
@@ -208,9 +208,9 @@ def fields(params: Params) -> list[Field]:
             any="any age",
         ),
         Field(
-            name="sort",
+            name="first",
             title="First",
-            value=sort,
+            value=first,
             options=[("newest", "the newest"), ("oldest", "the oldest")],
             any="",
         ),

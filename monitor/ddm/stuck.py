@@ -6,11 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from datasets.models import Transfer
 from datasets.states import TransferState
-from monitor import columns
+from monitor import columns, menu
 from monitor.ddm.scope import NO_SOURCE, Scope
 from monitor.sheets import Sheet, column
 from monitor.words import ago
@@ -32,8 +30,8 @@ class Waiting:
 
     @property
     def file_url(self) -> str:
-        """The page of the file."""
-        return reverse("monitor:file", args=[self.transfer.file.scope, self.transfer.file.lfn])
+        """The page of the file; '' for a name that no address can have."""
+        return menu.place("monitor:file", self.transfer.file.scope, self.transfer.file.lfn)
 
     source = property(lambda self: self.transfer.source.name if self.transfer.source else NO_SOURCE)
     destination = property(lambda self: self.transfer.destination.name)

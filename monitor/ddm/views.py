@@ -57,7 +57,7 @@ def ddm(request: HttpRequest) -> HttpResponseBase:
         "json_url": _with(request, format="json"),
         "errors_url": asked.url("monitor:ddm_errors"),
         "stuck_url": asked.url("monitor:ddm_stuck"),
-        "wishes_url": menu.address("monitor:subscriptions", sort="oldest"),
+        "wishes_url": menu.address("monitor:subscriptions", first="oldest"),
     }
     data = {
         **asked.as_json(),
