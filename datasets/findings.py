@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -56,7 +57,7 @@ def note(
     """Write them down; what an earlier check (one before `since`) had found gets a sighting."""
     if not found:
         return
-    said = {
+    said: dict[str, Any] = {
         "storage": storage.pk,
         "kind": str(kind),
         "paths": [one.path for one in found],

@@ -171,7 +171,7 @@ def _within_limits(loads: Sequence[Load]) -> Iterator[Load]:
     )
     rows = Move.objects.filter(settled_at=None).order_by()
     jobs = rows.values_list("panda_id", "source", "destination", "type").distinct()
-    busy = Counter(Channel(*channel) for _panda_id, *channel in jobs)
+    busy = Counter(Channel(source, to, kind) for _panda_id, source, to, kind in jobs)
     for one in loads:
         prestage = one.channel.source in tapes
         name = "MOVER_PRESTAGE_JOBS" if prestage else "MOVER_CHANNEL_JOBS"

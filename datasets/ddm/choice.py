@@ -41,7 +41,7 @@ def parse(words: Iterable[str]) -> dict[str, str]:
 
 def of_vo(vo: str) -> str:
     """What a subscription of this VO has in its column `ddm`; '' is the built-in one."""
-    return cast("dict[str, str]", settings.PANDASITE_DDM).get(vo, BUILT_IN)
+    return settings.PANDASITE_DDM.get(vo, BUILT_IN)
 
 
 def elsewhere() -> list[str]:

@@ -34,7 +34,7 @@ def make_news(*, now: dt.datetime) -> int:
     with transaction.atomic():
         held = list(
             untold.select_for_update(skip_locked=True, of=("self",))
-            .select_related("dataset", "storage")
+            .select_related("dataset", "storage", "callback")
             .order_by("pk")[:BATCH]
         )
         CallbackNews.objects.bulk_create(_news_of(one, now) for one in held)
@@ -56,7 +56,7 @@ def _news_of(subscription: Subscription, now: dt.datetime) -> CallbackNews:
     if not done:
         body["reason"] = subscription.reason
     return CallbackNews(
-        target_id=subscription.callback_id,
+        target=subscription.callback,
         news_id=news_id,
         body=body,
         created_at=now,

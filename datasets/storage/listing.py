@@ -59,7 +59,9 @@ def _local(place: LocalPlace, folder: str) -> Iterator[Entry]:
 
 
 def _webdav(place: WebDAVPlace, folder: str) -> Iterator[Entry]:
-    from datasets.storage.webdav import Method, _multistatus
+    from webdav4.http import Method
+
+    from datasets.storage.webdav import _multistatus
 
     what = f"cannot list at {place.address}"
     said = place.ask(Method.PROPFIND, folder, what, headers={"Depth": "1"})

@@ -47,8 +47,8 @@ class DatasetsAnswer(s.Serializer[Any]):
 class DatasetAnswer(DatasetSummary):
     """One dataset. `datasets` are what a container holds, `containers` where it is in."""
 
-    parent = s.CharField(allow_null=True)
-    source = s.CharField(allow_null=True)
+    parent = s.CharField(allow_null=True)  # type: ignore[assignment]
+    source = s.CharField(allow_null=True)  # type: ignore[assignment]
     destination = s.CharField(allow_null=True)
     aborted_reason = s.CharField(allow_blank=True)
     metadata = s.JSONField()
