@@ -182,6 +182,11 @@ class Link(models.Model):
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination}"
 
+    @property
+    def megabytes(self) -> float | None:
+        """MB/s (10^6 bytes), None where it was never measured."""
+        return None if self.bytes_per_second is None else self.bytes_per_second / 1e6
+
 
 class StorageHealth(models.Model):
     """How a storage element has answered: by what really happened, not by a probe."""

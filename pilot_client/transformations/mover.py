@@ -73,7 +73,7 @@ def opened(source: str, path: PurePosixPath) -> AbstractContextManager[IO[bytes]
     """The content of a file at the source."""
     protocol, _, rest = source.partition("://")
     if protocol == "file":
-        return (Path(rest) / path).open("rb")  # noqa: SIM115 - the caller closes it
+        return (Path(rest) / path).open("rb")
     if protocol not in WEB:
         raise TransformationError(BAD_INPUT, f"{protocol}:// is not spoken here")
     address = f"{WEB[protocol]}://{rest.rstrip('/')}/{quote(str(path))}"
@@ -85,7 +85,7 @@ def copied(reader: IO[bytes], target: Path) -> tuple[int, int]:
     """Size and adler32 of what was written."""
     size, adler = 0, 1
     try:
-        writer = open(target, "wb")
+        writer = target.open("wb")
     except OSError as error:
         raise TransformationError(CANNOT_WRITE, f"cannot write {target}: {error}") from error
     with writer:
