@@ -74,6 +74,24 @@ def test_a_failure_ends_the_transfer_with_the_reason_of_the_other_side():
     assert "no route to host" in transfer.error
 
 
+def test_a_job_waits_for_a_file_and_fails_with_the_reason_when_it_will_never_come():
+    # given
+    site = create_site()
+    here, file = local_storage(site), create_file()
+    job = create_job("assigned", site=site, inputs=[file], at=database_now())
+    create_transfer(file, here, carrier="ddm")
+    # when: a failure that may pass, then one for good
+    tell(failed("f1", file, here))
+    activate.run(database_now())
+    waits = Job.objects.get(pk=job.pk).state
+    tell(failed("f2", file, here, reason="all tapes are lost", permanent=True))
+    activate.run(database_now())
+    # then
+    job.refresh_from_db()
+    assert (waits, job.state, job.ddm_error_code) == ("assigned", "failed", 100)
+    assert "all tapes are lost" in job.ddm_error_diag
+
+
 def test_a_failure_that_comes_after_the_arrival_is_ignored():
     here, file = create_storage(), create_file()
     tell(arrived("a", file, here))
