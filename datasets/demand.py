@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Sum
 
 from datasets.models import File, StorageElement, Transfer
 from datasets.reasons import reason_of
 from datasets.states import TransferState
+from datasets.wanted import assign_carriers
 from pandasite.base.nudge import nudge
 
 
@@ -45,24 +47,26 @@ def request_transfers(
 
     It is tried after `pause`, and until then shows the `error` of the one before.
     """
-    Transfer.objects.bulk_create(
-        [
-            Transfer(
-                file=file,
-                destination=storage,
-                created_at=now,
-                next_try_at=now + pause,
-                error=error,
-                reason=reason_of(error),
-                activity=errand.activity,
-                priority=errand.priority,
-                vo=errand.vo,
-            )
-            for file in files
-        ],
-        ignore_conflicts=True,  # one_active_transfer
-    )
-    if files and not pause:
+    rows = [
+        Transfer(
+            file=file,
+            destination=storage,
+            created_at=now,
+            next_try_at=now + pause,
+            error=error,
+            reason=reason_of(error),
+            activity=errand.activity,
+            priority=errand.priority,
+            vo=errand.vo,
+        )
+        for file in files
+    ]
+    if not rows:
+        return
+    with transaction.atomic():
+        Transfer.objects.bulk_create(rows, ignore_conflicts=True)  # one_active_transfer
+        assign_carriers([storage.pk])
+    if not pause:
         nudge("datasets.schedule_transfers")
 
 

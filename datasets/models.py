@@ -5,18 +5,28 @@ from __future__ import annotations
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokerage.models import NAME, Site
 from datasets import browsing
 from datasets.browsing import DatasetCategory as DatasetCategory
 from datasets.browsing import DatasetCopy as DatasetCopy
 from datasets.browsing import DatasetTally as DatasetTally
+from datasets.ddm import tables
+from datasets.ddm.tables import CallbackNews as CallbackNews
+from datasets.ddm.tables import CallbackTarget as CallbackTarget
+from datasets.ddm.tables import ContainerMember as ContainerMember
+from datasets.ddm.tables import MoverRule as MoverRule
+from datasets.ddm.tables import ReceivedNews as ReceivedNews
+from datasets.ddm.tables import StorageCheck as StorageCheck
+from datasets.ddm.tables import StorageFinding as StorageFinding
 from datasets.flows import SpaceSample as SpaceSample
 from datasets.flows import TransferFailure as TransferFailure
 from datasets.flows import TransferQueue as TransferQueue
 from datasets.flows import TransferSum as TransferSum
 from datasets.states import DatasetState, TransferState
+from datasets.storage.base import Address
+from datasets.traffic import Activity as Activity
 from datasets.traffic import Link as Link
 from datasets.traffic import StageRequest as StageRequest
 from datasets.traffic import StorageHealth as StorageHealth
@@ -83,6 +93,16 @@ class StorageElement(models.Model):
         return self.name
 
     @property
+    def address(self) -> Address:
+        """Where and how it is reached."""
+        return Address(
+            url=self.url,
+            endpoint=self.endpoint,
+            secret=self.secret,
+            tape=self.kind == self.Kind.TAPE,
+        )
+
+    @property
     def free_gb(self) -> float | None:
         """Free space in GB (10^9 bytes), None where it was never measured."""
         return None if self.free_bytes is None else self.free_bytes / GB
@@ -122,6 +142,7 @@ class Dataset(browsing.DatasetColumns):
         DISPATCH = "dispatch"
         DESTINATION = "destination"
         SUB = "sub"
+        CONTAINER = "container"  # of datasets; see ContainerMember
 
     name = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=12, choices=Type, default=Type.INPUT)
@@ -199,6 +220,7 @@ class Replica(models.Model):
     class State(models.TextChoices):
         AVAILABLE = "available"
         BAD = "bad"
+        ERASING = "erasing"  # it has served; removed from the storage, then from here
 
     file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="replicas")
     storage = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="replicas")
@@ -220,7 +242,7 @@ class Replica(models.Model):
         return f"{self.file} at {self.storage}"
 
 
-class Subscription(models.Model):
+class Subscription(tables.SubscriptionColumns):
     """The wish to have all files of a dataset at a storage element."""
 
     class State(models.TextChoices):
@@ -251,6 +273,14 @@ class Subscription(models.Model):
         indexes = [
             # the closing sweep settles what is open
             models.Index(fields=["dataset"], condition=Q(state="open"), name="subscription_open"),
+            # the sync with a DDM elsewhere asks whose turn it is
+            models.Index(fields=["ddm", "asked_at"], condition=~Q(ddm=""), name="subscription_ddm"),
+            # the outbox asks whose target has not been told
+            models.Index(
+                fields=["id"],
+                condition=Q(callback__isnull=False) & ~Q(state="open") & ~Q(told_state=F("state")),
+                name="subscription_untold",
+            ),
         ]
 
     def __str__(self) -> str:

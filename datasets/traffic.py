@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -17,12 +18,16 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         return self.filter(state__in=ACTIVE_TRANSFERS)
 
     def due(self, now: dt.datetime) -> TransferQuerySet:
-        """Queued ones whose time has come."""
-        return self.filter(state=TransferState.QUEUED, next_try_at__lte=now)
+        """Queued ones of the engine whose time has come."""
+        return self.filter(state=TransferState.QUEUED, next_try_at__lte=now, carrier="")
 
     def abandoned(self, now: dt.datetime) -> TransferQuerySet:
         """Those whose worker has not spoken within its lease."""
         return self.filter(state=TransferState.COPYING, lease_until__lt=now)
+
+    def of_movers(self) -> TransferQuerySet:
+        """Those that jobs make (PandaMover), not yet ended."""
+        return self.active().filter(carrier="mover")
 
 
 class Transfer(models.Model):
@@ -44,6 +49,9 @@ class Transfer(models.Model):
         default=0, db_default=0, help_text="higher ones go first, in their activity"
     )
     vo = models.CharField("VO", max_length=64, blank=True, db_default="")
+    carrier = models.CharField(
+        max_length=8, blank=True, db_default="", help_text="mover or ddm; empty = the engine"
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     reason = models.CharField(
@@ -99,6 +107,12 @@ class Transfer(models.Model):
                 condition=Q(state="queued"),
                 name="transfer_lane",
             ),
+            # PandaMover asks for its own that are queued
+            models.Index(
+                fields=["carrier", "next_try_at"],
+                condition=Q(state="queued") & ~Q(carrier=""),
+                name="transfer_carried",
+            ),
             # what is under way, for the limits of links and storage, and whose lease is over
             models.Index(
                 fields=["lease_until"], condition=Q(state="copying"), name="transfer_copying"
@@ -117,6 +131,26 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file} -> {self.destination}: {self.state}"
+
+
+class Activity(models.Model):
+    """What files are moved for; all that wait get their part of the copying by their shares.
+
+    The row is made by the first bunch, or by an administrator who gives it another share.
+    """
+
+    name = models.CharField(max_length=32, unique=True)
+    share = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    # What it was given of late, in bytes and a megabyte for each file; halves in five minutes.
+    used = models.FloatField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "activities"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Link(models.Model):
@@ -148,6 +182,11 @@ class Link(models.Model):
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination}"
 
+    @property
+    def megabytes(self) -> float | None:
+        """MB/s (10^6 bytes), None where it was never measured."""
+        return None if self.bytes_per_second is None else self.bytes_per_second / 1e6
+
 
 class StorageHealth(models.Model):
     """How a storage element has answered: by what really happened, not by a probe."""
@@ -162,7 +201,7 @@ class StorageHealth(models.Model):
     latency_ms = models.FloatField(
         null=True,
         blank=True,
-        help_text="from the question to the first answer; a mean that forgets",
+        help_text="from question to first answer; a mean that forgets",
     )
     failing_since = models.DateTimeField(null=True, blank=True)
 
@@ -186,6 +225,7 @@ class StageRequest(models.Model):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField()
     asked_at = models.DateTimeField(null=True, blank=True, help_text="when the tape was asked")
+    looked_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -12,6 +12,7 @@ from benchmarks.figures import (
     claim,
     living,
     monitor,
+    moving,
     reports,
     submission,
     sweeping,
@@ -37,6 +38,8 @@ GROUPS = (
     Group(("assign",), brokering.run),
     Group(("life", "memory"), living.run),
     Group(("silent_sweep",), sweeping.run),
+    Group(("transfer_small", "transfer_large"), moving.run),
+    Group(("claim_with_transfers",), moving.beside_the_pilots),
     Group(monitor.names(), monitor.run),
 )
 

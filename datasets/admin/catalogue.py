@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import forms
@@ -10,7 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from datasets.models import Dataset, DatasetCategory, File, Replica, Subscription
+from datasets import life
+from datasets.models import Dataset, DatasetCategory, File, Replica
 from datasets.services import abort_datasets, mark_bad, set_dataset_state
 from datasets.states import DATASET_MOVES, DatasetState
 from pandasite.base.admin_kit import BigTableAdmin, OurAdmin, ReadOnlyInline, recent
@@ -38,6 +40,22 @@ def _abort(dataset: Dataset, order: Order) -> str:
     if not abort_datasets([dataset.pk], reason=f"{order.name}: {order.reason}", now=order.now):
         raise Conflict(f"it was aborted already: {dataset.aborted_reason}")
     return "aborted"
+
+
+class LifetimeForm(ReasonForm):
+    """Days from now; none: it is kept."""
+
+    field_order = ["days", "reason"]
+    days = forms.IntegerField(
+        min_value=0, max_value=36_500, required=False, help_text="from now; empty: for ever"
+    )
+
+
+def _set_lifetime(dataset: Dataset, order: Order) -> str:
+    days = order.values["days"]
+    until = None if days is None else order.now + dt.timedelta(days=days)
+    life.set_lifetime(dataset, until, actor=order.user, reason=order.reason, now=order.now)
+    return f"may be erased from {until:%Y-%m-%d %H:%M} on" if until else "kept for ever"
 
 
 def _legal_moves() -> str:
@@ -91,6 +109,15 @@ class DatasetAdmin(BigTableAdmin):
             apply=_abort,
             explain="Listed as aborted; its subscriptions end. Files stay where they are.",
             audit="dataset_abort",
+        ),
+        Deed(
+            name="set_lifetime",
+            label="Set the lifetime…",
+            permission="datasets.change_dataset",
+            apply=_set_lifetime,
+            explain="When it is over, the dataset is erased, and with it the replicas that no other"
+            " dataset and no job needs.",
+            form=LifetimeForm,
         ),
     ]
 
@@ -148,12 +175,3 @@ class ReplicaAdmin(BigTableAdmin):
             audit="replica_bad",
         )
     ]
-
-
-@admin.register(Subscription)
-class SubscriptionAdmin(BigTableAdmin):
-    list_display = ["dataset", "storage", "activity", "state", "reason", "created_at", "done_at"]
-    list_filter = ["state", "storage"]
-    list_select_related = ["dataset", "storage"]
-    search_fields = ["dataset__name__startswith"]
-    search_help_text = "By the beginning of the dataset's name."

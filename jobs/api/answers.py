@@ -289,7 +289,7 @@ LIST_FILTERS = (
 
 def documented(
     *,
-    answers: dict[int, Any],
+    answers: dict[Any, Any],
     problems: Sequence[int] = (),
     **more: Any,
 ) -> Any:

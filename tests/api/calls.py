@@ -46,6 +46,7 @@ JOB = {
     "output_files": [{"lfn": "HIST.1", "scope": "user.alice", "dataset": "user.alice.HIST"}],
 }
 SUBMIT = {"jobs": [JOB]}
+DATASET = {"name": "user.alice.test", "storage": "BNL_DISK", "lifetime_days": 30}
 KILL = {"panda_ids": [1], "reason": "wrong seed"}
 REPORTED_FILE = {"lfn": "HIST.1", "guid": GUID, "size": 10, "adler32": ADLER32}
 
@@ -86,8 +87,11 @@ POSTS = (
         "reports", "/rest/v1/pilot/reports", "pilot", REPORTS, ("reports", 0, "lease_token"),
         ("reports", 0, "panda_id"), 2**24,
     ),
+    Address(
+        "dataset", "/rest/v1/datasets", "person", DATASET, ("storage",), ("lifetime_days",), 2**20
+    ),
 )  # fmt: skip
-GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1")
+GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/datasets", "/rest/v1/subscriptions")
 
 
 def client(token: str = "") -> APIClient:

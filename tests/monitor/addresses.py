@@ -41,6 +41,7 @@ def one_of_each_page() -> list[str]:
         "/what-if/",
         f"/jobs/{job.pk}/",
         f"/sites/{site.name}/",
+        f"/storage/{site.name}_DISK/",
         f"/tasks/{task.pk}/",
         f"/datasets/{dataset.name}/",
         "/datasets/",
