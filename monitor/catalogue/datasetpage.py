@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, Sum
 
 from datasets.browsing import BLOCKS
-from datasets.models import Dataset, Replica
+from datasets.models import ContainerMember, Dataset, Replica
 from jobs.models import JobFile, Task
 from monitor import menu
 from monitor.catalogue import filematrix, wishes
@@ -24,6 +24,7 @@ FILES_SHOWN = 100
 COUNTED = 5000  # files of a dataset that are added up anew for its page
 FILES_ASKED = 20  # whose jobs are looked for in the archive
 SUBS_SHOWN = 50
+PARTS_SHOWN = 200
 JOBS_COUNTED = 20_000
 
 
@@ -51,6 +52,7 @@ class DatasetPage:
     after: int | None  # continues the list of files
     wishes: Sequence[Wish]
     subs: Sequence[Dataset]
+    parts: Sequence[Dataset]  # of a container: the first of its datasets
     tasks: Sequence[tuple[Task, Mapping[str, int]]]
     jobs: Mapping[str, int]  # live ones, by how they use it
     uses: Sequence[Use]
@@ -83,6 +85,7 @@ class DatasetPage:
             "copies": [{"storage": s, "files": n, "bytes": b} for s, n, b in self.copies],
             "subscriptions": [wish.as_json() for wish in self.wishes],
             "subs": [sub.name for sub in self.subs],
+            "datasets": [part.name for part in self.parts],
             "tasks": [{"task": task.pk, "name": task.name, **n} for task, n in self.tasks],
             "live_jobs": dict(self.jobs),
             "jobs": [use.as_json() for use in self.uses],
@@ -116,11 +119,19 @@ def read(name: str, *, after: int, now: dt.datetime) -> DatasetPage:
         after=shown[-1].pk if len(files) > FILES_SHOWN else None,
         wishes=wishes.described(list(wanted[: wishes.SHOWN]), now=now),
         subs=list(dataset.subs.order_by("pk")[:SUBS_SHOWN]),
+        parts=_parts(dataset),
         tasks=_tasks(tasks, uses),
         jobs=jobs,
         uses=uses[:50],
         preview=filematrix.first_preview(lines),
     )
+
+
+def _parts(dataset: Dataset) -> list[Dataset]:
+    if dataset.type != Dataset.Type.CONTAINER:
+        return []
+    members = ContainerMember.objects.filter(container=dataset).order_by("pk")
+    return [one.dataset for one in members.select_related("dataset")[:PARTS_SHOWN]]
 
 
 def _sums(dataset: Dataset) -> Sums:

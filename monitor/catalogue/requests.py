@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from datasets.models import GB, Dataset, StorageElement, Subscription
 from datasets.states import DatasetState
-from datasets.subscriptions import subscribe
+from datasets.subscriptions import Terms, subscribe
 from monitor import columns, lists
 from monitor.catalogue.models import DataRequest
 from monitor.catalogue.wishes import Wish, described
@@ -86,7 +86,8 @@ def _room(storage: StorageElement, datasets: Sequence[Dataset]) -> None:
 
 
 def _one(dataset: Dataset, storage: StorageElement, order: Order) -> Subscription:
-    wish = subscribe(dataset, storage, activity=ACTIVITY, now=order.now)
+    terms = Terms(owner=order.user.get_username())
+    wish = subscribe(dataset, storage, activity=ACTIVITY, now=order.now, terms=terms)
     DataRequest.objects.create(
         dataset=dataset,
         storage=storage,

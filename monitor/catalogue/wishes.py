@@ -13,14 +13,13 @@ from django.urls import reverse
 from datasets.models import StorageElement, Subscription
 from monitor import columns, lists
 from monitor.catalogue import progress
-from monitor.catalogue.models import DataRequest
 from monitor.catalogue.progress import Last
 from monitor.lists import Field, chosen
 from monitor.params import Params
 from monitor.sheets import Sheet, column
 from monitor.words import ago
 
-FILTERS = ("state", "storage", "activity", "dataset", "stuck", "first")
+FILTERS = ("state", "storage", "activity", "owner", "dataset", "stuck", "first")
 STATES = {"open": "open", "done": "done", "given_up": "given up", "all": "all"}
 SHOWN, TOLD = 50, 1000
 STUCK_HOURS = 24
@@ -37,11 +36,12 @@ class Wish:
     missing_bytes: int = 0
     last: Last | None = None
     eta: dt.datetime | None = None
-    asked_by: str = ""
 
     dataset = property(lambda self: self.wish.dataset.name)
     storage = property(lambda self: self.wish.storage.name)
     activity = property(lambda self: self.wish.activity)
+    owner = property(lambda self: self.wish.owner)
+    priority = property(lambda self: self.wish.priority)
     state = property(lambda self: self.wish.state)
     created_at = property(lambda self: self.wish.created_at)
     done_at = property(lambda self: self.wish.done_at)
@@ -96,7 +96,7 @@ class Wish:
         """The facts; bytes."""
         names = (
             "dataset", "storage", "activity", "state", "created_at", "done_at", "files", "ready",
-            "missing_bytes", "eta", "why", "error", "asked_by",
+            "missing_bytes", "eta", "why", "error", "owner", "priority",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -108,7 +108,8 @@ class WishSheet(Sheet):
     storage = column("To", "the storage element where it is wanted")
     activity = column("Activity", "what it is wanted for")
     state = column("State", "open, done (all is there), given_up (nobody waits for the rest)")
-    asked_by = column("Asked by", "who asked by the form; empty: the system")
+    owner = column("Owner", "who wants it; empty: the system")
+    priority = columns.number("Priority", "of its transfers: higher ones go first")
     created_at = columns.time("Since (UTC)", "when it was first wanted")
     ready = columns.number("Ready", "files that are there")
     files = columns.number("Files", "of the dataset")
@@ -163,6 +164,8 @@ def _matching(params: Params, *, now: dt.datetime) -> QuerySet[Subscription]:
         rows = rows.filter(storage=storage)
     if activity := params.text("activity", longest=32):
         rows = rows.filter(activity=activity)
+    if owner := params.text("owner", longest=150):
+        rows = rows.filter(owner=owner)
     if name := params.text("dataset"):
         rows = rows.filter(dataset__name__startswith=name)
     return rows
@@ -177,11 +180,9 @@ def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
     waiting = [one for one in rows if one.state == Subscription.State.OPEN]
     lasts = progress.lasts([one.pk for one in waiting])
     ready_at = progress.expected({one.storage_id for one in waiting}, now=now)
-    asked = DataRequest.objects.filter(subscription__in=[one.pk for one in rows]).order_by("pk")
-    people = dict(asked.values_list("subscription", "user_name"))
     wishes = []
     for one in rows:
-        wish = Wish(wish=one, now=now, asked_by=people.get(one.pk, ""), last=lasts.get(one.pk))
+        wish = Wish(wish=one, now=now, last=lasts.get(one.pk))
         wish.files, wish.ready, wish.missing_bytes = counts.get(one.pk, (0, 0, 0))
         if wish.waits and wish.ready < wish.files:
             wish.eta = ready_at.get(one.storage_id)
@@ -199,6 +200,7 @@ def fields(params: Params) -> list[Field]:
             name="storage", title="To", value=given("storage"), known=lists.names(StorageElement)
         ),
         Field(name="activity", title="Activity", value=given("activity")),
+        Field(name="owner", title="Owner", value=given("owner")),
         Field(name="dataset", title="Dataset begins with", value=given("dataset")),
         Field(
             name="stuck",

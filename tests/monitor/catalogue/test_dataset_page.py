@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from datasets import services, sums
-from datasets.models import Dataset, File, StorageElement, Subscription
+from datasets.models import ContainerMember, Dataset, File, StorageElement, Subscription
 from datasets.storage import path_of
 from tests.builders import (
     NOW,
@@ -136,6 +136,17 @@ def test_the_jobs_and_tasks_of_a_dataset_are_those_that_live_and_those_that_ende
     assert [one["task"] for one in page["tasks"]] == [task.pk]
     text = client.get("/datasets/mc09.evgen/").text
     assert f'href="/tasks/{task.pk}/"' in text and f'href="/jobs/{made.pk}/"' in text
+
+
+def test_a_container_shows_the_datasets_in_it(client: Client) -> None:
+    whole = create_dataset("mc09.all/", type="container")
+    part = create_dataset("mc09.part", n_files=3)
+    ContainerMember.objects.create(container=whole, dataset=part)
+
+    page = client.get("/datasets/mc09.all//", {"format": "json"}).json()
+
+    assert page["datasets"] == ["mc09.part"]
+    assert 'href="/datasets/mc09.part/"' in client.get("/datasets/mc09.all//").text
 
 
 # Files

@@ -154,11 +154,12 @@ def test_of_a_large_dataset_the_kept_sums_are_shown(
         ("?storage=BNL", []),
         ("?dataset=mc09.n", ["mc09.new"]),
         ("?activity=analysis", ["mc09.new"]),
+        ("?owner=olga", ["mc09.new"]),
     ],
 )
 def test_subscriptions_are_chosen(client: Client, query: str, names: list[str]) -> None:
     wished("mc09.old", at=after(hours=-30))
-    wished("mc09.new", activity="analysis")
+    wished("mc09.new", activity="analysis", owner="olga")
     wished("user.gone", state="given_up", done_at=NOW, reason="nobody waits")
 
     assert [row["dataset"] for row in facts(client, f"/subscriptions/{query}")["rows"]] == names
@@ -261,7 +262,7 @@ def test_an_operator_has_a_dataset_brought(operator: Client) -> None:
     assert (row["user"], row["reason"], row["state"]) == ("olga", "for the workshop", "open")
     line = AuditLine.objects.get(action="ddm_request")
     assert (line.subject, line.facts["storage"]) == ("mc09.a", "LPC")
-    assert facts(operator, "/subscriptions/")["rows"][0]["asked_by"] == "olga"
+    assert facts(operator, "/subscriptions/")["rows"][0]["owner"] == "olga"
 
 
 @pytest.mark.parametrize(
