@@ -13,6 +13,7 @@ from django.db.models import Count, Sum
 from datasets.browsing import BLOCKS
 from datasets.models import ContainerMember, Dataset, Replica
 from jobs.models import JobFile, Task
+from jobs.states import FINAL
 from monitor import menu
 from monitor.catalogue import filematrix, wishes
 from monitor.catalogue.filematrix import FileLine
@@ -166,19 +167,16 @@ def _copies(dataset: Dataset) -> list[tuple[str, int, int]]:
 
 
 def _live_jobs(dataset: Dataset) -> tuple[dict[str, int], Counter[int]]:
-    """Live jobs by how they use it, and by task: of the latest JOBS_COUNTED files of jobs."""
+    """Jobs that have not ended by how they use it, and by task: of JOBS_COUNTED files at most."""
     of_it = (
         JobFile.objects.filter(block=dataset)
         if dataset.type in BLOCKS
         else (JobFile.objects.filter(dataset=dataset))
     )
-    some = of_it.order_by().values_list("type", "job_id", "job__task_id")[:JOBS_COUNTED]
-    uses: Counter[str] = Counter()
-    tasks: Counter[int] = Counter()
-    for kind, _job, task in {*some}:
-        uses[kind] += 1
-        if task:
-            tasks[task] += 1
+    live = of_it.exclude(job__state__in=FINAL).order_by()
+    some = {*live.values_list("type", "job_id", "job__task_id")[:JOBS_COUNTED]}
+    uses = Counter(kind for kind, _job, _task in some)
+    tasks = Counter(task for _job, task in {(job, task) for _kind, job, task in some} if task)
     return dict(uses), tasks
 
 

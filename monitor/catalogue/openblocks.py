@@ -37,7 +37,8 @@ CROSS JOIN LATERAL (
     count(DISTINCT jf.job_id) FILTER (WHERE jf.status IN ('pending', 'transferring')) AS waiting
   FROM (
     SELECT job_id, status FROM jobs_jobfile WHERE block_id = d.id LIMIT %(most)s * 4
-  ) jf
+  ) jf JOIN jobs_job job ON job.panda_id = jf.job_id
+  WHERE job.state NOT IN ('finished', 'failed', 'cancelled')
 ) j
 LEFT JOIN LATERAL (
   SELECT t.reason, t.error FROM (

@@ -191,7 +191,7 @@ def test_a_block_tells_which_jobs_wait_on_it_and_the_last_error(client: Client) 
     files = [create_file(dataset=one) for _ in range(2)]
     create_replica(files[0], one.destination)
     create_transfer(files[1], one.destination, error="no route", reason="host unknown")
-    for state in ("assigned", "assigned"):
+    for state in ("assigned", "assigned", "cancelled"):
         create_job(state, inputs=files, dispatch_d_block=one.name)
     JobFile.objects.update(block=one)
 
