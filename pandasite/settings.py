@@ -221,6 +221,10 @@ SPECTACULAR_SETTINGS = {
         "JobState": "jobs.api.answers.STATES",
         "ReportedState": "jobs.api.bodies.SAYABLE",
         "ProdSourceLabelEnum": "jobs.labels.LABELS",
+        "DatasetType": "jobs.api.data_answers.TYPES",
+        "NewDatasetType": "jobs.api.data_bodies.MADE_BY_HAND",
+        "DatasetState": "jobs.api.data_answers.DATASET_STATES",
+        "SubscriptionState": "jobs.api.data_answers.SUBSCRIPTION_STATES",
     },
 }
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"

@@ -10,7 +10,7 @@ from jobs.api.bodies import DATASET_MAX, INT64
 from pandasite.base import serializers as strict
 
 FILES_MAX = 1000  # of a call
-MADE_BY_HAND = (Dataset.Type.INPUT, Dataset.Type.DESTINATION, Dataset.Type.CONTAINER)
+MADE_BY_HAND = ("input", "destination", "container")
 DAYS_MAX = 36_500
 
 
@@ -42,7 +42,7 @@ class DatasetBody(strict.StrictSerializer):
 
     name = strict.DatasetNameField(max_length=DATASET_MAX)
     type = strict.ChoiceField(
-        choices=[kind.value for kind in MADE_BY_HAND],
+        choices=MADE_BY_HAND,
         default=Dataset.Type.INPUT.value,
         unknown_code="unknown_type",
     )

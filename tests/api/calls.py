@@ -84,11 +84,11 @@ POSTS = (
         "kill", "/rest/v1/jobs/kill", "person", KILL, ("reason",), ("panda_ids", 0), 2**20
     ),
     Address(
-        "reports", "/rest/v1/pilot/reports", "pilot", REPORTS, ("reports", 0, "lease_token"),
-        ("reports", 0, "panda_id"), 2**24,
+        "dataset", "/rest/v1/datasets", "person", DATASET, ("storage",), ("lifetime_days",), 2**20
     ),
     Address(
-        "dataset", "/rest/v1/datasets", "person", DATASET, ("storage",), ("lifetime_days",), 2**20
+        "reports", "/rest/v1/pilot/reports", "pilot", REPORTS, ("reports", 0, "lease_token"),
+        ("reports", 0, "panda_id"), 2**24,
     ),
 )  # fmt: skip
 GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/datasets", "/rest/v1/subscriptions")

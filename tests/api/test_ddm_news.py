@@ -181,10 +181,11 @@ def test_shuffled_repeated_and_forged_news_of_5000_files_end_in_the_right_state(
     files = [create_file() for _ in range(50)]
     others = [create_storage() for _ in range(99)]
     pairs = [(file, se) for se in [here, *others] for file in files]
-    Transfer.objects.bulk_create(
+    under_way = [
         Transfer(file=file, destination=se, created_at=NOW, next_try_at=NOW, carrier="ddm")
         for file, se in pairs
-    )
+    ]
+    Transfer.objects.bulk_create(under_way, batch_size=250)
     news = [arrived(f"a{i}", file, se) for i, (file, se) in enumerate(pairs) if i % 100]
     news += [failed(f"f{i}", file, se) for i, (file, se) in enumerate(pairs) if i % 10 == 0]
     chance = random.Random(21)
