@@ -7,6 +7,7 @@ import pytest
 
 from datasets import storage
 from datasets.storage import Address, Copied, StorageError
+from datasets.storage.listing import entries
 from tests.datasets import servers
 
 KINDS = ("file", "dav", "davs", "s3")
@@ -234,3 +235,19 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_believed(
     with pytest.raises(storage.SourceError, match="(?i)certificate"):
         got(storage.open_place(running["davs"]))
     storage.close_places()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_is_listed_with_sizes_and_times(running, places, kind):
+    put(places[kind], b"12345")
+    *folders, name = PATH.split("/")
+
+    found, folder = [], ""
+    for step in folders:
+        found.append(next(one for one in entries(running[kind], folder) if one.name == step))
+        folder = f"{folder}/{step}".lstrip("/")
+    (file,) = entries(running[kind], folder)
+
+    assert all(one.is_folder for one in found)
+    assert (file.name, file.is_folder, file.size) == (name, False, 5)
+    assert file.changed > 1_000_000_000
