@@ -31,6 +31,7 @@ from jobs.models.usage import (
     UsageBook,
     UsageQuota,
 )
+from jobs.models.work import TaskDataset, TaskEvent, TaskInput, TaskPiece
 
 __all__ = [
     "ERROR_COMPONENTS",
@@ -66,6 +67,10 @@ __all__ = [
     "SiteRoom",
     "SubmitKey",
     "Task",
+    "TaskDataset",
+    "TaskEvent",
+    "TaskInput",
+    "TaskPiece",
     "TaskUsage",
     "Transformation",
     "Usage",
