@@ -11,6 +11,7 @@ from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
 from jobs import watch as watchdog
+from jobs.tasks_engine import engine
 from pandasite.base.sweeps import run_sweep
 
 
@@ -37,6 +38,11 @@ def register() -> int:
 @shared_task(name="jobs.complete_transfers")
 def complete_transfers() -> int:
     return run_sweep("jobs.complete_transfers", arrival.run)
+
+
+@shared_task(name="jobs.tasks")
+def tasks() -> int:
+    return run_sweep("jobs.tasks", engine.run)
 
 
 @shared_task(name="jobs.watch")

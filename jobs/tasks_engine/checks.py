@@ -61,6 +61,20 @@ def check(requests: Sequence[tuple[Said, str]]) -> list[dict[str, Any] | BadInpu
         found = checked
 
 
+def faults_of(tasks: Sequence[Task]) -> dict[int, str]:
+    """Why tasks that were kept can never run, by their number: a name that has gone since then."""
+    if not tasks:
+        return {}
+    said = [task.spec for task in tasks]
+    known = _known([(one, one["owner"]) for one in said])
+    found = {}
+    for task in tasks:
+        faults = [*_unknown(task.spec, known), *_unreadable(task.spec, known)]
+        if faults:
+            found[task.pk] = "; ".join(fault["message"] for fault in faults)
+    return found
+
+
 def _good(
     found: Sequence[dict[str, Any] | BadInput], owners: Sequence[str]
 ) -> list[tuple[dict[str, Any], str]]:
@@ -215,13 +229,17 @@ def _outputs(said: Said) -> Iterator[Fault]:
         yield field_error("merge.dataset", words, code="circular")
 
 
-def _data(said: Said, known: Known) -> Iterator[Fault]:
+def _unreadable(said: Said, known: Known) -> Iterator[Fault]:
     for field, name in _read_places(said):
         if name not in known.datasets and name not in known.made:
             words = f"{field} {name} does not exist, and no task makes it"
             yield field_error(field, words, code="no_such_dataset")
         elif name in known.datasets and known.datasets[name].state == DatasetState.ERASED:
             yield field_error(field, f"{field} {name} is erased", code="dataset_erased")
+
+
+def _data(said: Said, known: Known) -> Iterator[Fault]:
+    yield from _unreadable(said, known)
     for i, one in enumerate(said["outputs"]):
         yield from _takes_files(f"outputs[{i}].dataset", one["dataset"], known)
     if said["merge"]:

@@ -164,17 +164,24 @@ def refuse(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
 
 def kill(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
     """-> aborting: the engine ends its jobs, and calls it aborted when the last one has ended."""
-    must_move(task, TaskState.ABORTING, actor=actor, reason=reason, now=now)
+    with transaction.atomic():
+        must_move(task, TaskState.ABORTING, actor=actor, reason=reason, now=now)
+        _drop_planned(task, now=now)
     nudge(SWEEP)
+
+
+def _drop_planned(task: Task, *, now: dt.datetime) -> None:
+    """Pieces without a job will not have one."""
+    planned = TaskPiece.objects.filter(task=task, state=PieceState.PLANNED)
+    planned.update(state=PieceState.DROPPED, ended_at=now)
+    progress.refresh([task.pk])
 
 
 def finish(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
     """-> finishing: no new jobs, those that no pilot has are cancelled, the others end."""
     with transaction.atomic():
         must_move(task, TaskState.FINISHING, actor=actor, reason=reason, now=now, cut_short=True)
-        TaskPiece.objects.filter(task=task, state=PieceState.PLANNED).update(
-            state=PieceState.DROPPED, ended_at=now
-        )
+        _drop_planned(task, now=now)
     nudge(SWEEP)
 
 
