@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,7 @@ MAX_FAULTS = 1000
 
 def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec]:
     """Checked job specifications; BadInput lists every fault with job index and field."""
-    _check_rights(jobs, user)
+    check_rights(jobs, user)
     names = Names.of(jobs)
     faults = list(islice(_all_faults(jobs, names), MAX_FAULTS))
     if faults:
@@ -34,15 +34,22 @@ def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[s
     yield from _shared_outputs(jobs)
 
 
-def _check_rights(jobs: Sequence[dict[str, Any]], user: AbstractUser) -> None:
+def check_rights(
+    wanted: Sequence[Mapping[str, Any]],
+    user: AbstractUser,
+    *,
+    place: str = "jobs[{}].",
+    priority: str = "assigned_priority",
+) -> None:
     """Who has the production role may do all of this; NotAllowed names what others may not."""
     if user.has_perm("jobs.submit_production"):
         return
     groups = sorted(user.groups.values_list("name", flat=True))
-    for i, job in enumerate(jobs):
-        _check_label(f"jobs[{i}].prod_source_label", job["prod_source_label"])
-        _check_priority(f"jobs[{i}].assigned_priority", job["assigned_priority"])
-        _check_group(f"jobs[{i}].working_group", job["working_group"], groups)
+    for i, one in enumerate(wanted):
+        here = place.format(i)
+        _check_label(f"{here}prod_source_label", one["prod_source_label"])
+        check_priority(f"{here}{priority}", one[priority])
+        _check_group(f"{here}working_group", one["working_group"], groups)
 
 
 def _check_label(field: str, label: str) -> None:
@@ -52,7 +59,7 @@ def _check_label(field: str, label: str) -> None:
         raise _forbidden(field, message, "label_not_allowed", values=values)
 
 
-def _check_priority(field: str, priority: int) -> None:
+def check_priority(field: str, priority: int) -> None:
     cap = settings.PANDASITE["USER_PRIORITY_CAP"]
     if priority > cap:
         message = f"{field} may be at most {cap} without a production role"

@@ -115,9 +115,24 @@ class TaskBody(strict.StrictSerializer):
     n_scouts = strict.StrictIntegerField(min_value=1, max_value=SCOUTS_MAX, default=5)
 
 
-CHANGEABLE = (
-    "job_parameters", "atlas_release", "cmt_config", "memory_mb", "cpu_s_per_event", "wall_s",
-    "disk_mb", "core_count", "max_attempts", "site", "destination_se",
-)  # fmt: skip
+class ChangesBody(strict.StrictSerializer):
+    """What of a request a retry may change."""
+
+    job_parameters = strict.StrictCharField(
+        max_length=PARAMETERS_MAX, multiline=True, allow_blank=True, required=False
+    )
+    atlas_release = strict.StrictCharField(max_length=64, allow_blank=True, required=False)
+    cmt_config = strict.StrictCharField(max_length=64, allow_blank=True, required=False)
+    memory_mb = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    cpu_s_per_event = strict.StrictFloatField(min_value=0, max_value=10**7, required=False)
+    wall_s = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    disk_mb = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    core_count = strict.StrictIntegerField(min_value=1, max_value=100_000, required=False)
+    max_attempts = strict.StrictIntegerField(min_value=1, max_value=100, required=False)
+    site = strict.StrictCharField(max_length=64, allow_blank=True, required=False)
+    destination_se = strict.StrictCharField(max_length=64, allow_blank=True, required=False)
+
+
+CHANGEABLE = tuple(ChangesBody().fields)
 # The number of a task: a parent may be given by it as well as by its name.
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")

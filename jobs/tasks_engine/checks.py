@@ -63,16 +63,20 @@ def check(requests: Sequence[tuple[Said, str]]) -> list[dict[str, Any] | BadInpu
 
 def faults_of(tasks: Sequence[Task]) -> dict[int, str]:
     """Why tasks that were kept can never run, by their number: a name that has gone since then."""
-    if not tasks:
-        return {}
-    said = [task.spec for task in tasks]
-    known = _known([(one, one["owner"]) for one in said])
-    found = {}
-    for task in tasks:
-        faults = [*_unknown(task.spec, known), *_unreadable(task.spec, known)]
-        if faults:
-            found[task.pk] = "; ".join(fault["message"] for fault in faults)
-    return found
+    found = faults_in([task.spec for task in tasks])
+    return {
+        task.pk: "; ".join(fault["message"] for fault in faults)
+        for task, faults in zip(tasks, found, strict=True)
+        if faults
+    }
+
+
+def faults_in(specs: Sequence[Said]) -> list[list[Fault]]:
+    """Which names in specs of kept tasks stand for nothing (any more)."""
+    if not specs:
+        return []
+    known = _known([(dict(one), one["owner"]) for one in specs])
+    return [[*_unknown(one, known), *_unreadable(one, known)] for one in specs]
 
 
 def _good(

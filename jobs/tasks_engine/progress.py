@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from jobs.models import Task
+
 # One statement for all tasks; rows that would stay as they are, are not written.
 _REFRESH = """
 UPDATE jobs_task t SET
@@ -51,3 +53,19 @@ def eta_s(*, done: int, left: int, since: dt.datetime, now: dt.datetime) -> floa
     """
     past = (now - since).total_seconds()
     return left * past / done if done > 0 and past > 0 and left > 0 else None
+
+
+def left_s(task: Task, *, now: dt.datetime) -> float | None:
+    """Seconds until a task has done its work, at the rate since its first jobs; None: not known.
+
+    Counted in input files where it reads some, else in events: jobs are made anew, those are not.
+    """
+    if task.began_at is None or task.ended_at is not None:
+        return None
+    if task.inputs:
+        lost = task.inputs_failed
+        done, whole = task.inputs_done, task.inputs
+    else:
+        lost = 0
+        done, whole = task.events_done, task.events
+    return eta_s(done=done, left=whole - done - lost, since=task.began_at, now=now)

@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 from brokerage.models import Cloud, Site
 from jobs.models import Job, Task, TaskEvent, TaskPiece
 from jobs.states import QUEUED
-from jobs.tasks_engine import progress, recovery, registering
+from jobs.tasks_engine import checks, progress, recovery, registering
 from jobs.tasks_engine.body import CHANGEABLE
 from jobs.tasks_engine.spec import TaskSpec, spec_from
 from jobs.tasks_engine.states import (
@@ -50,6 +50,17 @@ def register_many(
         born = Task.objects.filter(pk__in=fresh)
         _record(born, "", TaskState.REGISTERED, actor=actor, reason="registered", now=now)
     nudge(SWEEP)
+    return tasks
+
+
+def register_all(specs: Sequence[TaskSpec], *, actor: str, now: dt.datetime) -> list[Task]:
+    """The same, all or none: the first Conflict is raised."""
+    with transaction.atomic():
+        found = register_many(specs, actor=actor, now=now)
+        tasks = [one for one in found if isinstance(one, Task)]
+        for one in found:
+            if isinstance(one, Conflict):
+                raise one
     return tasks
 
 
@@ -227,7 +238,7 @@ def retry_failed(
         again = recovery.plan_again(held)
         if not again and not held.cut_short:
             raise Conflict(f"nothing of task {held.pk} has failed", code="nothing_failed")
-        words = f"{again} pieces of work again: {reason}"
+        words = f"tries {again:,} of {held.pieces:,} pieces of work again: {reason}"
         columns = {**changed, "cut_short": False}
         same = Task.objects.filter(pk=held.pk)
         if to == held.state:
@@ -259,16 +270,16 @@ def _changed(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
             for name in wrong
         ]
         raise BadInput(faults[0]["message"], code="not_changeable", fields=faults)
-    spec = spec_from({**_without_owner(task.spec), **changes}, owner=task.spec["owner"])
+    said = {name: value for name, value in task.spec.items() if name != "owner"}
+    spec = spec_from({**said, **changes}, owner=task.spec["owner"])
+    (faults,) = checks.faults_in([spec.as_json()])
+    if faults := [fault for fault in faults if fault["field"] in changes]:
+        raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     columns: dict[str, Any] = {"spec": spec.as_json()}
     if "site" in changes:
         columns["site"] = Site.objects.filter(name=spec.site).first()
     measured = {k: v for k, v in task.measured.items() if k not in changes}
     return columns | {"measured": measured}
-
-
-def _without_owner(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in spec.items() if name != "owner"}
 
 
 def set_priority(task: Task, priority: int, *, reason: str, actor: str, now: dt.datetime) -> None:
