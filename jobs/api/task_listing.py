@@ -162,7 +162,7 @@ def waiting(task: Task) -> str:
 def counts(task: Task) -> list[dict[str, Any]]:
     """How many pieces there are in each state, by what they are for."""
     rows = TaskPiece.objects.filter(task=task).order_by("stage", "state")
-    return list(rows.values("stage", "state").annotate(pieces=Count("pk")))
+    return [dict(row) for row in rows.values("stage", "state").annotate(pieces=Count("pk"))]
 
 
 def datasets(task: Task) -> list[dict[str, Any]]:

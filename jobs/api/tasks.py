@@ -22,7 +22,7 @@ from pandasite.base.errors import BadInput, field_error
 from pandasite.base.snapshot import one_snapshot
 
 TASKS_MAX = 100  # of a call
-_ACTED = {"answers": {200: TaskAnswer}, "problems": (400, 404, 409, 411, 413, 415)}
+_ACTED: dict[str, Any] = {"answers": {200: TaskAnswer}, "problems": (400, 404, 409, 411, 413, 415)}
 
 
 class TasksBody(strict.StrictSerializer):

@@ -80,7 +80,9 @@ class TaskBody(strict.StrictSerializer):
     request_id = strict.StrictIntegerField(
         min_value=1, max_value=INT64, allow_null=True, default=None
     )
-    parent = strict.StrictCharField(max_length=255, allow_blank=True, default="")
+    parent = strict.StrictCharField(  # type: ignore[assignment]  # DRF keeps fields apart
+        max_length=255, allow_blank=True, default=""
+    )
     tag = strict.StrictCharField(max_length=64, allow_blank=True, default="")
 
     transformation = strict.StrictCharField(max_length=255)

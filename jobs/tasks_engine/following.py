@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -81,7 +82,7 @@ def follow_some(pieces: Sequence[int], *, now: dt.datetime) -> int:
 def _follow(sql: str, pieces: Sequence[int], *, now: dt.datetime) -> list[tuple[int, int, str]]:
     """What moved, as (piece, task, state), with the successors of successors."""
     found: list[tuple[int, int, str]] = []
-    said = {"now": now, "final": [state.value for state in FINAL]}
+    said: dict[str, Any] = {"now": now, "final": [state.value for state in FINAL]}
     with connection.cursor() as cursor:
         for _ in range(LINKS):
             cursor.execute(sql, {**said, "pieces": list(pieces)})

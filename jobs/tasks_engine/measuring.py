@@ -17,7 +17,7 @@ def measured(task_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """By task, what its finished scouts used and made, and what is set after that."""
     pieces = list(TaskPiece.objects.filter(task__in=task_ids, scout=True))
     done = [p for p in pieces if p.state == PieceState.DONE]
-    ids = [piece.panda_id for piece in done]
+    ids = [piece.panda_id for piece in done if piece.panda_id]
     used = {
         pk: (rss, cpu)
         for pk, rss, cpu in AnyJob.objects.filter(pk__in=ids).values_list(
@@ -34,7 +34,7 @@ def measured(task_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     return {task: measure(scouts, made=made[task]) for task, scouts in found.items()}
 
 
-def _sizes(panda_ids: Collection[int | None]) -> dict[int, int]:
+def _sizes(panda_ids: Collection[int]) -> dict[int, int]:
     """Bytes of the outputs by job."""
     files = AnyJobFile.objects.filter(job__in=panda_ids, type=JobFile.Type.OUTPUT).order_by()
     return {job: size or 0 for job, size in files.values_list("job_id").annotate(size=Sum("size"))}

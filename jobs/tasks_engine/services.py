@@ -128,10 +128,11 @@ def _illegal(task: Task, to: TaskState) -> IllegalMove:
             f"task {task.pk} only groups jobs that were submitted: nothing carries it", legal=[]
         )
     there = legal(TaskState(task.state))
+    facts: dict[str, Any] = {"from": task.state, "to": str(to), "legal": there}
     return IllegalMove(
         f"task {task.pk} is {task.state}, it may not become {to}"
         f" (legal: {', '.join(there) or 'none, the state is final'})",
-        **{"from": task.state, "to": str(to), "legal": there},
+        **facts,
     )
 
 
