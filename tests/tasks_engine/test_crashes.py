@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from jobs.models import Job, JobFile, Task, TaskInput, TaskPiece
 from jobs.tasks_engine import engine
@@ -89,6 +90,34 @@ def test_no_piece_is_made_twice_wherever_the_making_is_killed():
     steps = at_every_step(with_input, check_whole)
 
     assert steps > 10, "the way to the jobs has fewer steps than it had"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_rounds_at_once_make_each_job_once():
+    create_user()
+    tasks = [with_input(), *(registered(evgen(name=f"t{i}", events=40)) for i in range(4))]
+    begun, done = Barrier(3, timeout=20), []
+
+    def carry() -> None:
+        begun.wait()
+        for _ in range(4):
+            done.append(engine.run(NOW))
+        connections.close_all()
+
+    workers = [Thread(target=carry) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert len(done) == 12
+    check_whole(tasks[0])
+    for task in tasks[1:]:
+        jobs = Job.objects.filter(task=task)
+        assert jobs.count() == jobs.values("job_parameters").distinct().count() == 4
+        assert list(task.history.values_list("to_state", flat=True)) == [
+            "registered", "defined", "ready", "running",
+        ]  # fmt: skip
 
 
 @pytest.mark.django_db
