@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -16,6 +17,7 @@ from jobs.rows import SAID, FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
 MAX_FAULTS = 1000
+_PLACE = re.compile(r"jobs\[\d+\]\.")
 
 
 def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec]:
@@ -26,6 +28,35 @@ def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec
     if faults:
         raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     return [_spec(job, names) for job in jobs]
+
+
+def sifted(
+    jobs: Sequence[dict[str, Any]], *, names: Names
+) -> tuple[dict[int, JobSpec], dict[int, str]]:
+    """By their index: the jobs that are right, and what is wrong with each of the others.
+
+    For jobs that do not stand and fall together; rights are the caller's matter.
+    """
+    faults: dict[int, str] = {}
+    for index, job in enumerate(jobs):
+        told = [fault["message"] for fault in _faults(index, job, names)]
+        if told:
+            faults[index] = _alone("; ".join(told))
+    good = [index for index in range(len(jobs)) if index not in faults]
+    for fault in _shared_outputs([jobs[index] for index in good]):
+        index = good[index_of(fault["field"])]
+        faults.setdefault(index, _alone(fault["message"]))
+    return {i: _spec(jobs[i], names) for i in good if i not in faults}, faults
+
+
+def index_of(place: str) -> int:
+    """Which job of a submission a place such as `jobs[3].site` is in."""
+    return int(place.partition("[")[2].partition("]")[0])
+
+
+def _alone(message: str) -> str:
+    """What is said of `jobs[3].site`, said of the `site` of a job alone."""
+    return _PLACE.sub("", message)
 
 
 def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[str, Any]]:

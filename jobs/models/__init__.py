@@ -1,6 +1,14 @@
 """Tables of this floor: tasks, jobs with their files and history, pilots, and bookkeeping."""
 
 from jobs.models.anyjob import LIVE_SHELF, AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from jobs.models.bamboo import (
+    BambooJob,
+    BambooRefusal,
+    BambooRound,
+    BambooSubmission,
+    BambooTask,
+    CloudDecision,
+)
 from jobs.models.books import (
     AnswerCount,
     AnswerDelta,
@@ -42,8 +50,14 @@ __all__ = [
     "AnyJobEvent",
     "AnyJobFile",
     "AnyJobOutput",
+    "BambooJob",
+    "BambooRefusal",
+    "BambooRound",
+    "BambooSubmission",
+    "BambooTask",
     "BrokerageDecision",
     "ClaimKey",
+    "CloudDecision",
     "CountDelta",
     "EndDelta",
     "ErrorCode",
