@@ -18,7 +18,7 @@ from tests.tasks_engine.requests import evgen, registered
 LISTS = (
     "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
     "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
-    "/blocks/",
+    "/blocks/", "/bamboo/", "/bamboo/refused/", "/bamboo/brokerage/", "/bamboo/submissions/",
 )  # fmt: skip
 
 
