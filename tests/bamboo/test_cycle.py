@@ -9,8 +9,7 @@ from jobs import errors, services
 from jobs.bamboo.lock import only_one
 from jobs.models import BambooJob, BambooRefusal, BambooRound, CloudDecision, Job, Task
 from jobs.proddb.models import JobDefinition, TaskRequest
-from jobs.tasks_engine import services as engine
-from jobs.tasks_engine.states import TaskState
+from jobs.tasks_engine import engine
 from pandasite.base.clock import database_now
 from tests.bamboo.production import (
     a_cloud,
@@ -477,14 +476,46 @@ def test_parameters_that_make_no_sense_are_answered():
     assert "events" in request(number).reason
 
 
-def test_a_task_of_the_engine_that_waits_gets_a_cloud_and_its_state_arrives():
+def test_a_task_of_the_engine_gets_a_cloud_and_jobs_and_its_states_arrive():
     a_cloud()
+    create_transformation("evgen.py")
+    number = ask(parameters=PARAMETERS)
+
+    turn()
+    waiting = request(number).state
+    carry()
+    turn()
+    placed = (request(number).state, request(number).given_cloud)
+    carry()
+    turn()
+
+    task = Task.objects.get()
+    jobs = Job.objects.filter(task=task)
+    assert waiting == "ASSIGNING"
+    assert placed == ("SUBMITTED", "US")
+    assert {job.cloud.name for job in jobs} == {"US"}
+    assert (request(number).state, request(number).jobs_total) == ("RUNNING", len(jobs))
+
+
+def test_a_task_of_the_engine_is_aborted_when_its_jobs_have_ended():
+    a_cloud()
+    create_transformation("evgen.py")
     number = ask(parameters=PARAMETERS)
     turn()
-    for state in (TaskState.DEFINED, TaskState.ASSIGNING):
-        engine.move(Task.objects.all(), state, actor="engine", reason="", now=NOW)
+    carry()
+    turn()
+    carry()
+    TaskRequest.objects.filter(pk=number).update(state="TOBEABORTED")
 
     turn()
+    carry()
+    turn()
 
-    assert Task.objects.get().state == "ready"
-    assert (request(number).state, request(number).given_cloud) == ("SUBMITTED", "US")
+    assert {job.state for job in Job.objects.all()} == {"cancelled"}
+    assert request(number).state == "ABORTED"
+
+
+def carry() -> None:
+    """The engine's rounds, until it has nothing to do."""
+    for _round in range(5):
+        engine.run(database_now())
