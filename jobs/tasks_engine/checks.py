@@ -91,7 +91,7 @@ def _read(said: Said) -> dict[str, Any] | BadInput:
         return _plain(strict.validated(TaskBody, dict(said)))
     except ValidationError as error:
         problem = problem_of(error)
-        return BadInput(problem.message, code=problem.code, fields=list(problem.fields))
+        return BadInput(problem.message, code=problem.code, fields=[dict(fault) for fault in problem.fields])
 
 
 def _plain(value: Any) -> Any:
