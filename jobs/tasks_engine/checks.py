@@ -91,7 +91,8 @@ def _read(said: Said) -> dict[str, Any] | BadInput:
         return _plain(strict.validated(TaskBody, dict(said)))
     except ValidationError as error:
         problem = problem_of(error)
-        return BadInput(problem.message, code=problem.code, fields=list(problem.fields))
+        faults = [dict(fault) for fault in problem.fields]
+        return BadInput(problem.message, code=problem.code, fields=faults)
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from jobs.tasks_engine.states import PieceState, Stage, TaskState
 from pandasite.base.copying import NewRows, reserve_keys
 
 MOST = 2000  # pieces of a task that are cut at once, and that may lie there without a job
+LIVE = 20_000  # pieces of work of a task that may be under way: more would only fill the queues
 FILES = 20_000  # files of a task that are looked at at once
 MERGE_RULE = Rule(files=10)  # where the request says nothing
 
@@ -35,18 +36,18 @@ def cut(task: Task, *, work_ended: bool) -> int:
     `work_ended`: no job of it will make anything more that is to be merged.
     """
     spec = TaskSpec.of(task.spec, owner=task.spec["owner"])
-    room = MOST - TaskPiece.objects.filter(task=task, state=PieceState.PLANNED).count()
+    under_way = task.pieces - task.pieces_done - task.pieces_failed
+    planned = TaskPiece.objects.filter(task=task, state=PieceState.PLANNED).count()
+    room = max(0, min(MOST - planned, LIVE - under_way))
     pieces = 0
     if task.state in (TaskState.SCOUTING, TaskState.RUNNING):
         scouting = task.state == TaskState.SCOUTING
         wanted = min(room, spec.n_scouts - task.pieces) if scouting else room
         if wanted > 0:
             pieces = _cut_work(task, spec, most=wanted, scout=scouting)
-    if spec.merge and task.state in (TaskState.RUNNING, TaskState.FINISHING) and room > pieces:
+    if spec.merge and task.state in (TaskState.RUNNING, TaskState.FINISHING):
         rule = _merge_rule(spec.merge)
-        pieces += _cut_files(
-            task, Stage.MERGE, rule, more_to_come=not work_ended, most=room - pieces
-        )
+        pieces += _cut_files(task, Stage.MERGE, rule, more_to_come=not work_ended, most=MOST)
     return pieces
 
 

@@ -151,7 +151,7 @@ class TaskSheet(Sheet):
 
 
 SHOWN = (
-    "task_id", "name", "state", "done", "inputs", "events", "jobs", "running", "failed",
+    "task_id", "name", "state", "done", "inputs", "events", "jobs", "running",
     "failed_pct", "eta", "latest", "user", "group", "cloud",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+import monitor.urls  # noqa: F401  # brings all views, so that the clock of each stands
 from tests.builders import (
     NOW,
     create_dataset,

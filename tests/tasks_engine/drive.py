@@ -10,7 +10,7 @@ from datasets.registry import NewFile
 from jobs import errors, services
 from jobs.models import Job, JobFile, Task
 from jobs.states import LIVE, JobState
-from jobs.tasks_engine import engine
+from jobs.tasks_engine import engine, recount
 from tests.builders import ADLER32, GUID, NOW, create_site, create_storage, create_user
 from tests.tasks_engine.requests import registered
 
@@ -87,5 +87,6 @@ def run_to_end(*tasks: Task) -> None:
         for task in tasks:
             finish_jobs(live_jobs(task))
         if all(now_of(task).ended_at for task in tasks):
+            assert recount.differences() == []
             return
     raise AssertionError([now_of(task).state for task in tasks])

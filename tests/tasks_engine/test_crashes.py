@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from jobs.models import Job, JobFile, Task, TaskInput, TaskPiece
-from jobs.tasks_engine import engine
+from jobs.tasks_engine import engine, recount
 from tests.builders import NOW, create_dataset, create_file, create_storage, create_user
 from tests.tasks_engine.drive import fail_jobs, finish_jobs, live_jobs, now_of, rounds
 from tests.tasks_engine.requests import evgen, registered, simul
@@ -57,6 +57,7 @@ def at_every_step(begin: Callable[[], Task], check: Callable[[Task], None]) -> i
                 engine.run(NOW)
             rounds(1)
             check(task)
+            assert recount.differences() == []
             transaction.set_rollback(True)
         if not killed:
             return n
@@ -112,6 +113,7 @@ def test_two_rounds_at_once_make_each_job_once():
 
     assert len(done) == 12
     check_whole(tasks[0])
+    assert recount.differences() == []
     for task in tasks[1:]:
         jobs = Job.objects.filter(task=task)
         assert jobs.count() == jobs.values("job_parameters").distinct().count() == 4

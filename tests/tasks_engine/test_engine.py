@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from datasets.models import Dataset, DatasetFile
-from jobs.models import Job, JobFile, Task, TaskInput, TaskPiece
-from jobs.tasks_engine import services
+from jobs.models import Job, JobFile, Task, TaskPiece
+from jobs.tasks_engine import cutting, services
 from tests.builders import (
     NOW,
     create_cloud,
     create_dataset,
     create_file,
     create_job,
-    create_site,
     create_storage,
     create_transformation,
 )
@@ -236,67 +235,6 @@ def test_a_paused_task_makes_no_jobs():
     assert len(live_jobs(task)) == 10
 
 
-def test_a_child_begins_while_its_parent_works_and_ends_after_it():
-    parent = task_of(evgen(events=40))
-    child = task_of(simul("mc09.evgen.EVNT", parent="mc09.evgen"))
-    assert child.state == "pending"
-
-    finish_jobs(live_jobs(parent)[:3])
-    rounds()
-    # two of three files make a job; the third waits for a companion
-    assert now_of(child).state == "running"
-    first = live_jobs(child)
-    assert len(first) == 1
-    finish_jobs(first)
-    rounds()
-    assert now_of(child).state == "running"
-    run_to_end(parent, child)
-
-    assert [now_of(t).state for t in (parent, child)] == ["done", "done"]
-    assert now_of(child).inputs_done == 4
-    assert TaskInput.objects.filter(task=child).count() == 4
-    assert parent.history.last().pk < child.history.last().pk
-
-
-def test_a_child_of_a_task_that_made_nothing_has_nothing_to_do():
-    parent = task_of(evgen(max_attempts=1))
-    child = task_of(simul("mc09.evgen.EVNT"))
-
-    fail_for_good(parent)
-    rounds(3)
-
-    assert [now_of(t).state for t in (parent, child)] == ["failed", "failed"]
-    assert "there was nothing to do" in now_of(child).state_reason
-
-
-def test_merging_is_done_at_the_tier1_and_reads_each_file_once():
-    cloud = create_cloud("US")
-    tier1 = create_site("BNL", cloud=cloud)
-    cloud.tier1 = tier1
-    cloud.save()
-    merge = {
-        "transformation": "merge.py",
-        "job_parameters": "${INPUTS} > ${OUTPUT0}",
-        "dataset": "mc09.evgen.merged",
-        "scope": "mc09",
-        "lfn": "merged._${SN}.root",
-        "files_per_job": 4,
-    }
-    task = task_of(evgen(cloud="US", merge=merge))
-
-    finish_jobs(live_jobs(task)[:5])
-    rounds()
-    merging = [job for job in live_jobs(task) if job.transformation == "merge.py"]
-    assert [job.computing_site for job in merging] == [tier1]
-    run_to_end(task)
-
-    ended = now_of(task)
-    assert (ended.state, ended.merges, ended.merges_done) == ("done", 3, 3)
-    merged = JobFile.objects.filter(job__transformation="merge.py", type="input")
-    assert merged.count() == merged.values("lfn").distinct().count() == 10
-    assert DatasetFile.objects.filter(dataset__name="mc09.evgen.merged").count() == 3
-
-
 def test_a_name_that_is_taken_fails_its_piece_alone_and_the_task_says_so():
     create_file("mc09.evgen._00002.root", scope="mc09")
     task = task_of(evgen(events=30))
@@ -306,3 +244,17 @@ def test_a_name_that_is_taken_fails_its_piece_alone_and_the_task_says_so():
     assert "mc09.evgen._00002.root is in the catalogue" in task.history.last().reason
     run_to_end(task)
     assert now_of(task).state == "finished"
+
+
+def test_a_large_task_has_so_many_jobs_under_way_and_no_more(monkeypatch):
+    monkeypatch.setattr(cutting, "LIVE", 4)
+    task = task_of(evgen())
+    assert len(live_jobs(task)) == 4
+
+    finish_jobs(live_jobs(task)[:3])
+    rounds()
+
+    assert len(live_jobs(task)) == 4
+    assert now_of(task).pieces == 7
+    run_to_end(task)
+    assert (now_of(task).state, now_of(task).events_done) == ("done", 100)

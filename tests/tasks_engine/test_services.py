@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from jobs.models import Task, TaskDataset
-from jobs.tasks_engine import services
+from jobs.tasks_engine import recount, services
 from jobs.tasks_engine.states import FINAL, MOVES, TaskState
 from pandasite.base.errors import BadInput, Conflict, IllegalMove
 from tests.builders import NOW, create_cloud, create_job, create_user
@@ -124,6 +124,18 @@ def test_a_priority_goes_to_the_jobs_that_no_pilot_has():
         job.refresh_from_db()
     assert (task.priority, waiting.current_priority, running.current_priority) == (700, 700, 100)
     assert history(task)[-1] == ("running", "running", "priority 100 -> 700: conference")
+
+
+def test_fsck_tells_of_a_task_that_differs_from_what_is_kept_of_it():
+    task = registered(evgen())
+    assert recount.differences() == []
+
+    Task.objects.filter(pk=task.pk).update(pieces=3, event_seq=7)
+
+    assert recount.differences() == [
+        f"task {task.pk} is registered (event 7), its last event says registered (event 1)",
+        f"task {task.pk} says 0 of 3 pieces and 0 of 0 files are done, found 0 of 0 and 0 of 0",
+    ]
 
 
 def test_what_may_not_be_changed_by_a_retry_is_named():
