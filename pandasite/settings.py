@@ -207,6 +207,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "JobState": "jobs.api.answers.STATES",
+        "TaskState": "jobs.api.task_answers.STATES",
+        "PieceState": "jobs.api.task_answers.PIECE_STATES",
         "ReportedState": "jobs.api.bodies.SAYABLE",
         "ProdSourceLabelEnum": "jobs.labels.LABELS",
     },

@@ -13,6 +13,7 @@ from jobs.models import TaskDataset
 from jobs.tasks_engine.states import PieceState, Stage, TaskState
 
 STATES = tuple(state.value for state in TaskState)
+PIECE_STATES = tuple(state.value for state in PieceState)
 
 
 class TaskProgress(s.Serializer[Any]):
@@ -84,7 +85,7 @@ class PieceCount(s.Serializer[Any]):
     """How many pieces of a stage are in a state."""
 
     stage = s.ChoiceField(choices=[x.value for x in Stage])
-    state = s.ChoiceField(choices=[x.value for x in PieceState])
+    state = s.ChoiceField(choices=PIECE_STATES)
     pieces = s.IntegerField()
 
 
