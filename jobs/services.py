@@ -179,9 +179,7 @@ def rebroker(
             now=now,
             only_from=[JobState.ASSIGNED, JobState.ACTIVATED],
             reason=reason,
-            rebroker_count=F("rebroker_count") + 1,
-            dispatch_d_block="",
-            **changes,
+            **{"rebroker_count": F("rebroker_count") + 1, "dispatch_d_block": ""} | changes,
         )
         _some(moved).filter(site_fixed=False).update(computing_site=None)
         _some(moved).filter(site_fixed=False, cloud_fixed=False).update(cloud=None)

@@ -11,6 +11,7 @@ from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
 from jobs import watch as watchdog
+from jobs.shares import act as sharing
 from pandasite.base.sweeps import run_sweep
 
 
@@ -77,3 +78,8 @@ def close_datasets() -> int:
 @shared_task(name="jobs.housekeep")
 def housekeep() -> int:
     return run_sweep("jobs.housekeep", closing.housekeep)
+
+
+@shared_task(name="jobs.shares")
+def shares() -> int:
+    return run_sweep("jobs.shares", sharing.run)

@@ -47,6 +47,7 @@ SWEEPS = {
     "jobs.archive": 6,
     "jobs.sum_usage": 6,
     "jobs.tally_live": 18,
+    "jobs.shares": 1,
     "jobs.housekeep": 60,
     "monitor.count_facets": 15,
     "monitor.forget_events": 60,

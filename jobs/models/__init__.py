@@ -21,6 +21,7 @@ from jobs.models.job import Job
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
+from jobs.models.share import PriorityLift, QuotaHold, Share, ShareTally, ShareUse
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
 from jobs.models.usage import (
@@ -61,8 +62,13 @@ __all__ = [
     "NodeCount",
     "Pilot",
     "PilotAccount",
+    "PriorityLift",
     "Pulse",
     "QueueKind",
+    "QuotaHold",
+    "Share",
+    "ShareTally",
+    "ShareUse",
     "SiteRoom",
     "SubmitKey",
     "Task",

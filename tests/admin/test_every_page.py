@@ -35,6 +35,7 @@ from jobs.models import (
     JobOutput,
     Pilot,
     PilotAccount,
+    Share,
     Task,
     UsageQuota,
 )
@@ -56,6 +57,7 @@ NEVER_DELETED = [
     Pilot,
     PilotAccount,
     ErrorCode,
+    Share,
     SiteStatusChange,
 ]
 
