@@ -87,6 +87,7 @@ SECTIONS = (
             *_days("Nodes", "monitor:nodes"),
             Entry(title="Daily usage", page="monitor:daily_usage"),
             Entry(title="Usage & Quotas", page="monitor:usage"),
+            Entry(title="Shares", page="monitor:shares"),
             Entry(title="Users", page="monitor:users"),
         ],
     ),

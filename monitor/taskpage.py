@@ -16,8 +16,10 @@ from django.db.models import Count, F
 
 from brokerage.models import Site
 from jobs.errors import meaning
-from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobFile, Task
-from jobs.states import JobState
+from jobs.labels import is_analysis
+from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobFile, LiveTally, Task
+from jobs.shares import limits
+from jobs.states import QUEUED, JobState
 from monitor.lists import Age, sweep_age
 from monitor.production import tallies
 from monitor.production.tallies import Tally
@@ -70,6 +72,7 @@ class TaskPage:
     errors: Sequence[ErrorLine]
     datasets: Sequence[dict[str, Any]]
     now: dt.datetime
+    limits: Sequence[str] = ()  # what holds its jobs back, in sentences
 
     @property
     def total(self) -> int:
@@ -101,6 +104,7 @@ class TaskPage:
             "state": self.tally.state,
             "jobs": {count.state: count.n for count in self.states},
             "progress": _progress_json(self.tally),
+            "limits": [*self.limits],
             "sites": [_site_json(line) for line in self.sites],
             "errors": [
                 {"component": e.component, "code": e.code, "meaning": e.meaning, "jobs": e.n}
@@ -151,6 +155,7 @@ def read_task(task_id: int, *, now: dt.datetime) -> TaskPage:
     jobs = AnyJob.objects.filter(task=task).order_by()
     by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
     by_site = tallies.of_tasks([task_id], now=now).get(task_id, {})
+    waits = any(by_state.get(state) for state in QUEUED)
     return TaskPage(
         task=task,
         states=[
@@ -162,6 +167,18 @@ def read_task(task_id: int, *, now: dt.datetime) -> TaskPage:
         sites=_sites(by_site),
         errors=_errors(task) if JobState.FAILED in by_state else [],
         datasets=_datasets(task),
+        now=now,
+        limits=_limits(task, now) if waits else (),
+    )
+
+
+def _limits(task: Task, now: dt.datetime) -> list[str]:
+    labels = LiveTally.objects.filter(task_id=task.pk).values_list("label", flat=True)
+    return limits.of_task(
+        user=task.owner.get_username(),
+        group=task.working_group,
+        kind=task.processing_type,
+        analysis=any(map(is_analysis, labels)),
         now=now,
     )
 

@@ -31,5 +31,6 @@ urlpatterns = [
     path("", include("monitor.logger.urls")),
     path("", include("monitor.data.urls")),
     path("", include("monitor.search.urls")),
+    path("", include("monitor.shares.urls")),
     path("plots/", include("monitor.plots.urls")),
 ]

@@ -21,7 +21,7 @@ from jobs.shares.tree import Node, leaf_of
 from jobs.states import JobState
 from pandasite.base.clock import full_hour
 
-STREAMS = 20_000  # queues (site, group, type, user) that a round looks at
+STREAMS = 50_000  # queues (site, group, type, user) that a round looks at
 OF_A_LEAF = 10  # of them at a site, those whose jobs are to go first
 ROWS = 40_000  # jobs that a round reads
 LEAST, MOST = 20, 400  # jobs of a site that get a turn

@@ -17,7 +17,7 @@ from tests.builders import (
 LISTS = (
     "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
     "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
-    "/blocks/",
+    "/blocks/", "/shares/",
 )  # fmt: skip
 
 
