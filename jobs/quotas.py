@@ -85,7 +85,7 @@ def _used(quotas: Iterable[UsageQuota], now: dt.datetime) -> dict[tuple[str, str
     for quota in quotas:
         names[quota.kind].append(quota.name)
     with connection.cursor() as cursor:
-        cursor.execute(_USED, {"since": now - DAY} | names)
+        cursor.execute(_USED, {"since": now - DAY, **names})
         return {(kind, name): float(s) / 3600 for kind, name, s in cursor.fetchall()}
 
 

@@ -25,7 +25,7 @@ class ChildrenFormSet(BaseInlineFormSet):
         kept = [
             form.cleaned_data
             for form in self.forms
-            if form.cleaned_data and not self._should_delete_form(form)
+            if form.cleaned_data and not form.cleaned_data.get("DELETE")
         ]
         names = ("name", "percent", "working_group", "processing_type")
         wrong = problems([Node(**{name: given[name] for name in names}) for given in kept])

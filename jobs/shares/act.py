@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -65,7 +66,8 @@ def run(now: dt.datetime) -> int:
 
 def _kept(rows: Iterable[Lifted]) -> list[Lifted]:
     """Those that still wait as they were left; the other rows go."""
-    kept, gone = [], []
+    kept: list[Lifted] = []
+    gone: list[Lifted] = []
     for row in rows:
         if row.by_hand:
             stays = row.state in QUEUED and row.current == row.given
@@ -226,7 +228,7 @@ SELECT count(*) FROM changed
 def _write(changes: Sequence[Change], now: dt.datetime) -> int:
     if not changes:
         return 0
-    values = {
+    values: dict[str, Any] = {
         "ids": [one.job.panda_id for one in changes],
         "was": [one.job.current for one in changes],
         "own": [one.job.own for one in changes],

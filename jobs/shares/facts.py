@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -188,7 +188,7 @@ def heads(asked: Sequence[tuple[Stream, int]]) -> list[list[Head]]:
     """Of each queue the first jobs that are not lifted, at most so many."""
     found: list[list[Head]] = [[] for _ in asked]
     if asked:
-        columns = {
+        columns: dict[str, Any] = {
             "site": [stream.site for stream, _n in asked],
             "grp": [stream.group for stream, _n in asked],
             "kind": [stream.kind for stream, _n in asked],

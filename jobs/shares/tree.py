@@ -52,7 +52,8 @@ def leaf_of(root: Node, group: str, kind: str) -> Node | None:
 
 def problems(children: Iterable[Node]) -> list[str]:
     """What is wrong with the children of one parent, in sentences; none where they may be so."""
-    found, known = [], list(children)
+    found: list[str] = []
+    known = list(children)
     if not known:
         return found
     total = sum(child.percent for child in known)

@@ -11,7 +11,7 @@ from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION, Dem
 LIBRARY = ("formats.py", "jobreport.py")
 PROGRAMS = {
     GENERATION: ("evgen.py",),
-    ANALYSIS: ("analysis.py", "merge.py", "crash.py", "forgetful.py"),
+    ANALYSIS: ("analysis.py", "merge.py", "crash.py", "forgetful.py", "sleep.py"),
     CHEMISTRY: ("charmm.py",),
 }
 SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads

@@ -24,8 +24,10 @@ def standing(used, limit, *, kind="user", name="alice", hard=False, offset=0):
         (
             LimitFacts(standings=[standing(10, 10, kind="group", name="higgs", hard=True)]),
             [
-                "Working group higgs has used 10.0 of 10.0 CPU hours in 24 h, "
-                 "which is a hard limit: the jobs wait."
+                (
+                    "Working group higgs has used 10.0 of 10.0 CPU hours in 24 h, which is a hard"
+                    " limit: the jobs wait."
+                )
             ],
         ),
         (LimitFacts(in_a_share=False), ["In no share: they go by their own priorities."]),
@@ -36,8 +38,10 @@ def standing(used, limit, *, kind="user", name="alice", hard=False, offset=0):
         (
             LimitFacts(share=ShareFacts(name="top", used=10, target=70, waiting=5)),
             [
-                "Share top has 10 cores and should have 70:"
-                 " its jobs go before those of other shares."
+                (
+                    "Share top has 10 cores and should have 70: its jobs go before those of other"
+                    " shares."
+                )
             ],
         ),
         (
@@ -49,8 +53,10 @@ def standing(used, limit, *, kind="user", name="alice", hard=False, offset=0):
                 analysis=True, user="alice", jobs=52, standings=[standing(0, None, offset=9)]
             ),
             [
-                "User alice has 52 jobs queued and active, each fifth of which costs 1 of 1,000"
-                 " points: +9 by quota, priority 999."
+                (
+                    "User alice has 52 jobs queued and active, each fifth of which costs 1 of"
+                    " 1,000 points: +9 by quota, priority 999."
+                )
             ],
         ),
         (
