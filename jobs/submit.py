@@ -22,7 +22,7 @@ from pandasite.base.copying import reserve_keys
 from pandasite.base.errors import Unprocessable
 from pandasite.base.nudge import nudge
 
-__all__ = ["MAX_JOBS", "FileSpec", "JobSpec", "Submitted", "submit", "submitted_before"]
+__all__ = ["MAX_JOBS", "FileSpec", "JobSpec", "Submitted", "create", "submit", "submitted_before"]
 
 MAX_JOBS = 1000
 
@@ -57,12 +57,10 @@ def submit(
             old = _reserve(owner, key, body_sha256, now)
             if old is not None:
                 return _replay(old, body_sha256)
-        submitted = _create(owner, specs, now)
+        submitted = create(owner=owner, specs=specs, now=now)
         if key:
             kept = SubmitKey.objects.filter(owner=owner, key=key)
             kept.update(panda_ids=submitted.panda_ids)
-    nudge("jobs.wake")
-    nudge("jobs.assign")
     return submitted
 
 
@@ -95,8 +93,11 @@ def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> Submi
     return None if made else row
 
 
-def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitted:
-    """Insert everything. Who waits for somebody waits in this order: tasks, datasets, names."""
+def create(*, owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitted:
+    """Insert everything, in a transaction of the caller's, who knows how not to do it twice.
+
+    Who waits for somebody waits in this order: tasks, datasets, names.
+    """
     known = Known(
         tasks=_tasks(owner, specs, now),
         datasets=_datasets(specs, now),
@@ -111,6 +112,8 @@ def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitte
     )
     states = write_jobs(specs, panda_ids, owner=owner, known=known, now=now)
     record_births(panda_ids, states, actor=owner.get_username(), now=now)
+    nudge("jobs.wake")
+    nudge("jobs.assign")
     return Submitted(panda_ids=panda_ids, states=states)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from celery import shared_task
+from celery.signals import beat_embedded_init, beat_init
 
 from jobs import activate as activation
 from jobs import archive as archiving
 from jobs import arrival, closing, counts, ends, nodes, tally, usage
 from jobs import assign as assignment
+from jobs import bamboo as proddb_cycle
 from jobs import register as registration
 from jobs import wake as waking
 from jobs import watch as watchdog
+from jobs.bamboo import timetable
 from jobs.shares import act as sharing
+from jobs.tasks_engine import engine
 from pandasite.base.sweeps import run_sweep
 
 
@@ -38,6 +42,11 @@ def register() -> int:
 @shared_task(name="jobs.complete_transfers")
 def complete_transfers() -> int:
     return run_sweep("jobs.complete_transfers", arrival.run)
+
+
+@shared_task(name="jobs.tasks")
+def tasks() -> int:
+    return run_sweep("jobs.tasks", engine.run)
 
 
 @shared_task(name="jobs.watch")
@@ -83,3 +92,14 @@ def housekeep() -> int:
 @shared_task(name="jobs.shares")
 def shares() -> int:
     return run_sweep("jobs.shares", sharing.run)
+
+
+@shared_task(name=proddb_cycle.NAME, time_limit=300)
+def bamboo() -> int:
+    return run_sweep(proddb_cycle.NAME, proddb_cycle.run)
+
+
+@beat_init.connect
+@beat_embedded_init.connect
+def _plan_bamboo(**_: object) -> None:
+    timetable.plan()

@@ -16,6 +16,7 @@ from brokerage.models import Cloud, Site
 from jobs.states import JobState
 from monitor import queries
 from monitor.attention import SHOWN, Item
+from monitor.bamboo import lamp
 from monitor.checklist import Check, Seen, checklist, to_look_at
 from monitor.models import LinkBlock
 from monitor.queries import Facts
@@ -187,7 +188,11 @@ def assemble(
         rows=rows,
         tops=tops,
         sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
-        lamps=[database, *lamps(facts.processes, now=facts.now)],
+        lamps=[
+            database,
+            *lamps(facts.processes, now=facts.now),
+            *lamp.lamps(facts.bamboo, now=facts.now),
+        ],
         stale=[(s.state, s.n) for s in stale],
     )
     # No more than the fields of the page, by name.

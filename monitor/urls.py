@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("monitor.grid.urls")),
     path("", include("monitor.logger.urls")),
     path("", include("monitor.data.urls")),
+    path("", include("monitor.bamboo.urls")),
     path("", include("monitor.search.urls")),
     path("", include("monitor.shares.urls")),
     path("plots/", include("monitor.plots.urls")),

@@ -131,8 +131,13 @@ def task(request: HttpRequest, task_id: int) -> HttpResponseBase:
     """One task."""
     Params(request.GET, known=("format",)).choice("format", PLAIN)
     now = database_now()
-    found = taskpage.read_task(task_id, now=now)
-    context = {"page": found, "task": found.task, "ages": taskpage.ages()}
+    found = taskpage.read_task(task_id, user=request.user, now=now)
+    context = {
+        "page": found,
+        "task": found.task,
+        "engined": found.engined,
+        "ages": taskpage.ages(),
+    }
     return respond(request, "monitor/task.html", data=found.as_json(), context=context, now=now)
 
 

@@ -39,6 +39,7 @@ SWEEPS = {
     "jobs.register": 1,
     "jobs.complete_transfers": 1,
     "jobs.watch": 1,
+    "jobs.tasks": 1,
     "datasets.schedule_transfers": 1,
     "jobs.fold_counts": 1,
     "jobs.count_pilots": 3,

@@ -62,6 +62,8 @@ LIMITS = {
     "DASHBOARD_SECONDS": Limit(5, 0, 60),
     "NUDGE_SECONDS": Limit(0, 0, 5),  # a mark with the broker lasts for twice as long
     "USER_PRIORITY_CAP": Limit(1000, 0, 1_000_000),
+    # Between two cycles with the production database: where nobody has changed it in the admin.
+    "BAMBOO_SECONDS": Limit(600, 1, DAY),
 }
 # The sweeps are quick on a small installation; a large one has the nudges and spares its database.
 SWEEP_EMBEDDED = Limit(10, 1, 3600)

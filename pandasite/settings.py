@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "brokerage",
     "datasets",
     "jobs",
+    "jobs.proddb",
     "monitor",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -133,6 +134,9 @@ globals().update(DJANGO_STRUCTLOG)  # names that begin with DJANGO_STRUCTLOG_
 
 # Database
 DATABASES = {"default": _engines.database}
+if _engines.proddb:  # without it Bamboo is off
+    DATABASES["proddb"] = _engines.proddb
+DATABASE_ROUTERS = ["jobs.proddb.router.ProdDbRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Static files
@@ -240,3 +244,6 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = timetable(sweep_seconds=PANDASITE["SWEEP_SECONDS"])
 # /healthz/ready asks when each of them last ended.
 EXPECTED_SWEEPS = {name: entry["schedule"] for name, entry in CELERY_BEAT_SCHEDULE.items()}
+# Its own timetable, which the admin changes (jobs/bamboo/timetable.py); it may fail, and be late,
+# without the site being unable to do its work.
+WATCHED_SWEEPS = ("jobs.bamboo",)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bed import Bed
 from benchmarks.figures import (
     backlog,
+    bamboo,
     brokering,
     claim,
     living,
@@ -37,6 +38,7 @@ GROUPS = (
     Group(("assign",), brokering.run),
     Group(("life", "memory"), living.run),
     Group(("silent_sweep",), sweeping.run),
+    Group(("bamboo", "bamboo_p99"), bamboo.run),
     Group(monitor.names(), monitor.run),
 )
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The tree of shares, lifted priorities, and quotas of a day that act."""
 
-    dependencies = [("jobs", "0022_ended_names")]
+    dependencies = [("jobs", "0031_bamboo")]
 
     operations = [
         migrations.CreateModel(

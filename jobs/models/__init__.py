@@ -1,6 +1,14 @@
 """Tables of this floor: tasks, jobs with their files and history, pilots, and bookkeeping."""
 
 from jobs.models.anyjob import LIVE_SHELF, AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from jobs.models.bamboo import (
+    BambooJob,
+    BambooRefusal,
+    BambooRound,
+    BambooSubmission,
+    BambooTask,
+    CloudDecision,
+)
 from jobs.models.books import (
     AnswerCount,
     AnswerDelta,
@@ -32,6 +40,7 @@ from jobs.models.usage import (
     UsageBook,
     UsageQuota,
 )
+from jobs.models.work import TaskDataset, TaskEvent, TaskInput, TaskPiece
 
 __all__ = [
     "ERROR_COMPONENTS",
@@ -42,8 +51,14 @@ __all__ = [
     "AnyJobEvent",
     "AnyJobFile",
     "AnyJobOutput",
+    "BambooJob",
+    "BambooRefusal",
+    "BambooRound",
+    "BambooSubmission",
+    "BambooTask",
     "BrokerageDecision",
     "ClaimKey",
+    "CloudDecision",
     "CountDelta",
     "EndDelta",
     "ErrorCode",
@@ -72,6 +87,10 @@ __all__ = [
     "SiteRoom",
     "SubmitKey",
     "Task",
+    "TaskDataset",
+    "TaskEvent",
+    "TaskInput",
+    "TaskPiece",
     "TaskUsage",
     "Transformation",
     "Usage",

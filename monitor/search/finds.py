@@ -248,6 +248,14 @@ def _failed(error: str) -> str:
     return jobs_url(state="failed", error=error, ended=WINDOW)
 
 
+def task_states(asked: Asked, wanted: Slice) -> list[Hit]:
+    """Tasks in the state of that name."""
+    if not asked.task_state:
+        return []
+    url = f"{reverse('monitor:tasks')}?status={asked.task_state}"
+    return [Hit(key=0, name=asked.task_state, url=url, exact=not asked.state)]
+
+
 def states(asked: Asked, wanted: Slice) -> list[Hit]:
     """Jobs of the last day in the state of that name."""
     if not asked.state:

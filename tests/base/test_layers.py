@@ -50,6 +50,7 @@ def test_the_layers_are_kept(copy):
         ("pilot_client/planted.py", "import django", "The pilot knows nothing of the server"),
         ("jobs/planted.py", "import pilot_client", "The server knows the pilot by HTTP only"),
         ("brokerage/policy/planted.py", "import django.db", "The choice of a site is pure"),
+        ("jobs/planted.py", "import jobs.proddb.models", "prodDB has one door"),
     ],
 )
 def test_a_planted_violation_is_caught(copy, module, statement, contract):

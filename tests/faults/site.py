@@ -113,6 +113,7 @@ class FaultSite(SiteOfPieces):
         """Servers, tables, web and workers."""
         self.start_servers()
         self.manage("migrate", "--verbosity", "0")
+        self.manage("migrate", "proddb", "--database", "proddb", "--verbosity", "0")
         self.start_site()
 
     def start_servers(self) -> None:

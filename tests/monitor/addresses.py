@@ -12,12 +12,14 @@ from tests.builders import (
     create_site,
     create_user,
 )
+from tests.tasks_engine.requests import evgen, registered
 
 # Pages that are one list.
 LISTS = (
     "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
     "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
-    "/blocks/", "/shares/",
+    "/blocks/", "/bamboo/", "/bamboo/refused/", "/bamboo/brokerage/", "/bamboo/submissions/",
+    "/shares/",
 )  # fmt: skip
 
 
@@ -26,6 +28,7 @@ def one_of_each_page() -> list[str]:
     site = create_site("AGLT2", cloud=create_cloud("US"))
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
     job = create_job("running", site=site, task=task)
+    carried = registered(evgen())
     dataset = create_dataset("mc09.evgen")
     create_job("failed", site=site, node="wn7", pilot_error_code=1099)
     create_pilot(site, node="wn7")
@@ -39,6 +42,7 @@ def one_of_each_page() -> list[str]:
         f"/jobs/{job.pk}/",
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
+        f"/tasks/{carried.pk}/",
         f"/datasets/{dataset.name}/",
         "/errors/",
         "/errors/messages/",
