@@ -70,19 +70,23 @@ def run(now: dt.datetime) -> int:
     return rows
 
 
-def cycle(*, limits: Limits | None = None, seed: int | None = None) -> Report:
-    """One cycle, unless another one is at work. `seed` makes its draws the same each time."""
+def cycle(
+    *, limits: Limits | None = None, seed: int | None = None, now: dt.datetime | None = None
+) -> Report:
+    """One cycle, unless another one is at work. `seed` makes its draws the same each time.
+
+    `now` is the database's clock unless it is given.
+    """
     if not door.available():
         return Report(why=OFF)
     with only_one() as mine:
         if not mine:
             log.info("bamboo_busy", extra={"why": BUSY})
             return Report(why=BUSY)
-        return _cycle(limits or Limits(), seed)
+        return _cycle(limits or Limits(), seed, now or database_now())
 
 
-def _cycle(limits: Limits, seed: int | None) -> Report:
-    now = database_now()
+def _cycle(limits: Limits, seed: int | None, now: dt.datetime) -> Report:
     _close_broken(now)
     row = BambooRound.objects.create(started_at=now, host=settings.PANDASITE_HOST)
     turn = Turn(round=row, now=now, limits=limits, chance=random.Random(seed))
@@ -121,7 +125,8 @@ def _end(turn: Turn, steps: list[dict[str, Any]], away: str) -> None:
             away = str(error)
     states = BambooRound.State
     row.state = states.TROUBLE if away else states.MORE if turn.more else states.DONE
-    row.steps, row.error, row.ended_at = steps, away, database_now()
+    took = dt.timedelta(seconds=time.monotonic() - turn.begun)
+    row.steps, row.error, row.ended_at = steps, away, turn.now + took
     row.step = next((step["name"] for step in steps if step["trouble"]), "")
     row.save()
     _log(row)

@@ -104,6 +104,14 @@ def strays(*, limit: int) -> list[tuple[int, int, str | None]]:
         return [(pk, request, states.get(request)) for pk, request in found]
 
 
+def names_of_definitions(*, task_begins: str) -> list[str]:
+    """Names of the job definitions of tasks whose names begin so."""
+    with translated():
+        tasks = TaskRequest.objects.filter(name__startswith=task_begins).values("request_id")
+        rows = JobDefinition.objects.filter(request_id__in=tasks)
+        return list(rows.values_list("name", flat=True))
+
+
 def backlog() -> Backlog:
     """How much waits to be taken."""
     with translated():

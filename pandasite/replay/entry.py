@@ -64,6 +64,9 @@ class Entry:
         while not self.is_over and self.work.jobs[self._next].number in self.entered:
             self._next += 1
 
+    def come_in(self, now: dt.datetime) -> None:
+        """What was let in is submitted: here it is at once."""
+
     def let_in(self, seconds: float, *, now: dt.datetime) -> int:
         """Submit all jobs that are due by then; returns how many."""
         begin = self._next
@@ -71,11 +74,13 @@ class Entry:
             self._next += 1
         due = [j for j in self.work.jobs[begin : self._next] if j.number not in self.entered]
         self._skip()
-        for user, jobs in _by_user(due):
-            self._submit(user, jobs, now)
+        for jobs in alike(due):
+            self._submit(jobs, now)
+            self.entered.update(job.number for job in jobs)
         return len(due)
 
-    def _submit(self, user: str, jobs: Sequence[Job], now: dt.datetime) -> None:
+    def _submit(self, jobs: Sequence[Job], now: dt.datetime) -> None:
+        user = jobs[0].user
         if user not in self._people:
             self._people[user] = identity.person(user)
         submit.submit(
@@ -85,7 +90,6 @@ class Entry:
             body_sha256="",
             now=now,
         )
-        self.entered.update(job.number for job in jobs)
 
     def _spec(self, job: Job) -> JobSpec:
         if self._vo is None:
@@ -108,11 +112,11 @@ class Entry:
         )
 
 
-def _by_user(jobs: Sequence[Job]) -> Iterator[tuple[str, Sequence[Job]]]:
-    """The jobs of each user, as many as may be submitted at once."""
-    of: defaultdict[str, list[Job]] = defaultdict(list)
+def alike(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    """The jobs of each user in each group, as many as may be submitted at once."""
+    of: defaultdict[tuple[str, str], list[Job]] = defaultdict(list)
     for job in jobs:
-        of[job.user].append(job)
-    for user in sorted(of):
-        for start in range(0, len(of[user]), MAX_JOBS):
-            yield user, of[user][start : start + MAX_JOBS]
+        of[job.user, job.group].append(job)
+    for key in sorted(of):
+        for start in range(0, len(of[key]), MAX_JOBS):
+            yield of[key][start : start + MAX_JOBS]

@@ -16,6 +16,7 @@ from jobs.models import Node
 
 CLOUD, VO_NAME = "REPLAY", "replay"
 SLOTS_OF_A_NODE = 4
+SHARE = 1000  # of the cloud: it has no limit of remaining work that matters
 CAPACITY = 10**17  # bytes: no job of a log writes any
 
 
@@ -35,12 +36,14 @@ class Place:
 def make_grid(slots: Mapping[str, int], *, now: dt.datetime) -> list[Place]:
     """Write the sites into a database that has none of their names; every site is online."""
     with transaction.atomic():
-        cloud, _made = Cloud.objects.get_or_create(name=CLOUD)
+        cloud, _made = Cloud.objects.get_or_create(name=CLOUD, defaults={"mc_share": SHARE})
         VO.objects.get_or_create(name=VO_NAME)
         sites = Site.objects.bulk_create(
             Site(name=name, cloud=cloud, slots=n) for name, n in slots.items()
         )
         _store(sites, now)
+        cloud.tier1 = max(sites, key=lambda site: site.slots)
+        cloud.save(update_fields=["tier1"])
         places = [_place(site) for site in sites]
         Node.objects.bulk_create(
             Node(site_id=place.caller.site_id, node=node, last_claim=now)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from jobs.states import JobState
+from pandasite.replay.production import ProductionEntry
 from pandasite.replay.simulate import Simulation
 from pandasite.replay.work import number_of
 
@@ -48,11 +49,14 @@ class Outcome:
     used: dict[str, dict[str, float]]  # by site: slots, core hours, percent of what it has
     heartbeats: int
     claims: int
+    told: dict[str, int] | None = None  # jobs by state, as prodDB says
 
     @property
     def is_sound(self) -> bool:
         """Whether every job went through once."""
-        return not (self.lost or self.twice or self.refused) and self.finished == self.jobs
+        told = self.told is None or self.told == {"DONE": self.jobs}
+        once = not (self.lost or self.twice or self.refused)
+        return once and told and self.finished == self.jobs
 
     def as_json(self) -> dict[str, Any]:
         """All numbers."""
@@ -66,7 +70,7 @@ def judge(simulation: Simulation) -> Outcome:
 
 def held_against(simulation: Simulation, rows: Iterable[Row]) -> Outcome:
     """The same for these rows."""
-    work, fleet = simulation.entry.work, simulation.fleet
+    entry, work, fleet = simulation.entry, simulation.entry.work, simulation.fleet
     in_log = {job.number: job for job in work.jobs}
     start, ends = work.start.timestamp(), [0.0]
     waits: defaultdict[str, list[float]] = defaultdict(list)
@@ -93,6 +97,7 @@ def held_against(simulation: Simulation, rows: Iterable[Row]) -> Outcome:
         used=_used(simulation, makespan),
         heartbeats=fleet.heartbeats,
         claims=fleet.claims,
+        told=dict(entry.told()) if isinstance(entry, ProductionEntry) else None,
     )
 
 
@@ -145,6 +150,8 @@ def lines(outcome: Outcome) -> Iterator[str]:
     """The report for people."""
     yield f"{outcome.finished:,} of {outcome.jobs:,} jobs finished"
     yield f"{len(outcome.lost)} lost, {len(outcome.twice)} twice, {len(outcome.refused)} refused"
+    if outcome.told is not None:
+        yield f"prodDB says: {', '.join(f'{n:,} {state}' for state, n in outcome.told.items())}"
     yield from (f"  {text}" for text in outcome.refused[:10])
     yield f"makespan {outcome.makespan / 86_400:.2f} days"
     yield f"{outcome.claims:,} claims, {outcome.heartbeats:,} heartbeats"

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pandasite.base.clock import database_now
 from pandasite.replay.entry import Entry, Payload
 from pandasite.replay.fleet import Fleet
-from pandasite.replay.grid import make_grid
+from pandasite.replay.grid import CLOUD, make_grid
+from pandasite.replay.production import ProductionEntry
 from pandasite.replay.simulate import Pace, Simulation
 from pandasite.replay.work import Work
 
@@ -22,10 +23,18 @@ def simulate(
     pace: Pace | None = None,
     say: Callable[[str], None] = lambda line: None,
     stopped: Callable[[], bool] = lambda: False,
+    direct: bool = False,
 ) -> Simulation:
-    """Make the grid of the log, and replay it on a virtual clock in this process."""
+    """Make the grid of the log, and replay it on a virtual clock in this process.
+
+    The jobs come in through prodDB and Bamboo, or `direct`: they are submitted as by a user.
+    """
     fleet = Fleet(work=work, places=make_grid(work.slots, now=work.start))
-    entry = Entry(work=work, payload=Payload())
+    entry: Entry = (
+        Entry(work=work, payload=Payload())
+        if direct
+        else ProductionEntry(work=work, payload=Payload(), cloud=CLOUD)
+    )
     simulation = Simulation(entry=entry, fleet=fleet, pace=pace or Pace(), say=say, stopped=stopped)
     simulation.run()
     return simulation

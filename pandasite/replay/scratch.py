@@ -39,7 +39,7 @@ def main() -> int:
     home = temporary_home()
     try:
         _point_settings_at(home.path)
-        return _replay(work, options.json, begun)
+        return _replay(work, options.json, begun, direct=options.direct)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -64,6 +64,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=_factor, default=1.0, help="how many times as fast")
     parser.add_argument("--slots", type=_positive, help="of each site; else the log's peak there")
     parser.add_argument("--jobs", type=_positive, help="only the first so many")
+    parser.add_argument(
+        "--direct", action="store_true", help="without prodDB and Bamboo: submitted as by a user"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers of a simulation there")
 
 
@@ -100,7 +103,7 @@ def _point_settings_at(folder: Path) -> None:
     django.setup()
 
 
-def _replay(work: Work, json_file: Path | None, begun: float) -> int:
+def _replay(work: Work, json_file: Path | None, begun: float, *, direct: bool) -> int:
     from django.db import connection  # all of these need the settings
 
     from pandasite.launcher.stack import Stack
@@ -110,7 +113,7 @@ def _replay(work: Work, json_file: Path | None, begun: float) -> int:
     with Stack(say=say, site=()) as stack:
         with connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit = off")  # what is lost with the power is no loss
-        simulation = simulate(work, say=say, stopped=lambda: stack.stopping)
+        simulation = simulate(work, say=say, stopped=lambda: stack.stopping, direct=direct)
         if stack.stopping:
             say("stopped before the end")
             return 130

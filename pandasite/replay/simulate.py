@@ -68,6 +68,7 @@ class Simulation:
                 self.seconds = self._next()
             self._do("register", self._register)
             self._do("fold", self._fold)
+            self._do("submit", lambda: self.entry.come_in(self.entry.work.at(self.seconds)))
 
     def _over(self) -> bool:
         if not self.entry.is_over:
@@ -113,7 +114,8 @@ class Simulation:
 
     def _cycle(self) -> None:
         now = self.entry.work.at(self.seconds)
-        self._do("submit", lambda: self.entry.let_in(self.seconds, now=now))
+        self._do("let in", lambda: self.entry.let_in(self.seconds, now=now))
+        self._do("submit", lambda: self.entry.come_in(now))
         self._do("broker", self._broker)
         if Share.objects.exclude(parent=None).exists():
             self._do("shares", lambda: shares.run(now))

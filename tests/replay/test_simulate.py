@@ -24,9 +24,9 @@ def simulated(text, **options):
     return simulate(work_of(parse(text.splitlines()), **options), pace=FEW_SWEEPS)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "proddb"])
 def test_every_job_of_a_log_ends_once():
-    simulation = simulated(swf(150))
+    simulation = simulated(swf(150), scale=20)
 
     outcome = judge(simulation)
 
@@ -34,10 +34,12 @@ def test_every_job_of_a_log_ends_once():
     assert outcome.is_sound
     assert outcome.finished == AnyJob.objects.filter(state="finished").count() == 150
     assert fsck.check() == []
+    assert outcome.told == {"DONE": 150}
     job = simulation.entry.work.jobs[7]
-    row = AnyJob.objects.get(job_definition_id=job.number)
+    row = AnyJob.objects.get(job_name=f"swf.{job.number}")
+    assert row.prod_user_id == job.user
     assert (row.end_time - row.start_time).total_seconds() >= job.run, "till it is registered"
-    assert row.cpu_consumption_time == job.run
+    assert row.cpu_consumption_time == round(job.run)
     assert (row.start_time - simulation.entry.work.at(job.submit)).total_seconds() >= 0
     asked = simulation.entry.work.core_seconds
     assert sum(found["core_hours"] for found in outcome.used.values()) == pytest.approx(

@@ -6,17 +6,23 @@ import hashlib
 import subprocess
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from brokerage.models import VO
+from jobs.proddb import door
 from pandasite.replay import scratch, swf
 from pandasite.replay.entry import Entry, Payload
 from pandasite.replay.grid import VO_NAME
+from pandasite.replay.production import ProductionEntry
 from pandasite.replay.run import let_in
 from pandasite.replay.work import work_of
+
+Asked = partial(ProductionEntry, cycles=False)  # Bamboo's own cycle takes it
 
 
 class Command(BaseCommand):
@@ -52,7 +58,9 @@ class Command(BaseCommand):
             cmt_config=options["cmt_config"],
             vo=options["vo"],
         )
-        entry = Entry(work=work, payload=payload, run=name)
+        kind = Entry if options["direct"] or not door.available() else Asked
+        entry = kind(work=work, payload=payload, run=name)
+        VO.objects.get_or_create(name=options["vo"])
         n = let_in(entry, say=self.stdout.write)
         self.stdout.write(f"{n:,} jobs were submitted as replay {name}")
 
@@ -62,4 +70,5 @@ class Command(BaseCommand):
         for name in ("scale", "slots", "jobs", "json"):
             if options[name] is not None:
                 words += [f"--{name}", str(options[name])]
+        words += ["--direct"] if options["direct"] else []
         return subprocess.run(words, cwd=settings.BASE_DIR, check=False).returncode
