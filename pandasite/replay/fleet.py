@@ -48,7 +48,7 @@ class Fleet:
     places: Sequence[Place]
     claimed: Counter[int] = field(default_factory=Counter)
     ended: Counter[int] = field(default_factory=Counter)
-    busy: Counter[str] = field(default_factory=Counter)  # core seconds by site
+    busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))  # core s
     refused: list[str] = field(default_factory=list)
     waiting: Counter[int] = field(default_factory=Counter)  # activated jobs by site, or more
     heartbeats: int = 0
@@ -97,7 +97,7 @@ class Fleet:
         said = self._word(job, "finished", cpu_consumption_time=round(run * cores), exit_code=0)
         if self._hear(job, said, now=self.work.at(job.end)):
             self.ended[job.panda_id] += 1
-            self.busy[self.places[job.place].name] += round(run * cores)
+            self.busy[self.places[job.place].name] += run * cores
 
     def beat_due(self, seconds: float) -> None:
         """The heartbeats of the sites whose turn it is."""
