@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs.models import Job
+from jobs.proddb import door
 from pandasite.base.nudge import silence
 from pandasite.replay import scratch
 from pandasite.replay.entry import Entry, Payload
+from pandasite.replay.production import ProductionEntry
 from pandasite.replay.run import let_in
 from pandasite.replay.swf import parse
 from pandasite.replay.work import work_of
@@ -92,3 +94,18 @@ def test_an_option_out_of_range_is_refused(words, monkeypatch, capsys):
         scratch.main()
 
     assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.django_db(databases=["default", "proddb"])
+def test_a_replay_asks_in_proddb_for_each_job_once_also_when_it_is_started_again():
+    def asked(jobs):
+        work = entry(jobs=jobs).work
+        return ProductionEntry(work=work, payload=Payload(), run="lcg", cycles=False)
+
+    start(asked(20))
+    whole = asked(60)
+    n, _took = start(whole)
+
+    assert n == 60 == len(door.names_of_definitions(task_begins="lcg."))
+    assert door.backlog().jobs == 60
+    assert not Job.objects.exists(), "Bamboo's own cycle submits them"
