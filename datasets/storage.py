@@ -41,10 +41,13 @@ class Copied:
 def path_of(scope: str, lfn: str) -> str:
     """Where a file lies below a storage element's address: the same at every element.
 
-    The two hash levels keep folders small; scope and LFN are checked names, never paths.
+    It is the deterministic path of Rucio, which PanDA's own pilots make for themselves: the parts
+    of the scope, and two levels of a hash that keep folders small. Scope and LFN are checked names,
+    never paths.
     """
-    digest = hashlib.sha256(f"{scope}:{lfn}".encode()).hexdigest()
-    return f"{scope}/{digest[:2]}/{digest[2:4]}/{lfn}"
+    digest = hashlib.md5(f"{scope}:{lfn}".encode(), usedforsecurity=False).hexdigest()
+    parts = [part for part in scope.split(".") if part]
+    return "/".join([*parts, digest[:2], digest[2:4], lfn])
 
 
 def open_storage(url: str) -> tuple[AbstractFileSystem, str]:

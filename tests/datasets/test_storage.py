@@ -38,6 +38,13 @@ def test_a_file_lies_at_the_same_place_everywhere_and_below_its_scope():
     assert path.endswith("/EVNT.1")
 
 
+def test_a_file_lies_where_rucio_and_the_pilots_of_panda_look_for_it():
+    """The example in panda-pilot's own source."""
+    path = storage.path_of("user.jwebb2", "user.jwebb2.66999._000001.top1outDS.tar")
+
+    assert path == "user/jwebb2/01/9f/user.jwebb2.66999._000001.top1outDS.tar"
+
+
 def test_names_that_meet_in_a_text_do_not_meet_on_the_disk():
     assert storage.path_of("a", "b.c") != storage.path_of("a.b", "c")
 
