@@ -76,7 +76,7 @@ class ClaimView(PilotView):
         question = _question(said) | {"key": key, "body_sha256": fingerprint(asked)}
 
         def work(caller: Caller) -> dispatch.Claimed:
-            _must_be_at(said["site"], caller)
+            must_be_at(said["site"], caller)
             return dispatch.claim(caller=caller, **question)
 
         claimed = self.for_caller(request, work)
@@ -84,7 +84,7 @@ class ClaimView(PilotView):
         return json_answer(_claim_answer(claimed, bulk="n_jobs" in said), headers=wait)
 
 
-def _must_be_at(site: str, caller: Caller) -> None:
+def must_be_at(site: str, caller: Caller) -> None:
     """The token is for this site."""
     if caller.site == site:
         return

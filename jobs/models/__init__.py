@@ -18,6 +18,7 @@ from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import Job
+from jobs.models.kept import KeptLease
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
@@ -56,6 +57,7 @@ __all__ = [
     "JobFile",
     "JobName",
     "JobOutput",
+    "KeptLease",
     "LiveTally",
     "Node",
     "NodeCount",

@@ -1,0 +1,29 @@
+import django.contrib.postgres.indexes
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Leases that the server keeps for pilots that know of none."""
+
+    dependencies = [("jobs", "0022_ended_names")]
+
+    operations = [
+        migrations.CreateModel(
+            name="KeptLease",
+            fields=[
+                ("pk", models.CompositePrimaryKey("panda_id", "attempt_nr", blank=True, editable=False, primary_key=True, serialize=False)),
+                ("panda_id", models.BigIntegerField()),
+                ("attempt_nr", models.IntegerField()),
+                ("salt", models.CharField(max_length=40)),
+                ("pilot_id", models.CharField(blank=True, max_length=200, verbose_name="pilotID")),
+                ("node", models.CharField(blank=True, max_length=128)),
+                ("bound_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("account", models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="jobs.pilotaccount")),
+            ],
+            options={
+                "indexes": [django.contrib.postgres.indexes.BrinIndex(fields=["created_at"], name="kept_lease_born", pages_per_range=16)],
+            },
+        ),
+    ]
