@@ -17,7 +17,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-long bench bench-atlas lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-pilots test-long bench bench-atlas lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -30,6 +30,10 @@ test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 
 test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
 	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults
+
+test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
+	@$(CLEAN) $(VENV) deploy/panda_pilot.py >/dev/null
+	@exec $(CLEAN) $(VENV) -m tests.pilots.isolated pytest -m pilots $(ARGS) tests/pilots
 
 test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
