@@ -30,9 +30,13 @@ class Said:
         self._values = values
         self._names = names or {}
 
+    def wire(self, name: str) -> str:
+        """What the caller calls it."""
+        return self._names.get(name, name)
+
     def raw(self, name: str) -> Any:
         """The value as it came; None when there is none, in any way in which pilots say so."""
-        value = self._values.get(self._names.get(name, name))
+        value = self._values.get(self.wire(name))
         return None if isinstance(value, str) and value in NOTHING else value
 
     def text(self, name: str, *, most: int, default: str = "", needed: bool = False) -> str:
@@ -117,7 +121,7 @@ class Said:
 
     def refuse(self, name: str, message: str, *, code: str, **limit: Any) -> BadInput:
         """A refusal that names the field as the caller wrote it."""
-        return refuse(self._names.get(name, name), message, code=code, **limit)
+        return refuse(self.wire(name), message, code=code, **limit)
 
     def _plain(self, name: str, default: str, needed: bool) -> str:
         value = self.raw(name)

@@ -45,7 +45,7 @@ def _decoded(said: Said, text: str) -> dict[str, Any]:
 
 def _file(said: Said, lfn: str, facts: Any) -> ReportedFile:
     """Outputs have no GUID from their pilot: they get one here."""
-    where = f"{NAME}[{json.dumps(lfn[:64])}]"
+    where = f"{said.wire(NAME)}[{json.dumps(lfn[:64])}]"
     if not isinstance(facts, dict):
         raise said.refuse(where, "must be an object", code="not_an_object")
     one = Said(facts)
