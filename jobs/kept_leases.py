@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
@@ -23,9 +25,24 @@ from jobs.dispatch import Claimed, Facts
 from jobs.identity import Caller
 from jobs.models import Job, KeptLease, Pulse
 from jobs.said import Answer, Report
-from pandasite.base.errors import NotThere
+from pandasite.base.errors import DomainError, NotThere
 
 ENDED = 0  # the number of a word that comes when no pilot holds the job: it is a repeat, or refused
+Key = tuple[int, int]  # PandaID, attemptNr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A report that lacks `lease_token` and `seq`, and whose it is."""
+
+    report: Report
+    pilot_id: str
+    node: str
+
+    @property
+    def key(self) -> Key:
+        """The attempt that it is on."""
+        return self.report.panda_id, self.report.attempt_nr
 
 
 def claim(
@@ -56,48 +73,100 @@ def claim(
     return claimed
 
 
-def hear(
-    *, caller: Caller, report_of: Report, pilot_id: str, node: str, now: dt.datetime | None = None
-) -> Answer:
-    """As `report.hear`, of a report that lacks `lease_token` and `seq`.
+def hear(*, caller: Caller, word: Word, now: dt.datetime | None = None) -> Answer:
+    """As `report.hear`.
 
-    NotThere, in the same words, for an attempt that is not the caller's and for one that is not.
-    Words on one attempt are heard one after the other.
+    NotThere, in the same words, for an attempt that is not the caller's and one that is not there.
     """
     with transaction.atomic():
-        kept = _mine(caller, report_of, pilot_id, node)
-        _bind(kept, pilot_id, node, now)
-        said = replace(report_of, lease_token=lease.token(kept.salt), seq=_next_number(kept))
-        return report.hear(caller=caller, report=said, now=now)
+        (kept,) = _held(caller, [word])
+        if kept is None:
+            raise _not_there(caller, word)
+        (said,) = _numbered([(word, kept)])
+        answer = report.hear(caller=caller, report=said, now=now)
+        _bind([(word, kept)], now)
+    return answer
 
 
-def _mine(caller: Caller, said: Report, pilot_id: str, node: str) -> KeptLease:
-    rows = KeptLease.objects.filter(panda_id=said.panda_id, attempt_nr=said.attempt_nr)
-    kept = rows.select_for_update().first()
+def hear_all(
+    *, caller: Caller, words: Sequence[Word], now: dt.datetime | None = None
+) -> list[Answer | DomainError]:
+    """As `report.hear_all`; when the database goes away meanwhile, nothing was heard."""
+    with transaction.atomic():
+        held = _held(caller, words)
+        mine = [(word, kept) for word, kept in zip(words, held, strict=True) if kept is not None]
+        found = report.hear_all(caller=caller, reports=_numbered(mine), now=now)
+        pairs = zip(mine, found, strict=True)
+        _bind([pair for pair, answer in pairs if isinstance(answer, Answer)], now)
+    answers = iter(found)
+    return [
+        _not_there(caller, word) if kept is None else next(answers)
+        for word, kept in zip(words, held, strict=True)
+    ]
+
+
+def _held(caller: Caller, words: Sequence[Word]) -> list[KeptLease | None]:
+    """The lease of each word, None where it is another's; words on it wait for each other."""
+    wanted = {word.key for word in words}
+    rows = KeptLease.objects.filter(panda_id__in=[panda_id for panda_id, _ in wanted])
+    locked = rows.order_by("panda_id", "attempt_nr").select_for_update()
+    found = {row.pk: row for row in locked if row.pk in wanted}
+    return [_if_of(caller, word, found.get(word.key)) for word in words]
+
+
+def _if_of(caller: Caller, word: Word, kept: KeptLease | None) -> KeptLease | None:
     if (
         kept is None
         or kept.account_id != caller.account_id
-        or kept.pilot_id not in ("", pilot_id)
-        or kept.node not in ("", node)
+        or kept.pilot_id not in ("", word.pilot_id)
+        or kept.node not in ("", word.node)
     ):
-        raise NotThere(
-            f"this pilot has no attempt {said.attempt_nr} of a job {said.panda_id} at {caller.site}"
-        )
+        return None
+    # A later word of the same call is held to it as well.
+    kept.pilot_id, kept.node = word.pilot_id, word.node
     return kept
 
 
-def _bind(kept: KeptLease, pilot_id: str, node: str, now: dt.datetime | None) -> None:
-    if (kept.pilot_id, kept.node) == (pilot_id, node):
-        return
-    KeptLease.objects.filter(pk=kept.pk).update(
-        pilot_id=pilot_id, node=node, bound_at=kept.bound_at or now or Now()
-    )
+def _not_there(caller: Caller, word: Word) -> NotThere:
+    panda_id, attempt_nr = word.key
+    return NotThere(f"this pilot has no attempt {attempt_nr} of a job {panda_id} at {caller.site}")
 
 
-def _next_number(kept: KeptLease) -> int:
-    held = Pulse.objects.filter(pk=kept.panda_id, attempt_nr=kept.attempt_nr)
-    heard = held.values_list("report_seq", flat=True).first()
-    return ENDED if heard is None else heard + 1
+def _numbered(words: Sequence[tuple[Word, KeptLease]]) -> list[Report]:
+    """The reports with their lease tokens, and with numbers that count up in each attempt."""
+    pulses = Pulse.objects.filter(pk__in=[kept.panda_id for _, kept in words])
+    columns = pulses.values_list("pk", "attempt_nr", "report_seq")
+    heard = {(panda_id, attempt): seq for panda_id, attempt, seq in columns}
+    numbers = Counter(heard)
+    said = []
+    for word, kept in words:
+        numbers[word.key] += 1
+        said.append(
+            replace(
+                word.report,
+                lease_token=lease.token(kept.salt),
+                seq=numbers[word.key] if word.key in heard else ENDED,
+            )
+        )
+    return said
+
+
+_BIND = """
+UPDATE jobs_keptlease k SET pilot_id = said.pilot_id, node = said.node,
+  bound_at = coalesce(k.bound_at, %s, now())
+FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::text[])
+  AS said (panda_id, attempt_nr, pilot_id, node)
+WHERE k.panda_id = said.panda_id AND k.attempt_nr = said.attempt_nr
+  AND (k.pilot_id, k.node) <> (said.pilot_id, said.node)
+"""
+
+
+def _bind(words: Sequence[tuple[Word, KeptLease]], now: dt.datetime | None) -> None:
+    """What the words name is theirs from now on."""
+    columns = [(*word.key, word.pilot_id, word.node) for word, _kept in words]
+    if columns:
+        with connection.cursor() as cursor:
+            cursor.execute(_BIND, [now, *map(list, zip(*columns, strict=True))])
 
 
 def served(*, before: dt.datetime) -> QuerySet[KeptLease]:

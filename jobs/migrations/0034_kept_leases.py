@@ -1,5 +1,4 @@
 import django.contrib.postgres.indexes
-import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -15,12 +14,12 @@ class Migration(migrations.Migration):
                 ("pk", models.CompositePrimaryKey("panda_id", "attempt_nr", blank=True, editable=False, primary_key=True, serialize=False)),
                 ("panda_id", models.BigIntegerField()),
                 ("attempt_nr", models.IntegerField()),
+                ("account_id", models.BigIntegerField(help_text="the account of pilots that asked for the job")),
                 ("salt", models.CharField(max_length=40)),
                 ("pilot_id", models.CharField(blank=True, max_length=200, verbose_name="pilotID")),
                 ("node", models.CharField(blank=True, max_length=128)),
                 ("bound_at", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField()),
-                ("account", models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="jobs.pilotaccount")),
             ],
             options={
                 "indexes": [django.contrib.postgres.indexes.BrinIndex(fields=["created_at"], name="kept_lease_born", pages_per_range=16)],

@@ -14,15 +14,10 @@ class KeptLease(models.Model):
     """
 
     pk = models.CompositePrimaryKey("panda_id", "attempt_nr")
-    panda_id = models.BigIntegerField()  # no constraint: the job moves to the archive
+    # No constraints: the job moves to the archive, and whose account is gone calls no more.
+    panda_id = models.BigIntegerField()
     attempt_nr = models.IntegerField()
-    account = models.ForeignKey(
-        "jobs.PilotAccount",
-        on_delete=models.CASCADE,
-        related_name="+",
-        db_constraint=False,
-        db_index=False,
-    )
+    account_id = models.BigIntegerField(help_text="the account of pilots that asked for the job")
     salt = models.CharField(max_length=40)
     pilot_id = models.CharField("pilotID", max_length=200, blank=True)
     node = models.CharField(max_length=128, blank=True)

@@ -7,6 +7,7 @@ import json
 import logging
 import tracemalloc
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from django.db import connection
@@ -291,9 +292,11 @@ def test_a_word_that_cannot_be_is_refused_by_its_name(name, value, code):
     assert Job.objects.get().state == "sent"
 
 
-def test_a_wrong_method_is_refused():
-    assert get(ACQUIRE, by=token()).status_code == 400
-    assert told(get(ACQUIRE, by=token()))["message"].endswith("is called by POST, not by GET")
+def test_what_changes_something_is_not_done_by_get():
+    for path in (ACQUIRE, GET, UPDATE):
+        answer = get(path, GET_JOB, by=token())
+        assert answer.status_code == 405
+        assert "is called by POST, not by GET" in unquote_plus(answer.content.decode())
 
 
 def test_what_is_none_of_pandas_addresses_is_forbidden_as_there():

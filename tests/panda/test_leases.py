@@ -11,7 +11,7 @@ from jobs.models import Job, KeptLease
 from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, pilot, send
 from tests.builders import NOW, after, create_site, put_away
-from tests.panda.calls import NODE, PILOT, get_job, token, update, waiting_job
+from tests.panda.calls import NODE, PILOT, get_job, packed, token, told, update, waiting_job, word
 
 pytestmark = pytest.mark.django_db
 GONE = {"StatusCode": 30, "command": "tobekilled"}
@@ -97,6 +97,18 @@ def test_a_refused_word_binds_nothing():
     update(job, "running", by=by, attemptNr=2, pilotID="another")
 
     assert KeptLease.objects.get().pilot_id == ""
+
+
+def test_two_pilots_in_one_call_do_not_share_an_attempt():
+    by = token()
+    job = given_job(by)
+    words = [word(job, "starting"), word(job, "running") | {"pilotID": "another"}]
+
+    _good, answers = told(packed("/server/panda/updateJobsInBulk", {"jobList": words}, by=by))
+
+    assert answers[0]["StatusCode"] == 0
+    assert verdict(answers[1]) == GONE
+    assert (Job.objects.get().state, KeptLease.objects.get().pilot_id) == ("starting", PILOT)
 
 
 def test_a_new_token_of_the_same_account_goes_on():

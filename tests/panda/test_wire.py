@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from jobs import register
-from jobs.api.panda.update import MISSING_OUTPUT
+from jobs.api.panda.declared import MISSING_OUTPUT
 from jobs.models import Job, Pilot
 from jobs.said import log_name
 from pandasite.base.clock import database_now
@@ -246,6 +248,48 @@ def test_many_words_are_answered_each_on_its_own():
     assert [answer["StatusCode"] for answer in answers] == [0, 30, 0]
     assert answers[1]["fields"][0]["field"] == "jobId"
     assert set(Job.objects.values_list("state", flat=True)) == {"running"}
+
+
+def test_words_on_one_job_in_one_call_are_heard_in_their_order():
+    by = token()
+    job = given_job(by, outputs=["HIST.1"])
+    words = [word(job, "starting"), word(job, "running"), word(job, "finished")]
+    words[2] |= {"xml": report_of("HIST.1")}
+
+    _good, answers = told(packed("/server/panda/updateJobsInBulk", {"jobList": words}, by=by))
+
+    assert [answer["StatusCode"] for answer in answers] == [0, 0, 0]
+    row = Job.objects.get()
+    assert (row.state, row.verdict) == ("holding", "finished")
+    moves = row.events.order_by("seq").values_list("to_state", flat=True)
+    assert list(moves)[-3:] == ["starting", "running", "holding"]
+
+
+def test_many_heartbeats_cost_no_more_statements_than_some(django_assert_max_num_queries):
+    by = token()
+    words = []
+    for _ in range(30):
+        job = given_job(by)
+        update(job, "running", by=by)
+        words.append(word(job, "running"))
+
+    with django_assert_max_num_queries(12):
+        _good, answers = told(packed("/server/panda/updateJobsInBulk", {"jobList": words}, by=by))
+
+    assert [answer["StatusCode"] for answer in answers] == [0] * 30
+
+
+def test_the_list_of_words_may_be_text_and_has_a_limit():
+    by = token()
+    job = given_job(by)
+    text = json.dumps([word(job, "running")])
+
+    good = told(form("/server/panda/updateJobsInBulk", {"jobList": text}, by=by))
+    many = packed("/api/v1/pilot/update_jobs_bulk", {"job_list": [{}] * 501}, by=by)
+
+    assert good == [True, [{"StatusCode": 0, "command": "NULL"}]]
+    assert many.status_code == 413
+    assert told(many)["message"] == "job_list must have at most 500 words, not 501"
 
 
 # -- v1 ----------------------------------------------------------------------------------------

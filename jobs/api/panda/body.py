@@ -45,12 +45,11 @@ def read(request: HttpRequest, *, max_bytes: int = BODY_MAX) -> dict[str, Any]:
         return _json(inflate(raw), INFLATED_MAX)
     if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
         raise UnsupportedBody("the body is not what its Content-Encoding says")
-    if request.content_type == "application/json":
+    kind = request.content_type or FORM
+    if kind == "application/json":
         return _json(raw, max_bytes)
-    if request.content_type not in (FORM, ""):
-        raise UnsupportedBody(
-            f"a body is {FORM}, JSON or gzip of JSON, not {request.content_type[:100]}"
-        )
+    if kind != FORM:
+        raise UnsupportedBody(f"a body is {FORM}, JSON or gzip of JSON, not {kind[:100]}")
     return _form(_text(raw))
 
 

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 
 from jobs.api.auth import KNOWN, PilotAuthentication, TokenAuthentication, pilot_account
@@ -51,7 +50,7 @@ def _pilot(request: HttpRequest) -> Caller:
 
 
 def _authenticate(request: HttpRequest, how: TokenAuthentication) -> tuple[Any, Any]:
-    words = get_authorization_header(request).split()
+    words = request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace").split()
     if not words:
         raise NotAuthenticated("send the token of a pilot as Authorization: Bearer <token>")
     try:

@@ -56,7 +56,7 @@ def _facts(caller: Caller, said: Said) -> Facts:
     node = said.text("node", most=NODE_MAX, needed=True)
     factory = said.text("harvester_id", most=64) or said.text("scheduler_id", most=64)
     worker = said.text("worker_id", most=32)
-    label = "" if said.raw("prod_source_label") is None else said.one_of(
+    label = "" if said.value("prod_source_label") is None else said.one_of(
         "prod_source_label", KINDS, code="unknown_label"
     )  # fmt: skip
     return Facts(

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from rest_framework.exceptions import MethodNotAllowed
 
 from jobs.api.panda import callers, others, pilots
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.body import BODY_MAX, BULK_MAX, read
 from jobs.api.panda.call import Call, Handler
 from pandasite.base import rate
-from pandasite.base.errors import BadInput
 
 OPEN: Final = ("/server/panda/isAlive", "/api/v1/system/is_alive")  # also without a token
 BULK: Final = ("/server/panda/updateJobsInBulk", "/api/v1/pilot/update_jobs_bulk")
@@ -67,7 +67,7 @@ class Endpoint:
         allowed = ("GET", "POST") if self.method == "any" else (self.method,)
         if request.method not in allowed:
             message = f"{self.path} is called by {' or '.join(allowed)}, not by {request.method}"
-            raise BadInput(message, code="method_not_allowed")
+            raise MethodNotAllowed(request.method or "", detail=message)
 
 
 def _table() -> dict[str, Endpoint]:

@@ -34,7 +34,7 @@ class Said:
         """What the caller calls it."""
         return self._names.get(name, name)
 
-    def raw(self, name: str) -> Any:
+    def value(self, name: str) -> Any:
         """The value as it came; None when there is none, in any way in which pilots say so."""
         value = self._values.get(self.wire(name))
         return None if isinstance(value, str) and value in NOTHING else value
@@ -53,7 +53,7 @@ class Said:
 
     def words(self, name: str, *, most: int) -> tuple[str | None, bool]:
         """Text of many lines, cut to so many characters; and whether it was cut."""
-        value = self.raw(name)
+        value = self.value(name)
         if value is None:
             return None, False
         if not isinstance(value, str):
@@ -65,7 +65,7 @@ class Said:
 
     def whole(self, name: str, *, low: int, high: int, needed: bool = False) -> int | None:
         """A whole number; a fraction, as some pilots measure, is cut off."""
-        value = self.raw(name)
+        value = self.value(name)
         if value is None:
             if needed:
                 raise self.refuse(name, "is required", code=f"{name}_required")
@@ -89,7 +89,7 @@ class Said:
 
     def numbers(self, name: str, *, most: int) -> list[int]:
         """A list of PandaIDs: a JSON list, a repeated field or text with commas."""
-        value = self.raw(name)
+        value = self.value(name)
         parts = value.split(",") if isinstance(value, str) else value
         if isinstance(parts, int) and not isinstance(parts, bool):
             parts = [parts]
@@ -105,7 +105,7 @@ class Said:
 
         A pilot's clock decides nothing here, so no word of it is refused for its clock.
         """
-        value = self.raw(name)
+        value = self.value(name)
         try:
             seconds = float(value)
             if _EPOCH_FIRST <= seconds <= _EPOCH_LAST:
@@ -124,7 +124,7 @@ class Said:
         return refuse(self.wire(name), message, code=code, **limit)
 
     def _plain(self, name: str, default: str, needed: bool) -> str:
-        value = self.raw(name)
+        value = self.value(name)
         if value is None:
             if needed:
                 raise self.refuse(name, "is required", code=f"{name}_required")

@@ -21,7 +21,7 @@ TEXT_MAX: Final = 2 * 1024 * 1024  # bytes
 
 def files_of(said: Said) -> dict[str, ReportedFile]:
     """By LFN. The report is an object, or JSON text of one, though PanDA calls it `xml`."""
-    value = said.raw(NAME)
+    value = said.value(NAME)
     if value in (None, {}):
         return {}
     if isinstance(value, str):
@@ -55,9 +55,9 @@ def _file(said: Said, lfn: str, facts: Any) -> ReportedFile:
     try:
         return ReportedFile(
             lfn=LfnField().run_validation(lfn),
-            guid=GuidField().run_validation(one.raw("guid") or str(uuid.uuid4())),
+            guid=GuidField().run_validation(one.value("guid") or str(uuid.uuid4())),
             size=size,
-            adler32=Adler32Field().run_validation(one.raw("adler32")),
+            adler32=Adler32Field().run_validation(one.value("adler32")),
         )
     except ValidationError as error:
         detail = error.detail[0] if isinstance(error.detail, list) else error.detail

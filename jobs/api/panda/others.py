@@ -66,7 +66,7 @@ def resource_types_text(call: Call) -> dict[str, Any]:
 def site_specs(call: Call) -> dict[str, Any]:
     """The queue data of all sites of a kind, by name."""
     said = Said(call.values)
-    kind = "all" if said.raw("type") is None else said.one_of("type", KINDS, code="unknown_type")
+    kind = "all" if said.value("type") is None else said.one_of("type", KINDS, code="unknown_type")
     chosen = queues.all_queues()
     if kind == "all":
         return chosen
@@ -98,7 +98,7 @@ def jobs_by_site_and_label(_call: Call) -> dict[str, Any]:
 def jobs_by_cloud(call: Call) -> dict[str, dict[str, int]]:
     """Live jobs by cloud and state; `type` is production or analysis, else both."""
     said = Said(call.values)
-    kind = said.raw("type")
+    kind = said.value("type")
     if kind is not None:
         kind = said.one_of("type", ("production", "analysis"), code="unknown_type")
     names = dict(Cloud.objects.values_list("pk", "name"))

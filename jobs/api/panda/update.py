@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from jobs import kept_leases
 from jobs.api.bodies import TAIL_MAX
 from jobs.api.panda.claim import node_of
+from jobs.api.panda.declared import with_what_is_declared
 from jobs.api.panda.fields import INT32, INT64, Said
 from jobs.api.panda.files import files_of
-from jobs.identity import Caller, TokenGone
-from jobs.models import JobFile
-from jobs.said import TOBEKILLED, Report, log_name
+from jobs.identity import Caller
+from jobs.kept_leases import Word
+from jobs.said import TOBEKILLED, Answer, Report, log_name
 from pandasite.base.errors import BadInput, Conflict, DomainError, NotThere
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,6 @@ HEARD_AS: Final = {
     "failed": "failed",
 }
 DIAG_MAX = 500
-MISSING_OUTPUT = 1165  # as the pilots themselves call an output that is not there
 ACCEPTED, REFUSED = 0, 30
 
 
@@ -57,45 +56,50 @@ def update(caller: Caller, said: Said) -> dict[str, Any]:
 
     Raises BadInput for one that cannot be, and TokenGone.
     """
-    report, pilot_id, node = _report(said)
-    if report.is_final:
-        report = _with_what_is_declared(report)
+    (word,) = with_what_is_declared([_word(said)])
     try:
-        answer = kept_leases.hear(caller=caller, report_of=report, pilot_id=pilot_id, node=node)
+        answer: Answer | DomainError = kept_leases.hear(caller=caller, word=word)
     except (NotThere, Conflict) as late:
-        return _too_late(report, late)
-    return {"StatusCode": ACCEPTED, "command": answer.command or "NULL"}
-
-
-def _too_late(report: Report, refusal: DomainError) -> dict[str, Any]:
-    facts = {"panda_id": report.panda_id, "attempt_nr": report.attempt_nr, "state": report.state}
-    log.info("panda_word_refused", extra=facts | {"problem": refusal.code})
-    return {
-        "StatusCode": REFUSED,
-        "command": TOBEKILLED,
-        "code": refusal.code,
-        "message": refusal.message,
-    }
+        answer = late
+    return _told(word, answer)
 
 
 def update_all(caller: Caller, words: list[Any], names: Mapping[str, str]) -> list[dict[str, Any]]:
     """Each word on its own, in their order; one that is refused stops no other."""
-    answers = []
-    for word in words:
-        try:
-            if not isinstance(word, dict):
-                raise BadInput("each word must be an object", code="not_an_object")
-            answers.append(update(caller, Said(word, names)))
-        except TokenGone:
-            raise
-        except DomainError as refusal:
-            told = {"code": refusal.code, "message": refusal.message, "fields": refusal.fields}
-            answers.append({"StatusCode": REFUSED, **told})
-    return answers
+    read = [_word_or_refusal(word, names) for word in words]
+    good = with_what_is_declared([word for word in read if isinstance(word, Word)])
+    answers = iter(zip(good, kept_leases.hear_all(caller=caller, words=good), strict=True))
+    return [_told(*next(answers)) if isinstance(one, Word) else _refused(one) for one in read]
 
 
-def _report(said: Said) -> tuple[Report, str, str]:
-    """The report without its lease, the pilotID and the node."""
+def _told(word: Word, answer: Answer | DomainError) -> dict[str, Any]:
+    if isinstance(answer, Answer):
+        return {"StatusCode": ACCEPTED, "command": answer.command or "NULL"}
+    if not isinstance(answer, NotThere | Conflict):
+        return _refused(answer)
+    panda_id, attempt_nr = word.key
+    facts = {"panda_id": panda_id, "attempt_nr": attempt_nr, "state": word.report.state}
+    log.info("panda_word_refused", extra=facts | {"problem": answer.code})
+    told = {"code": answer.code, "message": answer.message}
+    return {"StatusCode": REFUSED, "command": TOBEKILLED} | told
+
+
+def _refused(refusal: DomainError) -> dict[str, Any]:
+    told = {"code": refusal.code, "message": refusal.message, "fields": refusal.fields}
+    return {"StatusCode": REFUSED} | told
+
+
+def _word_or_refusal(word: Any, names: Mapping[str, str]) -> Word | DomainError:
+    if not isinstance(word, dict):
+        return BadInput("each word must be an object", code="not_an_object")
+    try:
+        return _word(Said(word, names))
+    except DomainError as refusal:
+        return refusal
+
+
+def _word(said: Said) -> Word:
+    """The word without its lease."""
     panda_id = said.whole("job_id", low=1, high=INT64, needed=True)
     attempt_nr = said.whole("attempt_nr", low=1, high=INT32, needed=True)
     state = said.one_of("job_status", HEARD_AS, code="unknown_state")
@@ -119,7 +123,7 @@ def _report(said: Said) -> tuple[Report, str, str]:
         truncated=truncated,
         **(_ended(said, panda_id, attempt_nr) if HEARD_AS[state] in ("finished", "failed") else {}),
     )
-    return report, said.text("pilot_id", most=200), node_of(said)
+    return Word(report=report, pilot_id=said.text("pilot_id", most=200), node=node_of(said))
 
 
 def _ended(said: Said, panda_id: int, attempt_nr: int) -> dict[str, Any]:
@@ -143,24 +147,3 @@ def _errors(said: Said) -> dict[str, Any]:
             found[f"{component}_error_code"] = abs(code)
             found[f"{component}_error_diag"] = diag or ""
     return found
-
-
-def _with_what_is_declared(report: Report) -> Report:
-    """Only files that the job declares; a job that lacks one has failed, whatever its pilot says.
-
-    A pilot of this wire would not come again with a better list.
-    """
-    if report.state != "finished":
-        return replace(report, output_files=())
-    rows = JobFile.objects.filter(job=report.panda_id, type=JobFile.Type.OUTPUT)
-    declared = set(rows.values_list("lfn", flat=True))
-    made = {file.lfn: file for file in report.output_files if file.lfn in declared}
-    missing = sorted(declared - made.keys())
-    if not missing:
-        return replace(report, output_files=tuple(made.values()))
-    diag = (
-        f"finished without {len(missing)} of {len(declared)} declared output files: "
-        + ", ".join(missing[:10])
-    )
-    errors = {"pilot_error_code": MISSING_OUTPUT, "pilot_error_diag": diag[:DIAG_MAX]}
-    return replace(report, state="failed", output_files=(), errors=errors)
