@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from pandasite.embedded.process import Command
-from tests.pilots.isolated import may_unshare
+from tests.pilots.isolated import may_run, may_unshare
 
 NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 SPARE_USERS = ("games", "news", "lp", "uucp", "irc", "nobody")
@@ -28,7 +28,10 @@ JOBS = 4  # requests for a job, a minute apart
 
 @dataclass(frozen=True, kw_only=True)
 class Isolation:
-    """What stands before the command; `why_not` when there is no way to keep a pilot to itself."""
+    """What stands before the pilot's own words; `user`: whom its files have to belong to.
+
+    `why_not` when there is no way to keep a pilot to itself.
+    """
 
     argv: tuple[str, ...] = ()
     user: str = ""
@@ -38,15 +41,25 @@ class Isolation:
 def isolation() -> Isolation:
     """The best way that this machine allows."""
     if may_unshare(NAMESPACE):
-        return Isolation(argv=NAMESPACE)
-    user = _spare_user()
-    if os.geteuid() == 0 and user and shutil.which("setpriv"):
-        words = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--pdeathsig=KILL")
-        return Isolation(argv=("setpriv", *words), user=user)
-    return Isolation(
+        return Isolation(argv=(*NAMESPACE, sys.executable))
+    return _as_a_user() or Isolation(
         why_not="a pilot of PanDA ends other processes of its user, and here are neither process"
         " namespaces nor a user of its own for it"
     )
+
+
+def _as_a_user() -> Isolation | None:
+    """Root can be somebody else: one who has no process, and a Python that he may run."""
+    user = _spare_user()
+    if os.geteuid() or not user or not shutil.which("setpriv"):
+        return None
+    group = pwd.getpwnam(user).pw_gid
+    become = ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups")
+    for python in (sys.executable, "/usr/bin/python3"):
+        argv = (*become, "--pdeathsig=KILL", python)
+        if may_run((*argv, "-c", "import ssl")):
+            return Isolation(argv=argv, user=user)
+    return None
 
 
 def _spare_user() -> str:
@@ -77,13 +90,14 @@ class ForeignPilot:
         """The pilot as a process; its folder is made."""
         work = self.folder / "work"
         work.mkdir(parents=True)
+        program = self._program()
         (self.folder / "token").write_text(self.token, encoding="ascii")
         self._configure()
         if self.isolation.user:
             subprocess.run(["chown", "-R", self.isolation.user, str(self.folder)], check=True)
         server = f"http://127.0.0.1:{self.port}"
         argv = (
-            *self.isolation.argv, sys.executable, str(self.program / "pilot.py"),
+            *self.isolation.argv, str(program / "pilot.py"),
             "-d", "-a", str(work), "-q", self.queue, "-j", "user", "-i", "PR",
             "--pilot-user", "generic", "-w", "generic",
             "--url", "http://127.0.0.1", "-p", str(self.port),
@@ -94,6 +108,13 @@ class ForeignPilot:
         )  # fmt: skip
         return Command(name=name, argv=argv, env=self._environment(server), cwd=str(work))
 
+    def _program(self) -> Path:
+        """Another user may not enter the folder that it was fetched to."""
+        if not self.isolation.user:
+            return self.program
+        copied = shutil.copytree(self.program, self.folder / "program")
+        return Path(copied)
+
     def _configure(self) -> None:
         """Its own configuration with quicker heartbeats: it has a variable for that."""
         default = (self.program / "pilot" / "util" / "default.cfg").read_text(encoding="utf-8")
@@ -103,7 +124,7 @@ class ForeignPilot:
 
     def _environment(self, server: str) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "PILOT_NOKILL": "1",

@@ -40,9 +40,12 @@ def become(*command: str) -> NoReturn:
 
 def may_unshare(command: tuple[str, ...]) -> bool:
     """Whether namespaces like these can be had."""
-    if not shutil.which(command[0]):
-        return False
-    return subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    return bool(shutil.which(command[0])) and may_run((*command, "true"))
+
+
+def may_run(command: tuple[str, ...]) -> bool:
+    """Whether this ends well."""
+    return subprocess.run(command, capture_output=True, cwd="/").returncode == 0
 
 
 def loopback_up() -> None:

@@ -48,6 +48,7 @@ class Endpoint:
         if self.path in OPEN:
             return HANDLERS[self.path](Call(values={}, caller=None))
         if self.path in BY_LEASE:
+            callers.pilot(request)  # nothing is read of a stranger
             values = read(request, max_bytes=BULK_MAX if self.path in BULK else BODY_MAX)
             return callers.for_pilot(request, lambda caller: self._called(values, caller))
         caller = callers.known(request)
