@@ -45,12 +45,14 @@ def asks(site: FaultSite) -> int:
     return requests.get(url, timeout=10).status_code
 
 
-def test_slow_bodies_of_strangers_keep_nobody_waiting(patient: Books) -> None:
-    site = patient.site
+@pytest.mark.parametrize("known", [False, True], ids=["strangers", "pilots of one site"])
+def test_slow_bodies_keep_nobody_waiting(patient: Books, known: bool) -> None:
+    site, token = patient.site, patient.place().token
+    lines = ["Content-Length: 1000000", *([f"Authorization: Bearer {token}"] if known else [])]
     with ExitStack() as sockets:
         for _ in range(SLOW):
             slow = sockets.enter_context(connect(site))
-            slow.sendall(head(site, "Content-Length: 1000000") + b"{")
+            slow.sendall(head(site, *lines) + b"{")
 
         statuses = {asks(site) for _ in range(10)}
 

@@ -6,18 +6,21 @@ import gzip
 import json
 import logging
 import tracemalloc
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 
 from jobs import identity
 from jobs.api.auth import KNOWN
 from jobs.api.panda.body import INFLATED_MAX, inflate
+from jobs.api.panda.readers import MOST, Readers
 from jobs.models import Job, KeptLease
 from pandasite.base.json import BodyTooLarge
+from pandasite.base.rate import TooOften
 from tests.api.calls import SITE, the_site
 from tests.builders import create_site
 from tests.panda.calls import (
@@ -115,7 +118,10 @@ def test_a_token_that_was_taken_back_is_heard_no_more():
     job = get_job(by=by)
     identity.pilot_account(the_site()).user.auth_token_set.all().delete()
 
-    assert form(UPDATE, word(job, "running"), by=by).status_code == 401
+    answer = form(UPDATE, word(job, "running"), by=by)
+
+    assert answer.status_code == 401
+    assert not is_json(answer)  # with a new token the pilot says it again
     assert Job.objects.get().state == "sent"
     assert KeptLease.objects.get().pilot_id == ""
 
@@ -128,6 +134,34 @@ def test_a_banned_account_is_told_so():
     user.save()
 
     assert form(GET, GET_JOB, by=by).status_code == 403
+
+
+def is_json(answer: Any) -> bool:
+    """What the pilots 3.7 take for word that they were heard."""
+    try:
+        json.loads(answer.content)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (ZeroDivisionError, 500)])
+def test_a_word_that_could_not_be_heard_is_not_answered_as_if_it_was(error, status, monkeypatch):
+    by = token()
+    waiting_job()
+    job = get_job(by=by)
+
+    def broken(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("jobs.kept_leases.hear", broken)
+    monkeypatch.setattr("jobs.kept_leases.claim", broken)
+    word_answer = form(UPDATE, word(job, "finished"), by=by)
+    job_answer = form(GET, GET_JOB, by=by)
+
+    assert (word_answer.status_code, is_json(word_answer)) == (status, False)
+    assert job_answer.status_code == status
+    assert told(job_answer)["StatusCode"] in (10, 30)  # without JSON the pilot would end
 
 
 # -- A3 the jobs of others ---------------------------------------------------------------------
@@ -306,6 +340,19 @@ def test_what_is_none_of_pandas_addresses_is_forbidden_as_there():
             403, "text/plain; charset=utf-8",
         )  # fmt: skip
         assert b"is forbidden" in answer.content
+
+
+def test_an_account_that_holds_bodies_back_gets_no_more_threads():
+    readers = Readers()
+    with ExitStack() as held:
+        for _ in range(MOST):
+            held.enter_context(readers.slot("slow"))
+        with pytest.raises(TooOften), readers.slot("slow"):
+            pass
+        with readers.slot("another"):
+            pass
+    with readers.slot("slow"):
+        pass
 
 
 # -- A9 too often ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ OK, TIME_OUT, NO_JOBS, FAILED, INVALID, ROLE, PERMISSION, NO_KEY, NO_PROXY = (
     0, 10, 20, 30, 50, 60, 70, 80, 90,
 )  # fmt: skip
 CODES: Final = {401: INVALID, 403: ROLE, 429: TIME_OUT, 503: TIME_OUT}
+MAY_GO_WELL: Final = (401, 403, 408, 429)  # a token may be renewed, an account be let in again
 
 
 class Refused(Exception):
@@ -47,6 +48,18 @@ def plain_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     told = {"StatusCode": CODES.get(problem.status, FAILED), "code": problem.code}
     told |= {"message": problem.message, "fields": list(problem.fields)}
     return plain(request, told, status=problem.status, headers=dict(problem.headers))
+
+
+def word_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A problem of updateJob. What may go well next time must not be JSON.
+
+    The pilots 3.7 look at no status, and take any JSON for word that they were heard: a last word
+    would be lost. Of anything else they try ten times, two minutes apart.
+    """
+    if problem.status < 500 and problem.status not in MAY_GO_WELL:
+        return plain_problem(request, problem)
+    text = f"ERROR : {problem.message}"
+    return plain(request, text, status=problem.status, headers=dict(problem.headers))
 
 
 def envelope(_request: HttpRequest, data: Any) -> HttpResponse:

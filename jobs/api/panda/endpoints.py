@@ -20,6 +20,7 @@ from jobs.api.panda import callers, others, pilots
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.body import BODY_MAX, BULK_MAX, read
 from jobs.api.panda.call import Call, Handler
+from jobs.api.panda.readers import READERS
 from pandasite.base import rate
 
 OPEN: Final = ("/server/panda/isAlive", "/api/v1/system/is_alive")  # also without a token
@@ -48,13 +49,18 @@ class Endpoint:
         if self.path in OPEN:
             return HANDLERS[self.path](Call(values={}, caller=None))
         if self.path in BY_LEASE:
-            callers.pilot(request)  # nothing is read of a stranger
-            values = read(request, max_bytes=BULK_MAX if self.path in BULK else BODY_MAX)
+            account = callers.pilot(request).account_id  # nothing is read of a stranger
+            values = self._read(request, account)
             return callers.for_pilot(request, lambda caller: self._called(values, caller))
         caller = callers.known(request)
         if self.verdict in REFUSED:
             raise Refused(f"{self.path} {REFUSED[self.verdict]}: {self.note}")
-        return HANDLERS[self.path](Call(values=read(request), caller=caller))
+        values = self._read(request, getattr(caller, "account_id", f"user {caller}"))
+        return HANDLERS[self.path](Call(values=values, caller=caller))
+
+    def _read(self, request: HttpRequest, account: int | str) -> dict[str, Any]:
+        with READERS.slot(account):
+            return read(request, max_bytes=BULK_MAX if self.path in BULK else BODY_MAX)
 
     def _called(self, values: dict[str, Any], caller: Any) -> Any:
         call = Call(values=values, caller=caller)

@@ -15,13 +15,15 @@ from pandasite.base.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
 
+WORDS = ("updateJob", "updateJobsInBulk")
 Answer = Callable[[HttpRequest, Any], HttpResponse]
 
 
 def legacy(request: HttpRequest, method: str) -> HttpResponse:
     """PanDA's old addresses."""
     endpoint = endpoints.TABLE.get(f"/server/panda/{method}")
-    ways = (answers.plain, answers.plain_refusal, answers.plain_problem)
+    problem = answers.word_problem if method in WORDS else answers.plain_problem
+    ways = (answers.plain, answers.plain_refusal, problem)
     return _forbidden(method) if endpoint is None else _answer(request, endpoint, *ways)
 
 
