@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from tests.builders import create_cloud, create_site, create_storage
 from tests.panda.calls import get, token, told
@@ -42,6 +43,13 @@ def test_a_queue_that_nobody_knows_is_not_found():
 
     assert answer.status_code == 404
     assert answer.json()["message"] == "there is no queue ATLANTIS"
+
+
+def test_what_is_read_is_not_written():
+    client = Client()
+
+    for path in ("/cache/ddmendpoints.json", "/cache/schedconfig/LOCAL_Q1.all.json"):
+        assert client.post(path).status_code == 405
 
 
 def test_a_queue_that_takes_no_jobs_says_so_and_its_pilot_still_asks_why():

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from brokerage.models import Site
 from datasets.models import SiteStorage, StorageElement
@@ -29,21 +30,25 @@ TO_ITS_PLACE: Final = "mv_final_destination"
 SCRATCH_MB = 20_000  # where the site says nothing of it; a pilot wants some number
 
 
+@require_safe
 def queue_view(_request: HttpRequest, name: str) -> HttpResponse:
     """One queue, as `--queuedata-url` has it."""
     return _one(name, keyed=False)
 
 
+@require_safe
 def keyed_queue_view(_request: HttpRequest, name: str) -> HttpResponse:
     """The same by its name, as LOCAL_AGIS_SCHEDCONF has it."""
     return _one(name, keyed=True)
 
 
+@require_safe
 def queues_view(_request: HttpRequest) -> HttpResponse:
     """All queues by name."""
     return json_answer(all_queues())
 
 
+@require_safe
 def storages_view(_request: HttpRequest) -> HttpResponse:
     """All storage elements by name, as `--storagedata-url` has them."""
     links = SiteStorage.objects.filter(role=SiteStorage.Role.LOCAL).values_list(
