@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from jobs import dispatch, lease, report
 from jobs.dispatch import Claimed, Facts
 from jobs.identity import Caller
-from jobs.models import Job, KeptLease, Pulse
+from jobs.models import Job, KeptLease
 from jobs.said import Answer, Report
 from pandasite.base.errors import DomainError, NotThere
 
@@ -43,6 +43,17 @@ class Word:
     def key(self) -> Key:
         """The attempt that it is on."""
         return self.report.panda_id, self.report.attempt_nr
+
+
+@dataclass
+class Held:
+    """A kept lease, locked; `named`: this call has bound it to what its words name."""
+
+    account_id: int
+    salt: str
+    pilot_id: str
+    node: str
+    named: bool = False
 
 
 def claim(
@@ -79,12 +90,12 @@ def hear(*, caller: Caller, word: Word, now: dt.datetime | None = None) -> Answe
     NotThere, in the same words, for an attempt that is not the caller's and one that is not there.
     """
     with transaction.atomic():
-        (kept,) = _held(caller, [word])
-        if kept is None:
+        (held,) = _held(caller, [word])
+        if held is None:
             raise _not_there(caller, word)
-        (said,) = _numbered([(word, kept)])
+        (said,) = _numbered([(word, held)])
         answer = report.hear(caller=caller, report=said, now=now)
-        _bind([(word, kept)], now)
+        _bind([(word, held)], now)
     return answer
 
 
@@ -94,37 +105,48 @@ def hear_all(
     """As `report.hear_all`; when the database goes away meanwhile, nothing was heard."""
     with transaction.atomic():
         held = _held(caller, words)
-        mine = [(word, kept) for word, kept in zip(words, held, strict=True) if kept is not None]
+        mine = [(word, one) for word, one in zip(words, held, strict=True) if one is not None]
         found = report.hear_all(caller=caller, reports=_numbered(mine), now=now)
         pairs = zip(mine, found, strict=True)
         _bind([pair for pair, answer in pairs if isinstance(answer, Answer)], now)
     answers = iter(found)
     return [
-        _not_there(caller, word) if kept is None else next(answers)
-        for word, kept in zip(words, held, strict=True)
+        _not_there(caller, word) if one is None else next(answers)
+        for word, one in zip(words, held, strict=True)
     ]
 
 
-def _held(caller: Caller, words: Sequence[Word]) -> list[KeptLease | None]:
+_HOLD = """
+SELECT k.panda_id, k.attempt_nr, k.account_id, k.salt, k.pilot_id, k.node
+FROM jobs_keptlease k JOIN unnest(%s::bigint[], %s::integer[]) AS wanted (panda_id, attempt_nr)
+  USING (panda_id, attempt_nr)
+ORDER BY k.panda_id, k.attempt_nr FOR UPDATE OF k
+"""
+
+
+def _held(caller: Caller, words: Sequence[Word]) -> list[Held | None]:
     """The lease of each word, None where it is another's; words on it wait for each other."""
-    wanted = {word.key for word in words}
-    rows = KeptLease.objects.filter(panda_id__in=[panda_id for panda_id, _ in wanted])
-    locked = rows.order_by("panda_id", "attempt_nr").select_for_update()
-    found = {row.pk: row for row in locked if row.pk in wanted}
+    wanted = sorted({word.key for word in words})
+    found: dict[Key, Held] = {}
+    if wanted:
+        with connection.cursor() as cursor:
+            cursor.execute(_HOLD, [*map(list, zip(*wanted, strict=True))])
+            found = {(row[0], row[1]): Held(*row[2:]) for row in cursor.fetchall()}
     return [_if_of(caller, word, found.get(word.key)) for word in words]
 
 
-def _if_of(caller: Caller, word: Word, kept: KeptLease | None) -> KeptLease | None:
+def _if_of(caller: Caller, word: Word, held: Held | None) -> Held | None:
     if (
-        kept is None
-        or kept.account_id != caller.account_id
-        or kept.pilot_id not in ("", word.pilot_id)
-        or kept.node not in ("", word.node)
+        held is None
+        or held.account_id != caller.account_id
+        or held.pilot_id not in ("", word.pilot_id)
+        or held.node not in ("", word.node)
     ):
         return None
-    # A later word of the same call is held to it as well.
-    kept.pilot_id, kept.node = word.pilot_id, word.node
-    return kept
+    if (held.pilot_id, held.node) != (word.pilot_id, word.node):
+        # A later word of the same call is held to it as well.
+        held.pilot_id, held.node, held.named = word.pilot_id, word.node, True
+    return held
 
 
 def _not_there(caller: Caller, word: Word) -> NotThere:
@@ -132,22 +154,20 @@ def _not_there(caller: Caller, word: Word) -> NotThere:
     return NotThere(f"this pilot has no attempt {attempt_nr} of a job {panda_id} at {caller.site}")
 
 
-def _numbered(words: Sequence[tuple[Word, KeptLease]]) -> list[Report]:
+_NUMBERS = "SELECT job_id, attempt_nr, report_seq FROM jobs_pulse WHERE job_id = ANY (%s)"
+
+
+def _numbered(words: Sequence[tuple[Word, Held]]) -> list[Report]:
     """The reports with their lease tokens, and with numbers that count up in each attempt."""
-    pulses = Pulse.objects.filter(pk__in=[kept.panda_id for _, kept in words])
-    columns = pulses.values_list("pk", "attempt_nr", "report_seq")
-    heard = {(panda_id, attempt): seq for panda_id, attempt, seq in columns}
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBERS, [[word.report.panda_id for word, _ in words]])
+        heard = {(row[0], row[1]): int(row[2]) for row in cursor.fetchall()}
     numbers = Counter(heard)
     said = []
-    for word, kept in words:
+    for word, held in words:
         numbers[word.key] += 1
-        said.append(
-            replace(
-                word.report,
-                lease_token=lease.token(kept.salt),
-                seq=numbers[word.key] if word.key in heard else ENDED,
-            )
-        )
+        seq = numbers[word.key] if word.key in heard else ENDED
+        said.append(replace(word.report, lease_token=lease.token(held.salt), seq=seq))
     return said
 
 
@@ -161,9 +181,9 @@ WHERE k.panda_id = said.panda_id AND k.attempt_nr = said.attempt_nr
 """
 
 
-def _bind(words: Sequence[tuple[Word, KeptLease]], now: dt.datetime | None) -> None:
+def _bind(words: Sequence[tuple[Word, Held]], now: dt.datetime | None) -> None:
     """What the words name is theirs from now on."""
-    columns = [(*word.key, word.pilot_id, word.node) for word, _kept in words]
+    columns = [(*word.key, held.pilot_id, held.node) for word, held in words if held.named]
     if columns:
         with connection.cursor() as cursor:
             cursor.execute(_BIND, [now, *map(list, zip(*columns, strict=True))])

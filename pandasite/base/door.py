@@ -21,6 +21,7 @@ PILOTS: Final = (
     "/server/panda/getJob",
     "/server/panda/update",
     "/api/v1/pilot/",
+    "/api/latest/pilot/",
 )
 # "/cache/" and what is PanDA's own: see jobs/api/panda.
 PROGRAMS: Final = (*PILOTS, "/rest/v1/jobs", "/server/panda/", "/api/", "/cache/")

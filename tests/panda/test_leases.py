@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from jobs import kept_leases, watch
+from jobs import closing, kept_leases, watch
 from jobs.models import Job, KeptLease
 from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, pilot, send
@@ -211,5 +211,8 @@ def test_a_kept_lease_stays_while_its_job_is_live_and_goes_with_it():
     Job.objects.update(state="cancelled", lease_until=None, end_time=NOW)
     put_away()
 
-    assert kept_leases.served(before=always).exists()
     assert not kept_leases.served(before=NOW).exists()
+    closing.housekeep(later(hours=23))
+    assert KeptLease.objects.exists()
+    closing.housekeep(later(hours=25))
+    assert not KeptLease.objects.exists()
