@@ -4,7 +4,7 @@
 - shifters: look at everything in the admin, change nothing;
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
   again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
-  again.
+  again, have datasets brought to a storage element.
 
 Missing permissions are added after each migration, so that shifters see new tables too; what was
 given beyond is never taken away. Who should have less, belongs into a group of another name. A
@@ -39,7 +39,7 @@ GROUPS = {
     | _named("brokerage", "set_site_status", "set_cloud_status")
     | _named("brokerage", "add_bannednode", "delete_bannednode")
     | _named("brokerage", "add_downtime", "change_downtime", "delete_downtime")
-    | _named("datasets", "add_transfer")
+    | _named("datasets", "add_transfer", "add_subscription")
     | _named("jobs", "kill_any_job", "retry_any_job", "manage_any_task"),
 }
 

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from jobs import activate as activation
 from jobs import archive as archiving
-from jobs import arrival, closing, counts, ends, nodes, tally, usage
+from jobs import arrival, closing, counts, ends, mover, nodes, tally, usage
 from jobs import assign as assignment
 from jobs import register as registration
 from jobs import wake as waking
@@ -83,3 +83,8 @@ def close_datasets() -> int:
 @shared_task(name="jobs.housekeep")
 def housekeep() -> int:
     return run_sweep("jobs.housekeep", closing.housekeep)
+
+
+@shared_task(name="jobs.move")
+def move() -> int:
+    return run_sweep("jobs.move", mover.run)

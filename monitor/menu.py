@@ -108,6 +108,10 @@ SECTIONS = (
             Entry(title="New datasets", page="monitor:datasets_new"),
             Entry(title="Aborted datasets", page="monitor:datasets_aborted"),
             Entry(title="Subscriptions", page="monitor:subscriptions"),
+            Entry(title="Open blocks", page="monitor:open_blocks"),
+            Entry(title="DDM Req", page="monitor:ddm_request"),
+            Entry(title="Req list", page="monitor:ddm_requests"),
+            Entry(title="AODs", page="monitor:aods"),
             Entry(title="Physics data", page="monitor:physics"),
             Entry(title="PandaMover", page="monitor:mover"),
         ],
@@ -159,6 +163,14 @@ def address(page: str, **query: str) -> str:
     """Where a page is, with its query; empty when there is no such page (yet)."""
     entry = Entry(title="", page=page, query=query)
     return entry.url if leads_somewhere(entry) else ""
+
+
+def place(page: str, *names: str) -> str:
+    """Where the page of something is; empty when there are no such pages (yet)."""
+    try:
+        return reverse(page, args=names)
+    except NoReverseMatch:
+        return ""
 
 
 @cache  # addresses do not change while a process runs

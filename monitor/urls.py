@@ -20,7 +20,6 @@ urlpatterns = [
     path("what-if/", include("monitor.whatif.urls")),
     path("sites/<str:name>/", views.site, name="site"),
     path("tasks/<number:task_id>/", views.task, name="task"),
-    path("datasets/<path:name>/", views.dataset, name="dataset"),
     path("", include("monitor.errors.urls")),
     path("", include("monitor.nodes.urls")),
     path("", include("monitor.help.urls")),
@@ -30,6 +29,8 @@ urlpatterns = [
     path("", include("monitor.grid.urls")),
     path("", include("monitor.logger.urls")),
     path("", include("monitor.data.urls")),
+    path("", include("monitor.ddm.urls")),
+    path("", include("monitor.catalogue.urls")),
     path("", include("monitor.search.urls")),
     path("plots/", include("monitor.plots.urls")),
 ]

@@ -134,15 +134,3 @@ def task(request: HttpRequest, task_id: int) -> HttpResponseBase:
     found = taskpage.read_task(task_id, now=now)
     context = {"page": found, "task": found.task, "ages": taskpage.ages()}
     return respond(request, "monitor/task.html", data=found.as_json(), context=context, now=now)
-
-
-@page
-def dataset(request: HttpRequest, name: str) -> HttpResponseBase:
-    """One dataset, a page of its files at a time."""
-    params = Params(request.GET, known=("format", "after"))
-    params.choice("format", PLAIN)
-    after = params.number("after", low=1, high=2**63 - 1) or 0
-    now = database_now()
-    found = places.read_dataset(name, after=after)
-    context = {"page": found, "dataset": found.dataset}
-    return respond(request, "monitor/dataset.html", data=found.as_json(), context=context, now=now)

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
+from pandasite.ddm import ddm_of_vos, ddm_secrets
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
@@ -32,9 +33,24 @@ PANDASITE_HOME = Home.choose(
 )
 _engines = Engines.choose(environment, PANDASITE_HOME)
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
+# Which data management system has the data of which VO, and the secrets shared with others.
+PANDASITE_DDM = ddm_of_vos(environment)
+PANDASITE_DDM_SECRETS = ddm_secrets(environment)
+# Where files go that people upload; empty: nobody may.
+PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Whether who has not logged in may read the monitor.
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
+)
+
+# Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
+# and whether a storage element may be on this machine itself.
+PANDASITE_STORAGE_SECRETS = environment.text(
+    "PANDASITE_STORAGE_SECRETS", str(PANDASITE_HOME.path / "storage-secrets")
+)
+PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
+PANDASITE_STORAGE_LOOPBACK = environment.boolean(
+    "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
 
 # What the sweeps and the monitor call this machine; the default of a container says little.
@@ -228,7 +244,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 60
-CELERY_TASK_ROUTES = {"datasets.transfer": {"queue": "transfers"}}
+CELERY_TASK_ROUTES = {
+    "datasets.transfer": {"queue": "transfers"},
+    "datasets.ask_for_space": {"queue": "transfers"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Celery would connect to the database anew for each task; pandasite/celery.py looks after the
 # connections as Django does between two requests.

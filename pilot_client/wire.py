@@ -82,6 +82,7 @@ class Job:
     """
 
     transformation: PurePosixPath
+    label: str
     parameters: str
     release: str
     cmt_config: str
@@ -100,6 +101,7 @@ class Job:
         log = answer.get("log_file")
         return cls(
             transformation=relative(need(answer, "transformation", str)),
+            label=str(answer.get("prod_source_label") or ""),
             parameters=str(answer.get("job_parameters") or ""),
             release=segment(str(answer.get("atlas_release") or "")),
             cmt_config=segment(str(answer.get("cmt_config") or "")),

@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from datasets.models import Dataset, File, Replica, Subscription
-from datasets.services import mark_bad, set_dataset_state
+from datasets.models import Dataset, DatasetCategory, File, Replica, Subscription
+from datasets.services import abort_datasets, mark_bad, set_dataset_state
 from datasets.states import DATASET_MOVES, DatasetState
-from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline, recent
+from pandasite.base.admin_kit import BigTableAdmin, OurAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order, ReasonForm
 from pandasite.base.errors import Conflict
 
@@ -32,6 +32,12 @@ def _move_dataset(dataset: Dataset, order: Order) -> str:
     to = DatasetState(order.values["state"])
     set_dataset_state(dataset, to, now=order.now)
     return f"{dataset.state} -> {to}"
+
+
+def _abort(dataset: Dataset, order: Order) -> str:
+    if not abort_datasets([dataset.pk], reason=f"{order.name}: {order.reason}", now=order.now):
+        raise Conflict(f"it was aborted already: {dataset.aborted_reason}")
+    return "aborted"
 
 
 def _legal_moves() -> str:
@@ -56,6 +62,16 @@ class DatasetAdmin(BigTableAdmin):
         "destination",
         "created_at",
         "members",
+        "owner",
+        "scope",
+        "category",
+        "data_type",
+        "metadata",
+        "expires_at",
+        "aborted_at",
+        "aborted_reason",
+        "n_lost",
+        "summed_at",
     ]
     readonly_fields = ["members"]
     deeds = [
@@ -67,7 +83,15 @@ class DatasetAdmin(BigTableAdmin):
             explain=_legal_moves(),
             audit="dataset_state",
             form=DatasetStateForm,
-        )
+        ),
+        Deed(
+            name="abort_dataset",
+            label="Abort…",
+            permission="datasets.change_dataset",
+            apply=_abort,
+            explain="Listed as aborted; its subscriptions end. Files stay where they are.",
+            audit="dataset_abort",
+        ),
     ]
 
     @admin.display(description="files")
@@ -75,6 +99,11 @@ class DatasetAdmin(BigTableAdmin):
         where = reverse("admin:datasets_file_changelist")
         link = f"{where}?datasets__id__exact={dataset.pk}"
         return format_html('<a href="{}">{} files</a>', link, dataset.members.count())
+
+
+@admin.register(DatasetCategory)
+class DatasetCategoryAdmin(OurAdmin):
+    list_display = ["name", "description", "patterns", "position"]
 
 
 class ReplicaInline(ReadOnlyInline):

@@ -18,6 +18,7 @@ from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import Job
+from jobs.models.move import Move
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
@@ -58,6 +59,7 @@ __all__ = [
     "JobName",
     "JobOutput",
     "LiveTally",
+    "Move",
     "Node",
     "NodeCount",
     "Pilot",

@@ -17,7 +17,14 @@ from structlog.contextvars import clear_contextvars
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 PILOTS: Final = ("/rest/v1/pilot/",)
-PROGRAMS: Final = (*PILOTS, "/rest/v1/jobs")
+PROGRAMS: Final = (
+    *PILOTS,
+    "/rest/v1/jobs",
+    "/rest/v1/ddm/",
+    "/rest/v1/datasets",
+    "/rest/v1/files/",
+    "/rest/v1/subscriptions",
+)
 # JSON is no page: nothing of it may be run, framed or shown as something else.
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

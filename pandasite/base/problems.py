@@ -47,6 +47,8 @@ STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     UnsupportedBody: 415,
     RangeNotSatisfiable: 416,
     errors.Unprocessable: 422,
+    errors.Unavailable: 503,
+    errors.NoRoom: 507,
 }
 JSON_PATHS: Final = ("/rest/", "/api/", "/server/", "/healthz/")
 DATABASE_RETRY_SECONDS: Final = 5

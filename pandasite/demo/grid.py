@@ -30,7 +30,7 @@ TRANSFORMATIONS = {
 }
 
 # What pilots of a site ask for, by the site's type.
-PRODUCTION_LABELS = ("managed", "test")
+PRODUCTION_LABELS = ("managed", "test", "ddm")
 ANALYSIS_LABELS = ("user", "panda")
 LABELS = {
     "production": PRODUCTION_LABELS,

@@ -22,7 +22,17 @@ from brokerage.models import (
     Site,
     SiteStatusChange,
 )
-from datasets.models import Dataset, File, Replica, StorageElement, Subscription, Transfer
+from datasets.models import (
+    Activity,
+    Dataset,
+    File,
+    Link,
+    Replica,
+    StorageElement,
+    StorageHealth,
+    Subscription,
+    Transfer,
+)
 from jobs import identity
 from jobs.groups import OURS, SHIFTERS
 from jobs.models import (
@@ -75,6 +85,11 @@ def rows() -> None:
     file = make.create_file(at=[source], dataset=dataset)
     make.create_transfer(file, make.local_storage(site), error="no route to host")
     Subscription.objects.create(dataset=dataset, storage=source, created_at=NOW)
+    Link.objects.create(source=source, destination=make.local_storage(site), success=1.0)
+    Activity.objects.create(name="production")
+    StorageHealth.objects.create(
+        storage=source, ok_at=NOW, error_at=NOW, error="timed out", failing_since=NOW, latency_ms=3
+    )
     decision = BrokerageDecision.objects.create(at=NOW, site="AGLT2", n_jobs=1, detail={"a": [1]})
     task = Task.objects.create(name="t", owner=make.create_user(), created_at=NOW)
     failed = make.create_job("failed", pilot_error_code=1099, pilot_error_diag="<b>gone</b>")

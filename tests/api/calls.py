@@ -59,6 +59,7 @@ TASKS = {
         }
     ]
 }
+DATASET = {"name": "user.alice.test", "storage": "BNL_DISK", "lifetime_days": 30}
 KILL = {"panda_ids": [1], "reason": "wrong seed"}
 REPORTED_FILE = {"lfn": "HIST.1", "guid": GUID, "size": 10, "adler32": ADLER32}
 
@@ -103,8 +104,14 @@ POSTS = (
         "tasks", "/rest/v1/tasks", "person", TASKS, ("tasks", 0, "name"),
         ("tasks", 0, "memory_mb"), 2**24,
     ),
+    Address(
+        "dataset", "/rest/v1/datasets", "person", DATASET, ("storage",), ("lifetime_days",), 2**20
+    ),
 )  # fmt: skip
-GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/tasks", "/rest/v1/tasks/1")
+GETS = (
+    "/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/tasks", "/rest/v1/tasks/1", "/rest/v1/datasets",
+    "/rest/v1/subscriptions",
+)  # fmt: skip
 
 
 def client(token: str = "") -> APIClient:

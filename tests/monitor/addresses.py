@@ -7,6 +7,7 @@ from tests.builders import (
     NOW,
     create_cloud,
     create_dataset,
+    create_file,
     create_job,
     create_pilot,
     create_site,
@@ -17,7 +18,8 @@ from tests.builders import (
 LISTS = (
     "/tasks/", "/tasks/browser/", "/users/", "/usage/", "/usage/daily/", "/sites/", "/pilots/",
     "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
-    "/blocks/",
+    "/blocks/", "/ddm/errors/", "/ddm/stuck/", "/ddm/space/", "/new-datasets/",
+    "/aborted-datasets/", "/aods/", "/subscriptions/", "/open-blocks/", "/ddm-requests/",
 )  # fmt: skip
 
 
@@ -27,6 +29,7 @@ def one_of_each_page() -> list[str]:
     task = Task.objects.create(name="evgen", owner=create_user(), created_at=NOW)
     job = create_job("running", site=site, task=task)
     dataset = create_dataset("mc09.evgen")
+    create_file("EVNT.1", dataset=dataset)
     create_job("failed", site=site, node="wn7", pilot_error_code=1099)
     create_pilot(site, node="wn7")
     pilot = create_pilot(site)
@@ -40,6 +43,9 @@ def one_of_each_page() -> list[str]:
         f"/sites/{site.name}/",
         f"/tasks/{task.pk}/",
         f"/datasets/{dataset.name}/",
+        "/datasets/",
+        "/files/mc09/EVNT.1/",
+        "/ddm/",
         "/errors/",
         "/errors/messages/",
         "/errors/matrix/",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.data.names import OTHER, Physics, parse
+from datasets.names import OTHER, Physics, parse
 
 
 @pytest.mark.parametrize(
