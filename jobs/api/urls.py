@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from jobs.api import content, data, ddm, pilot, report, subscriptions, tasks, views
+from jobs.api import content, data, ddm, me, pilot, report, subscriptions, tasks, views
 from jobs.api.data_names import AnyText
 
 register_converter(AnyText, "anytext")
@@ -13,6 +13,7 @@ urlpatterns = [
     path("pilot/report", report.ReportView.as_view(), name="report"),
     path("pilot/reports", report.ReportsView.as_view(), name="reports"),
     path("ddm/callbacks", ddm.CallbacksView.as_view(), name="ddm_callbacks"),
+    path("me", me.MeView.as_view(), name="me"),
     path("jobs", views.JobsView.as_view(), name="jobs"),
     path("jobs/kill", views.KillView.as_view(), name="kill"),
     path("jobs/<int:panda_id>", views.JobView.as_view(), name="job"),

@@ -110,7 +110,7 @@ POSTS = (
 )  # fmt: skip
 GETS = (
     "/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/tasks", "/rest/v1/tasks/1", "/rest/v1/datasets",
-    "/rest/v1/subscriptions",
+    "/rest/v1/subscriptions", "/rest/v1/me",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 EXAMPLES = 40  # per address, method and mode
 EXAMPLES_OF_DATA = 12
 OPERATIONS = (
+    ("GET", "/rest/v1/me"),
     ("GET", "/rest/v1/jobs"),
     ("POST", "/rest/v1/jobs"),
     ("GET", "/rest/v1/jobs/{panda_id}"),
