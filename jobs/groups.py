@@ -1,6 +1,6 @@
 """The groups that every installation has, made and kept whole after each migration.
 
-- production managers: submit production jobs, at any priority;
+- production managers: submit production jobs, at any priority, and make tags;
 - shifters: look at everything in the admin, change nothing;
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
   again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
@@ -33,7 +33,7 @@ def _named(app: str, *codenames: str) -> Q:
 
 
 GROUPS = {
-    PRODUCTION_MANAGERS: _named("jobs", "submit_production"),
+    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag"),
     SHIFTERS: VIEW_ALL,
     OPERATORS: VIEW_ALL
     | _named("brokerage", "set_site_status", "set_cloud_status")

@@ -43,6 +43,10 @@ def _jobs(title: str, **query: str) -> Entry:
     return Entry(title=title, page="monitor:jobs", query=query)
 
 
+def _request(title: str, kind: str) -> Entry:
+    return Entry(title=title, page="monitor:task_request", query={"kind": kind})
+
+
 def _days(title: str, page: str) -> list[Entry]:
     return [
         Entry(
@@ -95,7 +99,11 @@ SECTIONS = (
         entries=[
             Entry(title="Task list", page="monitor:tasks"),
             Entry(title="Task browser", page="monitor:task_browser"),
-            Entry(title="Task request", page="monitor:task_request"),
+            _request("Generic Task Req", "generic"),
+            _request("EvGen Task Req", "evgen"),
+            _request("CTBsim Task Req", "ctbsim"),
+            Entry(title="New Tag", page="monitor:tag_new"),
+            Entry(title="Tags", page="monitor:tags"),
             Entry(title="Task brokerage", page="monitor:bamboo_brokerage"),
             Entry(title="Job submissions", page="monitor:bamboo_submissions"),
             Entry(title="Bamboo", page="monitor:bamboo"),

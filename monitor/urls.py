@@ -31,6 +31,7 @@ urlpatterns = [
     path("", include("monitor.data.urls")),
     path("", include("monitor.ddm.urls")),
     path("", include("monitor.catalogue.urls")),
+    path("", include("monitor.asking.urls")),
     path("", include("monitor.search.urls")),
     path("plots/", include("monitor.plots.urls")),
 ]

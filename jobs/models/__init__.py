@@ -22,6 +22,7 @@ from jobs.models.move import Move
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
+from jobs.models.tag import Tag
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
 from jobs.models.usage import (
@@ -68,6 +69,7 @@ __all__ = [
     "QueueKind",
     "SiteRoom",
     "SubmitKey",
+    "Tag",
     "Task",
     "TaskDataset",
     "TaskEvent",

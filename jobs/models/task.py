@@ -120,6 +120,8 @@ class Task(models.Model):
             models.Index(
                 fields=["state", "-task_id"], condition=~Q(state=""), name="task_by_state"
             ),
+            # the page of a tag: its tasks, newest first; whether a tag is used
+            models.Index(fields=["tag", "-task_id"], condition=~Q(tag=""), name="task_by_tag"),
         ]
 
     def __str__(self) -> str:

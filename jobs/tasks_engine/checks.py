@@ -15,8 +15,9 @@ from rest_framework.exceptions import ValidationError
 
 from datasets.models import Dataset
 from datasets.states import DatasetState
+from jobs import tags
 from jobs.api.names import Names
-from jobs.models import Task
+from jobs.models import Tag, Task
 from jobs.report import LOG_SCOPE
 from jobs.tasks_engine import template
 from jobs.tasks_engine.body import NUMBER, TaskBody
@@ -36,9 +37,10 @@ class Known:
 
     names: Names
     datasets: Mapping[str, Dataset]
-    made: frozenset[str]  # datasets that others of these requests make
-    fresh: frozenset[tuple[str, str]]  # (owner, name) of these requests
+    made: frozenset[str] = frozenset()  # datasets that others of these requests make
+    fresh: frozenset[tuple[str, str]] = frozenset()  # (owner, name) of these requests
     tasks: frozenset[tuple[str, str]]  # (owner, name), and ("", number), of tasks that there are
+    tags: Mapping[str, Tag]
 
 
 def check(requests: Sequence[tuple[Said, str]]) -> list[dict[str, Any] | BadInput]:
@@ -46,9 +48,10 @@ def check(requests: Sequence[tuple[Said, str]]) -> list[dict[str, Any] | BadInpu
 
     Who depends on one that is refused is refused as well.
     """
-    found = [_read(said) for said, _ in requests]
+    known_tags = tags.named_by(said for said, _ in requests)
+    found = [_read(tags.filled(said, known_tags)) for said, _ in requests]
     owners = [owner for _, owner in requests]
-    known = _known(_good(found, owners))
+    known = replace(_known(_good(found, owners)), tags=known_tags)
     while True:
         known = _with(known, _good(found, owners))
         checked = [
@@ -102,8 +105,7 @@ def _plain(value: Any) -> Any:
 
 def _known(requests: Sequence[tuple[dict[str, Any], str]]) -> Known:
     said = [one for one, _ in requests]
-    read = {name for one in said for name in _reads(one)}
-    made = {name for one in said for name in _makes(one)}
+    data = {name for one in said for name in (*_reads(one), *_makes(one))}
     named = {one["parent"] for one in said if one["parent"]}
     numbers = [int(name) for name in named if NUMBER.fullmatch(name)]
     owners = {owner for _, owner in requests}
@@ -112,9 +114,8 @@ def _known(requests: Sequence[tuple[dict[str, Any], str]]) -> Known:
     tasks = list(Task.objects.filter(wanted).values_list("pk", "owner__username", "name"))
     return Known(
         names=Names.of(said),
-        datasets={d.name: d for d in Dataset.objects.filter(name__in=read | made)},
-        made=frozenset(),
-        fresh=frozenset(),
+        datasets={d.name: d for d in Dataset.objects.filter(name__in=data)},
+        tags={},
         tasks=frozenset([(own, name) for _, own, name in tasks] + [("", str(t[0])) for t in tasks]),
     )
 
@@ -131,8 +132,7 @@ def _reads(said: Said) -> list[str]:
 
 
 def _makes(said: Said) -> list[str]:
-    merged = [said["merge"]["dataset"]] if said["merge"] else []
-    return [*(one["dataset"] for one in said["outputs"]), *merged]
+    return [one["dataset"] for one in (*said["outputs"], said["merge"]) if one]
 
 
 def _checked(said: dict[str, Any], owner: str, known: Known) -> dict[str, Any] | BadInput:
@@ -140,6 +140,7 @@ def _checked(said: dict[str, Any], owner: str, known: Known) -> dict[str, Any] |
     faults = list(_contradictions(said))
     if (owner, said["name"]) not in known.tasks:
         faults += [*_unknown(said, known), *_data(said, known), *_family(said, owner, known)]
+        faults += tags.contradictions(said, known.tags)
     if faults:
         return BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     return said

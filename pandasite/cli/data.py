@@ -36,7 +36,7 @@ def ls(
             )
             return show.as_json({"files": files}) if json else _show_files(files)
         wanted = {"name": name, "project": project, "state": state}
-        found = listed(door, "datasets", "datasets", limit=limit, **wanted)
+        found = listed(door, "datasets", "datasets", limit=limit, wanted=wanted)
     if json:
         return show.as_json({"datasets": found})
     heads = ("files", "size", "events", "state", "owner", "made (UTC)", "dataset")
@@ -193,7 +193,7 @@ def status(
             wish = _follow(door, number, every=every) if follow else door.get(one)
             return show.as_json(wish) if json else _tell(wish)
         wanted = {"dataset": dataset, "storage": storage, "state": state}
-        found = listed(door, "subscriptions", "subscriptions", limit=limit, **wanted)
+        found = listed(door, "subscriptions", "subscriptions", limit=limit, wanted=wanted)
     if json:
         return show.as_json({"subscriptions": found})
     heads = ("number", "state", "to", "priority", "owner", "since (UTC)", "dataset")

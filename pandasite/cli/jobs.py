@@ -55,7 +55,7 @@ def list_(
 
     wanted = {"state": state, "site": site, "cloud": cloud, "task": task, "label": label}
     with Door(account.current()) as door:
-        jobs = listed(door, "jobs", "jobs", limit=limit, **wanted)
+        jobs = listed(door, "jobs", "jobs", limit=limit, wanted=wanted)
     if json:
         return show.as_json({"jobs": jobs})
     heads = ("PandaID", "state", "site", "try", "priority", "changed (UTC)", "name", "error")

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from pandasite.cli import show
 from pandasite.cli.errors import CommandError, Refused, Unreachable
@@ -87,7 +88,7 @@ class Meter:
         self.news = words
 
     def _line(self, words: str) -> None:
-        self.bar.console.print(show.Text(show.clean(words)))
+        self.bar.console.print(Text(show.clean(words)))
 
     def judge(self) -> None:
         """CommandError when a file is missing; a sentence when all are there."""

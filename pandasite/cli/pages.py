@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pandasite.cli.door import Door
@@ -13,14 +13,20 @@ PAGE = 1000  # the most that the server gives at once
 
 
 def listed(
-    door: Door, path: str, key: str, *, limit: int, cursor: str = "before", **filters: Any
+    door: Door,
+    path: str,
+    key: str,
+    *,
+    limit: int,
+    cursor: str = "before",
+    wanted: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The first `limit` of a list, of as many pages as it takes."""
     found: list[dict[str, Any]] = []
     behind: int | None = None
     while len(found) < limit:
         size = min(PAGE, limit - len(found))
-        page = door.get(path, limit=size, **{cursor: behind}, **filters)
+        page = door.get(path, limit=size, **{cursor: behind}, **(wanted or {}))
         found += page[key]
         behind = page[cursor]
         if behind is None:

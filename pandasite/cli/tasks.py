@@ -37,7 +37,7 @@ def list_(
     with Door(account.current()) as door:
         owner = door.get("me")["username"] if mine else owner
         wanted = {"state": state, "owner": owner, "name": name, "campaign": campaign}
-        tasks = listed(door, "tasks", "tasks", limit=limit, **wanted)
+        tasks = listed(door, "tasks", "tasks", limit=limit, wanted=wanted)
     if json:
         return show.as_json({"tasks": tasks})
     heads = ("task", "state", "owner", "priority", "progress", "made (UTC)", "name")

@@ -45,6 +45,7 @@ from jobs.models import (
     JobOutput,
     Pilot,
     PilotAccount,
+    Tag,
     Task,
     UsageQuota,
 )
@@ -67,6 +68,7 @@ NEVER_DELETED = [
     PilotAccount,
     ErrorCode,
     SiteStatusChange,
+    Tag,
 ]
 
 
@@ -110,6 +112,7 @@ def rows() -> None:
     ServerProcess.objects.create(
         host="a", role="web", pid=1, version="1", started_at=NOW, seen_at=NOW
     )
+    Tag.objects.create(name="e1", transformation="share/x.py", made_by="alice", created_at=NOW)
     LinkBlock.objects.create(title="Shift").links.create(title="Guide", url="/help/shift/")
     AuditLine.objects.create(at=NOW, actor_name="alice", action="a", subject="s", reason="r")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.models import Task
+from jobs.models import Tag, Task
 from tests.builders import (
     NOW,
     create_cloud,
@@ -20,6 +20,7 @@ LISTS = (
     "/pilots/answers/", "/autopilot/", "/autopilot/?by=site", "/logger/", "/mover/", "/physics/",
     "/blocks/", "/ddm/errors/", "/ddm/stuck/", "/ddm/space/", "/new-datasets/",
     "/aborted-datasets/", "/aods/", "/subscriptions/", "/open-blocks/", "/ddm-requests/",
+    "/tags/",
 )  # fmt: skip
 
 
@@ -32,6 +33,7 @@ def one_of_each_page() -> list[str]:
     create_file("EVNT.1", dataset=dataset)
     create_job("failed", site=site, node="wn7", pilot_error_code=1099)
     create_pilot(site, node="wn7")
+    Tag.objects.create(name="e1", transformation="evgen.py", made_by="alice", created_at=NOW)
     pilot = create_pilot(site)
     return [
         "/",
@@ -64,4 +66,9 @@ def one_of_each_page() -> list[str]:
         "/search",
         "/plots/",
         "/plots/dwell/",
+        "/task-requests/new/",
+        "/task-requests/new/?kind=evgen",
+        "/task-requests/new/?kind=ctbsim&tag=e1",
+        "/new-tag/",
+        "/tags/e1/",
     ]
