@@ -13,16 +13,18 @@ from brokerage.models import VO
 from jobs.api.answers import documented
 from jobs.api.views import PersonView, person_of
 from jobs.models import Transformation
+from jobs.usual import usual_vo
 
 NAMES_MAX = 200  # of a kind
 
 
 class MeAnswer(s.Serializer[Any]):
-    """`transformations` are the first of the catalogue; an empty one knows any."""
+    """`vo` is the usual one. An empty list of `transformations`: any may be named."""
 
     username = s.CharField()
     groups = s.ListField(child=s.CharField())
     production = s.BooleanField()
+    vo = s.CharField(allow_blank=True)
     vos = s.ListField(child=s.CharField())
     transformations = s.ListField(child=s.CharField())
     uploads = s.BooleanField()
@@ -40,6 +42,7 @@ class MeView(PersonView):
                 "username": user.get_username(),
                 "groups": sorted(user.groups.values_list("name", flat=True)),
                 "production": user.has_perm("jobs.submit_production"),
+                "vo": usual_vo(user),
                 "vos": _names(VO),
                 "transformations": _names(Transformation),
                 "uploads": bool(settings.PANDASITE_UPLOAD_STORAGE),

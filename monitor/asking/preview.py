@@ -46,6 +46,11 @@ class Preview:
     clouds: Sequence[CloudView]
     notes: Sequence[str]
 
+    @property
+    def taken(self) -> bool:
+        """Whether some cloud would take a job now."""
+        return any(cloud.takes for cloud in self.clouds)
+
 
 def preview(spec: TaskSpec, *, now: dt.datetime) -> Preview:
     """Of a task that is not registered; writes nothing."""

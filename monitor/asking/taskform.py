@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -12,6 +12,7 @@ from jobs.api.resolve import check_rights
 from jobs.models import Tag, Transformation
 from jobs.tags import FACTS
 from jobs.tasks_engine.spec import TaskSpec, spec_from
+from jobs.usual import usual_vo
 from monitor.asking import fields
 from monitor.asking.kinds import Kind
 from pandasite.base.errors import BadInput, DomainError, NotAllowed
@@ -80,15 +81,13 @@ class TaskForm(forms.Form):
             self.add_error(place if place in self.fields else None, fault["message"])
 
 
-def start_of(
-    kind: Kind, given: Mapping[str, str], *, user: Any, vos: Sequence[str]
-) -> dict[str, str]:
+def start_of(kind: Kind, given: Mapping[str, str], *, user: Any) -> dict[str, str]:
     """What a form starts with: what the address says, and sensible defaults."""
     may_produce = user.has_perm("jobs.submit_production")
     start: dict[str, str] = {
         **kind.starts,
         "prod_source_label": "managed" if may_produce else "user",
-        "vo": vos[0] if len(vos) == 1 else "",
+        "vo": usual_vo(user),
         "transformation": _transformation(kind.word),
     }
     if given.get("tag"):  # which says these

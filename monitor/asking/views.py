@@ -41,7 +41,7 @@ def task_request(request: HttpRequest) -> HttpResponseBase:
     kind = KINDS[params.choice("kind", KINDS, default="generic")]
     params.choice("format", ("html", "json"))
     given = {name: text for name, text in params.values.items() if name in kind.fields}
-    start = start_of(kind, given, user=request.user, vos=lists.names(VO))
+    start = start_of(kind, given, user=request.user)
     now = database_now()
     form = TaskForm(kind, user=request.user, initial=start)
     if wants_json(request):

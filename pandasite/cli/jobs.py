@@ -129,7 +129,8 @@ def _why(reason: Any) -> str:
     if not isinstance(reason, dict):
         return str(reason or "")
     told = reason.get("reason") or reason.get("message")
-    return str(told or ", ".join(f"{k} {v}" for k, v in reason.items()))[:160]
+    facts = (f"{name} {value}" for name, value in reason.items() if value not in (None, "", [], {}))
+    return str(told or ", ".join(facts))[:160]
 
 
 @app.command()

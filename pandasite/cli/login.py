@@ -72,6 +72,7 @@ def _told(url: str, me: dict[str, Any]) -> list[tuple[str, Any]]:
         ("user", me["username"]),
         ("groups", ", ".join(me["groups"])),
         ("may", "submit production and analysis" if me["production"] else "submit analysis"),
+        ("usual VO", me["vo"]),
         ("VOs", ", ".join(me["vos"])),
         ("transformations", ", ".join(me["transformations"]) or "any"),
         ("uploads", "yes" if me["uploads"] else "no: the administrator has set no storage"),

@@ -81,10 +81,9 @@ def _name(user: str, fields: Mapping[str, Any], now: dt.datetime) -> str:
 
 
 def _vo(me: Mapping[str, Any]) -> str:
-    vos = me["vos"]
-    if len(vos) == 1:
-        return str(vos[0])
-    raise Wrong(f"say --vo: one of {', '.join(vos)}" if vos else "the server knows no VO yet")
+    if not me["vo"]:
+        raise Wrong("the server knows no VO yet: an administrator makes one in the admin")
+    return str(me["vo"])
 
 
 def _spread(fields: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -71,7 +71,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) ->
         made.add_column(head, justify="right" if isinstance(first, int | float) else "left")
     for row in found:
         made.add_row(*(cell(value) for value in row))
-    screen().print(made)
+    _show(made)
+
+
+def _show(made: Table) -> None:
+    """The table, without blanks at the ends of lines where it is not for a terminal."""
+    console = screen()
+    if console.is_terminal:
+        console.print(made)
+        return
+    with console.capture() as kept:
+        console.print(made)
+    lines = kept.get().splitlines()
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def cell(value: Any) -> Text:
@@ -86,7 +98,7 @@ def facts(pairs: Iterable[tuple[str, Any]]) -> None:
     for name, value in pairs:
         if value not in (None, "", [], {}):
             made.add_row(Text(name, style="bold"), cell(value))
-    screen().print(made)
+    _show(made)
 
 
 def error(problem: CommandError) -> None:
@@ -121,8 +133,3 @@ def size(n: float) -> str:
 def when(text: str | None) -> str:
     """An ISO time of the server as `YYYY-MM-DD HH:MM`, UTC."""
     return text[:16].replace("T", " ") if text else ""
-
-
-def counted(done: Mapping[str, Any], what: str) -> str:
-    """`3/10` of what a progress counts."""
-    return f"{done[f'{what}_done']}/{done[what]}"

@@ -36,7 +36,7 @@ def submit(
     name: Annotated[str | None, typer.Option(help="user.ME.PROGRAM.TIME, unless said.")] = None,
     output: Annotated[str | None, typer.Option(help="Dataset; NAME.OUT, unless said.")] = None,
     suffix: Annotated[str, typer.Option(help="Of output files.")] = ".root",
-    vo: Annotated[str | None, typer.Option(help="Needed where there are more than one.")] = None,
+    vo: Annotated[str | None, typer.Option(help="My last task's, or that of most sites.")] = None,
     tag: Annotated[str | None, typer.Option(help="Transformation, release and parameters.")] = None,
     atlas_release: Annotated[str | None, typer.Option("--release")] = None,
     cmt_config: Annotated[str | None, typer.Option("--platform")] = None,

@@ -14,7 +14,7 @@ from pandasite.demo.client import Client
 from pandasite.demo.grid import SITES, DemoFolder
 from pandasite.demo.links import load_links
 from pandasite.demo.load import load_grid, load_transformations
-from pandasite.demo.productions import Production, productions
+from pandasite.demo.productions import HOME_STORAGE, Production, productions
 from pandasite.demo.screen import Screen
 from pandasite.demo.verdict import Expectation, deviations, settled
 from pandasite.demo.wave import Wave
@@ -31,6 +31,7 @@ PACE = {
     "PANDASITE_RETRY_AFTER_SECONDS": "2",
     "PANDASITE_TRANSFER_RETRY_SECONDS": "2",
     "PANDASITE_CLOSE_MINUTES": "1",
+    "PANDASITE_UPLOAD_STORAGE": HOME_STORAGE,  # so that `pandasite data put` has a place
     "PANDASITE_BUNCH_SIZE": "2",  # a wave is small, and its jobs should be seen at several sites
 }
 LOOK_SECONDS = 1.0

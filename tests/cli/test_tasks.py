@@ -12,7 +12,7 @@ import pytest
 from jobs import identity
 from jobs.models import Task
 from pandasite.cli import account, following
-from tests.builders import create_transformation, create_user, create_vo
+from tests.builders import create_site, create_transformation, create_user, create_vo
 from tests.cli.calls import Call
 from tests.tasks_engine.drive import fail_for_good, finish_jobs, live_jobs, rounds
 from tests.tasks_engine.requests import evgen
@@ -83,12 +83,22 @@ def test_what_options_leave_open_and_nobody_can_guess_is_asked_for(alice: Any, c
 
     assert "the server knows evgen.py" in call("task", "submit").err
     no_events = call("task", "submit", "-t", "evgen.py")
-    create_vo("cms")
-    no_vo = call("task", "submit", "-t", "evgen.py", "-n", "1")
 
-    assert (no_events.code, no_vo.code) == (2, 2)
+    assert no_events.code == 2
     assert "--events" in no_events.err
-    assert "--vo: one of atlas, cms" in no_vo.err
+
+
+def test_the_vo_is_that_of_most_sites_and_then_that_of_my_newest_task(
+    alice: Any, call: Call
+) -> None:
+    create_site(vos=[create_vo("cms")])
+
+    for more in ((), ("--vo", "atlas", "--name", "b"), ("--name", "c")):
+        assert call("task", "submit", "-t", "evgen.py", "-n", "1", *more).code == 0
+
+    used = Task.objects.order_by("pk").values_list("vo__name", flat=True)
+    assert [*used] == ["cms", "atlas", "atlas"]
+    assert call("who", "--json").json["vo"] == "atlas"
 
 
 @pytest.mark.parametrize("kind", ["json", "toml"])
