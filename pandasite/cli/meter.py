@@ -46,7 +46,8 @@ class Meter:
 
     def close(self) -> None:
         """Leave the bar as it stands."""
-        self.bar.stop()
+        if self.live:
+            self.bar.stop()
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
@@ -94,4 +95,4 @@ class Meter:
         """CommandError when a file is missing; a sentence when all are there."""
         if self.troubles:
             raise CommandError(f"{len(self.troubles)} of {self.files} files are missing")
-        show.note(f"all {self.files} files are there")
+        show.note(f"all is there: {self.files} file{'s' if self.files != 1 else ''}")
