@@ -2,6 +2,7 @@
 #   make demo ARGS=--once                 ends by itself when every job is final
 #   make test ARGS="-n 0 -x tests/base"   hands its arguments to pytest
 #   make bench ONLY=claim,submit SCALE=1   two figures at full scale (0.1 unless said)
+#   make bench-replay SWF_TRACE=LCG.swf.gz  a log of a real grid; ARGS="--jobs 20000" for a part
 #   make bench-atlas MINUTES=1 REPORT=1   a short headline run, its report into docs/
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-long bench bench-atlas lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-pilots test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -31,11 +32,19 @@ test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
 	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults
 
+test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
+	@$(CLEAN) $(VENV) deploy/panda_pilot.py >/dev/null
+	@exec $(CLEAN) $(VENV) -m tests.pilots.isolated pytest -m pilots $(ARGS) tests/pilots
+
 test-long: dev-environment ## run the tests that take minutes
 	@exec $(CLEAN) $(VENV) -m pytest -m long $(ARGS)
 
 bench: environment ## measure the figures of docs/benchmarks.md
 	@exec $(CLEAN) $(VENV) -m benchmarks --only "$(ONLY)" --scale $(or $(SCALE),0.1) --seconds $(SECONDS) $(ARGS)
+
+bench-replay: environment ## replay the log of a real grid (SWF_TRACE) on a virtual clock
+	@test -n "$(SWF_TRACE)" || { echo "SWF_TRACE must name a log in the Standard Workload Format" >&2; exit 2; }
+	@exec $(CLEAN) $(VENV) manage.py replay_swf "$(SWF_TRACE)" --simulate $(ARGS)
 
 bench-atlas: environment ## the load of a large experiment, for ten minutes
 	@exec $(CLEAN) $(VENV) -m benchmarks atlas --scale $(or $(SCALE),1) --minutes $(MINUTES) $(if $(REPORT),--report)

@@ -49,6 +49,12 @@ class Cloud(models.Model):
         validators=[MinValueValidator(0.01)],
         help_text="divides the Tier-1's load when jobs have many input files",
     )
+    mc_share = models.PositiveIntegerField(
+        "production share",
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="how much production it takes: work above 2000 times this is too much",
+    )
     fasttrack = models.BooleanField(default=False, help_text="takes event generation above 700")
     validation = models.BooleanField(default=False, help_text="takes validation tasks")
     releases_checked = models.BooleanField(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from datasets.ddm import choice
 from datasets.models import Dataset, Subscription
 from datasets.states import DatasetState
+from datasets.wanted import assign_carriers
 from pandasite.base.nudge import nudge
 
 
@@ -21,6 +23,7 @@ class Block:
     storage_id: int
     files: Sequence[int]
     activity: str
+    vo: str = ""
 
 
 def send(blocks: Sequence[Block], *, now: dt.datetime) -> list[int]:
@@ -33,11 +36,17 @@ def send(blocks: Sequence[Block], *, now: dt.datetime) -> list[int]:
         _add([(row.pk, file) for block, row in made for file in block.files])
         Subscription.objects.bulk_create(
             Subscription(
-                dataset=row, storage_id=block.storage_id, activity=block.activity, created_at=now
+                dataset=row,
+                storage_id=block.storage_id,
+                activity=block.activity,
+                vo=block.vo,
+                ddm=choice.of_vo(block.vo),
+                created_at=now,
             )
             for block, row in made
         )
         _ask_for({(file, block.storage_id) for block in blocks for file in block.files}, now)
+        assign_carriers({block.storage_id for block in blocks})
     nudge("datasets.schedule_transfers")
     return [row.pk for row in rows]
 

@@ -9,13 +9,29 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Sum
 
 from datasets.models import File, StorageElement, Transfer
+from datasets.reasons import reason_of
 from datasets.states import TransferState
+from datasets.wanted import assign_carriers
 from pandasite.base.nudge import nudge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """What files are moved for: activities share the links fairly, priorities order within."""
+
+    activity: str = "production"
+    priority: int = 0
+    vo: str = ""
+
+
+PRODUCTION = Errand()
 
 
 def request_transfers(
@@ -25,25 +41,32 @@ def request_transfers(
     now: dt.datetime,
     pause: dt.timedelta = dt.timedelta(),
     error: str = "",
+    errand: Errand = PRODUCTION,
 ) -> None:
     """Queue a transfer for each file that has none active towards the storage element.
 
     It is tried after `pause`, and until then shows the `error` of the one before.
     """
-    Transfer.objects.bulk_create(
-        [
-            Transfer(
-                file=file,
-                destination=storage,
-                created_at=now,
-                next_try_at=now + pause,
-                error=error,
-            )
-            for file in files
-        ],
-        ignore_conflicts=True,  # one_active_transfer
-    )
-    if files and not pause:
+    rows = [
+        Transfer(
+            file=file,
+            destination=storage,
+            created_at=now,
+            next_try_at=now + pause,
+            error=error,
+            reason=reason_of(error),
+            activity=errand.activity,
+            priority=errand.priority,
+            vo=errand.vo,
+        )
+        for file in files
+    ]
+    if not rows:
+        return
+    with transaction.atomic():
+        Transfer.objects.bulk_create(rows, ignore_conflicts=True)  # one_active_transfer
+        assign_carriers([storage.pk])
+    if not pause:
         nudge("datasets.schedule_transfers")
 
 
@@ -55,7 +78,12 @@ def pause_after(tries: int) -> dt.timedelta:
 
 
 def ask_again(
-    file: File, storage: StorageElement, *, since: dt.datetime, now: dt.datetime
+    file: File,
+    storage: StorageElement,
+    *,
+    since: dt.datetime,
+    now: dt.datetime,
+    errand: Errand = PRODUCTION,
 ) -> Transfer | None:
     """Ask for a file that nobody is moving; the failed transfer when it can never come.
 
@@ -66,10 +94,11 @@ def ask_again(
     )
     last = failed.order_by("-ended_at").first()
     if last is None:
-        request_transfers([file], storage, now=now)
+        request_transfers([file], storage, now=now, errand=errand)
         return None
     if last.permanent:
         return last
     pause = pause_after(failed.aggregate(tries=Sum("attempts"))["tries"])
-    request_transfers([file], storage, now=now, pause=pause, error=last.error)
+    errand = Errand(activity=last.activity, priority=last.priority, vo=last.vo)
+    request_transfers([file], storage, now=now, pause=pause, error=last.error, errand=errand)
     return None

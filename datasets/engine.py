@@ -2,7 +2,8 @@
 
 A transfer goes queued -> copying (under a lease) -> done, or back to queued with a growing
 pause, or failed with the reason. Every step is a conditional update, so any number of workers
-may run, die and repeat.
+may run, die and repeat. A worker holds a bunch of files of one link at a time (taking.py), copies
+them one after the other, and writes down what has arrived about each second.
 """
 
 from __future__ import annotations
@@ -10,133 +11,195 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable
 
 from django.conf import settings
 
-from datasets import services, storage
+from datasets import bulk, health, services, storage, taking
+from datasets.bulk import Arrived
+from datasets.health import Notes
 from datasets.models import File, Replica, StorageElement, Transfer
+from datasets.storage import Copied
+from datasets.taking import Bunch
 from pandasite.base.clock import database_now
 from pandasite.base.nudge import nudge
 
 log = logging.getLogger(__name__)
 
-BATCH = 500  # transfers offered to the workers per round
+BATCH = 500  # transfers that are counted per round
+TURN_SECONDS = 30.0  # how long a task goes on taking bunches
+FLUSH_SECONDS = 1.0  # what has arrived is written down after so long
 
 
 def schedule(now: dt.datetime) -> int:
-    """Offer what is due to the workers; returns how many. A repeated offer is harmless."""
+    """Wake as many workers as there is work for; how many transfers are due, up to a batch."""
     services.release_abandoned(now=now)
-    due = Transfer.objects.due(now).order_by("next_try_at").values_list("pk", flat=True)[:BATCH]
-    for pk in due:
-        nudge("datasets.transfer", pk, queue="transfers")
-    return len(due)
+    services.give_up_old(now=now)
+    due = Transfer.objects.due(now)[:BATCH].count()
+    each = settings.PANDASITE["TRANSFER_BUNCH"]
+    for slot in range(min(-(-due // each) if due else 0, settings.PANDASITE["TRANSFER_STREAMS"])):
+        nudge("datasets.transfer", slot, queue="transfers")
+    return due
+
+
+def work(slot: int, *, seconds: float = TURN_SECONDS) -> int:
+    """Carry out bunch after bunch for so long; how many files were brought.
+
+    Whoever leaves work behind wakes the next, who may be itself.
+    """
+    until, brought = time.monotonic() + seconds, 0
+    while bunch := taking.take(now=database_now()):
+        brought += carry_out(bunch)
+        if time.monotonic() > until:
+            nudge("datasets.transfer", slot, queue="transfers")
+            break
+    return brought
 
 
 def run(transfer_id: int) -> bool:
-    """Carry out one transfer; True when this call brought the file to its destination.
+    """Carry out one transfer; True when this call brought the file to its destination."""
+    bunch = taking.take_one(transfer_id, now=database_now())
+    return bunch is not None and carry_out(bunch) == 1
 
-    1. take it, unless somebody else has; 2. nothing to do when a replica is already there;
-    3. copy from the first good source, checking size and adler32; a source with other content
-    is marked bad and the next one is tried; 4. register the replica, or queue it again.
+
+def carry_out(bunch: Bunch) -> int:
+    """Copy a bunch; how many files this call brought to their destination.
+
+    For each file: nothing to do when a replica is already there; else it comes from the first good
+    source, with size and adler32 checked; a source with other content is marked bad and the next
+    one is tried; then its replica is registered, or it is queued again.
     """
-    transfer = services.take_transfer(transfer_id, now=database_now())
-    if transfer is None:
-        return False
-    if _is_there(transfer):
-        return services.finish_transfer(transfer, source=None, size=0, now=database_now())
-    problems: list[str] = []
-    for source in _sources(transfer):
-        try:
-            size = _copy(transfer, source)
-        except storage.SourceError as error:
-            problems.append(f"{source.name}: {error}")
-            _note_missing(transfer, source, error)
-        except storage.StorageError as error:
-            return _again(transfer, f"{source.name}: {error}", permanent=False)
-        else:
-            return services.finish_transfer(transfer, source=source, size=size, now=database_now())
-    lost = not Replica.objects.filter(file=transfer.file, state=Replica.State.AVAILABLE).exists()
-    return _again(transfer, "; ".join(problems) or _no_source(transfer.file), permanent=lost)
-
-
-def _copy(transfer: Transfer, source: StorageElement) -> int:
-    """Bytes copied; SourceError when the source's content is not what the catalogue says."""
-    file, target = transfer.file, transfer.destination
-    path = storage.path_of(file.scope, file.lfn)
-    # A part file per attempt: a worker that only seemed dead cannot write into the next one's.
-    tag = f"t{transfer.pk}.{transfer.attempts}"
-    storage.discard_old(target.url, path)
+    trip = Trip(bunch)
     try:
-        copied = storage.copy(source.url, target.url, path, tag=tag, progress=_renewer(transfer))
-    except storage.StorageError:
-        _tidy(target, path, tag)
-        raise
-    wrong = _mismatch(file, copied)
-    if wrong:
-        storage.discard(target.url, path, tag=tag)
-        services.mark_bad(file, source, wrong)
-        raise storage.SourceError(wrong)
-    storage.publish(target.url, path, tag=tag)
-    return copied.size
+        for transfer in bunch.transfers:
+            trip.go(transfer)
+    finally:
+        trip.flush()
+        health.note(trip.notes, now=database_now())
+    return trip.brought
 
 
-def _note_missing(transfer: Transfer, source: StorageElement, error: storage.SourceError) -> None:
-    """A file that its storage still does not have in the last try is believed to be lost."""
+class Trip:
+    """One worker on its way with a bunch."""
+
+    def __init__(self, bunch: Bunch) -> None:
+        self.bunch = bunch
+        self.held = {transfer.pk for transfer in bunch.transfers}
+        self.arrived: list[Arrived] = []
+        self.brought = 0
+        self.notes = Notes()
+        self.flushed = self.renewed = time.monotonic()
+
+    def go(self, transfer: Transfer) -> None:
+        """One file."""
+        if transfer.pk not in self.held:
+            return
+        if transfer.file_id in self.bunch.there:
+            self.arrived.append(Arrived(transfer=transfer, source=None, size=0))
+        else:
+            self._fetch(transfer)
+        self._keep_up()
+
+    def flush(self) -> None:
+        """See to the disk what has arrived, and write it down."""
+        refused = storage.settle([a.unsettled for a in self.arrived if a.unsettled])
+        for one in list(self.arrived) if refused else []:
+            if one.unsettled and (error := refused.get(one.unsettled)):
+                self.arrived.remove(one)
+                _again(one.transfer, str(error), permanent=False)
+        self.brought += len(bulk.finish(self.arrived, now=database_now()))
+        self.arrived.clear()
+        self.flushed = time.monotonic()
+
+    def _keep_up(self) -> None:
+        if time.monotonic() - self.flushed >= FLUSH_SECONDS:
+            self.flush()
+        self._renew()
+
+    def _renew(self) -> None:
+        """A bunch that takes longer than its lease renews it."""
+        pause = settings.PANDASITE["TRANSFER_LEASE_SECONDS"] / 3
+        if time.monotonic() - self.renewed < pause:
+            return
+        self.held = bulk.renew(self.bunch.id, now=database_now())
+        self.renewed = time.monotonic()
+
+    def _fetch(self, transfer: Transfer) -> None:
+        problems: list[str] = []
+        for source in self.bunch.sources.get(transfer.file_id, ()):
+            try:
+                self._copy(transfer, source)
+            except storage.NotStaged:
+                services.await_stage(transfer, source, now=database_now())
+                return
+            except storage.SourceError as error:
+                problems.append(f"{source.name}: {error}")
+                self.notes.source_failed(source, transfer.destination, str(error))
+                _mark(transfer, source, error)
+            except storage.StorageError as error:
+                self.notes.destination_failed(source, transfer.destination, str(error))
+                _again(transfer, f"{source.name}: {error}", permanent=False)
+                return
+            else:
+                return
+        good = Replica.objects.filter(file=transfer.file_id, state=Replica.State.AVAILABLE)
+        words = "; ".join(problems) or _no_source(transfer.file)
+        _again(transfer, words, permanent=not good.exists())
+
+    def _copy(self, transfer: Transfer, source: StorageElement) -> None:
+        file, begun = transfer.file, time.monotonic()
+        brought = storage.bring(
+            storage.Order(
+                source=_open(source, storage.SourceError),
+                target=_open(transfer.destination, storage.StorageError),
+                path=storage.path_of(file.scope, file.lfn),
+                expected=Copied(size=file.size, adler32=file.adler32),
+                # A name for each attempt: a worker that only seemed dead cannot write into the
+                # part file of the next one.
+                tag=f"t{transfer.pk}.{transfer.attempts}",
+                progress=lambda _done: self._still_ours(transfer),
+            )
+        )
+        self.notes.arrived(
+            source,
+            transfer.destination,
+            size=file.size,
+            seconds=time.monotonic() - begun,
+            first_byte=brought.first_byte,
+        )
+        self.arrived.append(
+            Arrived(
+                transfer=transfer,
+                source=source,
+                size=file.size,
+                proof=brought.proof,
+                unsettled=brought.unsettled,
+            )
+        )
+
+    def _still_ours(self, transfer: Transfer) -> None:
+        """To be called with every piece. StorageError when somebody else has taken it over."""
+        self._renew()
+        if transfer.pk not in self.held:
+            raise storage.StorageError("another worker has taken over")
+
+
+def _open(element: StorageElement, kind: type[storage.StorageError]) -> storage.Place:
+    try:
+        return storage.open_place(element.address)
+    except storage.StorageError as error:
+        raise kind(f"cannot open {element.name}: {error}") from error
+
+
+def _mark(transfer: Transfer, source: StorageElement, error: storage.SourceError) -> None:
+    """A copy with other content is bad; so is one that is still not there in the last try."""
     last = transfer.attempts >= settings.PANDASITE["TRANSFER_ATTEMPTS"]
-    if last and isinstance(error, storage.FileMissing):
+    if isinstance(error, storage.BadContent) or (last and isinstance(error, storage.FileMissing)):
         services.mark_bad(transfer.file, source, str(error))
 
 
-def _tidy(target: StorageElement, path: str, tag: str) -> None:
-    try:
-        storage.discard(target.url, path, tag=tag)
-    except storage.StorageError as error:
-        log.warning("part_file_left", extra={"storage": target.name, "error": str(error)})
-
-
-def _renewer(transfer: Transfer) -> Callable[[int], None]:
-    """To be called with every piece: a copy that takes longer than its lease renews it.
-
-    StorageError when somebody else has taken the transfer over.
-    """
-    pause = settings.PANDASITE["TRANSFER_LEASE_SECONDS"] / 3
-    last = time.monotonic()
-
-    def renew(_bytes: int) -> None:
-        nonlocal last
-        if time.monotonic() - last < pause:
-            return
-        if not services.renew_transfer(transfer, now=database_now()):
-            raise storage.StorageError("another worker has taken over")
-        last = time.monotonic()
-
-    return renew
-
-
-def _mismatch(file: File, copied: storage.Copied) -> str:
-    if copied.size != file.size:
-        return f"size is {copied.size} bytes, the catalogue says {file.size}"
-    if copied.adler32 != file.adler32:
-        return f"adler32 is {copied.adler32}, the catalogue says {file.adler32}"
-    return ""
-
-
-def _again(transfer: Transfer, error: str, *, permanent: bool) -> bool:
+def _again(transfer: Transfer, error: str, *, permanent: bool) -> None:
     log.warning("transfer_failed", extra={"transfer": transfer.pk, "error": error})
     services.retry_or_fail_transfer(transfer, error, permanent=permanent, now=database_now())
-    return False
-
-
-def _is_there(transfer: Transfer) -> bool:
-    return Replica.objects.filter(
-        file=transfer.file, storage=transfer.destination, state=Replica.State.AVAILABLE
-    ).exists()
-
-
-def _sources(transfer: Transfer) -> list[StorageElement]:
-    replicas = Replica.objects.filter(file=transfer.file, state=Replica.State.AVAILABLE)
-    return [replica.storage for replica in replicas.select_related("storage").order_by("pk")]
 
 
 def _no_source(file: File) -> str:

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokerage.models import NAME, Site
-from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
+from datasets import browsing
+from datasets.browsing import DatasetCategory as DatasetCategory
+from datasets.browsing import DatasetCopy as DatasetCopy
+from datasets.browsing import DatasetTally as DatasetTally
+from datasets.ddm import tables
+from datasets.ddm.tables import CallbackNews as CallbackNews
+from datasets.ddm.tables import CallbackTarget as CallbackTarget
+from datasets.ddm.tables import ContainerMember as ContainerMember
+from datasets.ddm.tables import MoverRule as MoverRule
+from datasets.ddm.tables import ReceivedNews as ReceivedNews
+from datasets.ddm.tables import StorageCheck as StorageCheck
+from datasets.ddm.tables import StorageFinding as StorageFinding
+from datasets.flows import SpaceSample as SpaceSample
+from datasets.flows import TransferFailure as TransferFailure
+from datasets.flows import TransferQueue as TransferQueue
+from datasets.flows import TransferSum as TransferSum
+from datasets.states import DatasetState, TransferState
+from datasets.storage.base import Address
+from datasets.traffic import Activity as Activity
+from datasets.traffic import Link as Link
+from datasets.traffic import StageRequest as StageRequest
+from datasets.traffic import StorageHealth as StorageHealth
+from datasets.traffic import Transfer as Transfer
 
 GB = 10**9
 STORAGE_URL = RegexValidator(
     r"^(file:///|[a-z0-9+]+://).+", "an address such as file:///data/se or davs://se.example.org/"
 )
+SECRET_NAME = RegexValidator(r"^[A-Za-z0-9_]*\Z", "letters, digits and _ only")
 
 
 def choices(states: type[TransferState] | type[DatasetState]) -> list[tuple[str, str]]:
@@ -38,7 +59,31 @@ class StorageElement(models.Model):
         null=True, blank=True, help_text="brokerage needs this much free; empty = the default"
     )
     free_bytes = models.BigIntegerField(null=True, blank=True)
+    used_bytes = models.BigIntegerField(null=True, blank=True)
+    space_from = models.CharField(
+        "space measured by",
+        max_length=9,
+        blank=True,
+        db_default="",
+        help_text="quota, disk or catalogue",
+    )
     measured_at = models.DateTimeField("free space as of", null=True, blank=True)
+    endpoint = models.CharField(
+        max_length=255,
+        blank=True,
+        db_default="",
+        help_text="S3 only: where the service is; empty = Amazon's",
+    )
+    secret = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        validators=[SECRET_NAME],
+        help_text="name of the credentials, which are kept elsewhere: see docs/storage.md",
+    )
+    max_transfers = models.PositiveSmallIntegerField(
+        "transfers at once", null=True, blank=True, help_text="in and out; empty = the default"
+    )
     sites = models.ManyToManyField(Site, through="SiteStorage", related_name="storages")
 
     class Meta:
@@ -46,6 +91,16 @@ class StorageElement(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> Address:
+        """Where and how it is reached."""
+        return Address(
+            url=self.url,
+            endpoint=self.endpoint,
+            secret=self.secret,
+            tape=self.kind == self.Kind.TAPE,
+        )
 
     @property
     def free_gb(self) -> float | None:
@@ -79,7 +134,7 @@ class SiteStorage(models.Model):
         return f"{self.site} -> {self.storage} ({self.role})"
 
 
-class Dataset(models.Model):
+class Dataset(browsing.DatasetColumns):
     """A named set of files; `_dis` blocks carry input to a site, `_sub` blocks output home."""
 
     class Type(models.TextChoices):
@@ -87,6 +142,7 @@ class Dataset(models.Model):
         DISPATCH = "dispatch"
         DESTINATION = "destination"
         SUB = "sub"
+        CONTAINER = "container"  # of datasets; see ContainerMember
 
     name = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=12, choices=Type, default=Type.INPUT)
@@ -110,21 +166,8 @@ class Dataset(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [
-            # the closing sweep looks at dispatch and sub blocks that are not at their end
-            models.Index(
-                fields=["type", "state", "state_changed_at"],
-                condition=Q(
-                    state__in=[DatasetState.OPEN, DatasetState.TOBECLOSED, DatasetState.FROZEN]
-                ),
-                name="dataset_open",
-            ),
-            models.Index(
-                fields=["parent", "destination", "source"],
-                condition=Q(type="sub"),
-                name="dataset_sub_of",
-            ),
-        ]
+        constraints = browsing.DATASET_CONSTRAINTS
+        indexes = browsing.DATASET_INDEXES
 
     def __str__(self) -> str:
         return self.name
@@ -177,6 +220,7 @@ class Replica(models.Model):
     class State(models.TextChoices):
         AVAILABLE = "available"
         BAD = "bad"
+        ERASING = "erasing"  # it has served; removed from the storage, then from here
 
     file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="replicas")
     storage = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="replicas")
@@ -198,7 +242,7 @@ class Replica(models.Model):
         return f"{self.file} at {self.storage}"
 
 
-class Subscription(models.Model):
+class Subscription(tables.SubscriptionColumns):
     """The wish to have all files of a dataset at a storage element."""
 
     class State(models.TextChoices):
@@ -229,72 +273,15 @@ class Subscription(models.Model):
         indexes = [
             # the closing sweep settles what is open
             models.Index(fields=["dataset"], condition=Q(state="open"), name="subscription_open"),
+            # the sync with a DDM elsewhere asks whose turn it is
+            models.Index(fields=["ddm", "asked_at"], condition=~Q(ddm=""), name="subscription_ddm"),
+            # the outbox asks whose target has not been told
+            models.Index(
+                fields=["id"],
+                condition=Q(callback__isnull=False) & ~Q(state="open") & ~Q(told_state=F("state")),
+                name="subscription_untold",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.dataset} -> {self.storage}"
-
-
-class TransferQuerySet(models.QuerySet["Transfer"]):
-    def active(self) -> TransferQuerySet:
-        return self.filter(state__in=ACTIVE_TRANSFERS)
-
-    def due(self, now: dt.datetime) -> TransferQuerySet:
-        """Queued ones whose time has come."""
-        return self.filter(state=TransferState.QUEUED, next_try_at__lte=now)
-
-    def abandoned(self, now: dt.datetime) -> TransferQuerySet:
-        """Those whose worker has not spoken within its lease."""
-        return self.filter(state=TransferState.COPYING, lease_until__lt=now)
-
-
-class Transfer(models.Model):
-    """The copy of one file to one storage element; at most one is active for the pair."""
-
-    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="transfers")
-    destination = models.ForeignKey(StorageElement, on_delete=models.PROTECT, related_name="+")
-    source = models.ForeignKey(
-        StorageElement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    state = models.CharField(
-        max_length=8, choices=choices(TransferState), default=TransferState.QUEUED
-    )
-    attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True)
-    permanent = models.BooleanField(
-        default=False, help_text="given up for good: no further try could bring the file"
-    )
-    bytes_moved = models.BigIntegerField(default=0)
-    created_at = models.DateTimeField()
-    next_try_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    objects = TransferQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["file", "destination"],
-                condition=Q(state__in=ACTIVE_TRANSFERS),
-                name="one_active_transfer",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=ACTIVE_TRANSFERS, ended_at__isnull=True)
-                | (~Q(state__in=ACTIVE_TRANSFERS) & Q(ended_at__isnull=False)),
-                name="transfer_ended_iff_final",
-            ),
-        ]
-        indexes = [
-            # the engine asks for what is due, oldest first
-            models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="transfer_due"),
-            # the sweeps over jobs ask what has ended since they last looked; housekeeping, long ago
-            models.Index(
-                fields=["ended_at"], condition=Q(ended_at__isnull=False), name="transfer_ended"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.file} -> {self.destination}: {self.state}"

@@ -9,25 +9,30 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Concat
 
-from datasets import registry
+from datasets import registry, staging
 from datasets.demand import pause_after
 from datasets.models import (
     Dataset,
     File,
     Replica,
     StorageElement,
-    Subscription,
     Transfer,
 )
+from datasets.reasons import reason_of
 from datasets.registry import NewFile
+from datasets.staging import WAITS_FOR_TAPE
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
-from datasets.subscriptions import close_subscriptions
+from datasets.subscriptions import end_wishes
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
+GIVEN_UP = 1000  # transfers that are looked at per round
+TAPE_PATIENCE = dt.timedelta(hours=1)  # whoever stages the file wakes those that wait for it
 WORKERS_MAX = 5  # a transfer that this many workers died over is not given to another one
 
 
@@ -38,11 +43,18 @@ def ensure_datasets(
     return ensure_typed(dict.fromkeys(names, type), now=now)
 
 
-def ensure_typed(types: Mapping[str, Dataset.Type], *, now: dt.datetime) -> dict[str, Dataset]:
-    """The same for datasets of several types: by name, the type that a missing one gets."""
+def ensure_typed(
+    types: Mapping[str, Dataset.Type], *, now: dt.datetime, owner: User | None = None
+) -> dict[str, Dataset]:
+    """The same for datasets of several types: by name, the type that a missing one gets.
+
+    A missing destination belongs to the `owner`; who needs an input does not own it.
+    """
     # In one order, so that two who make the same datasets never wait for each other.
     wanted = sorted(types)
-    fresh = [Dataset(name=n, type=types[n], created_at=now, state_changed_at=now) for n in wanted]
+    born = {"created_at": now, "state_changed_at": now}
+    owners = {Dataset.Type.DESTINATION: owner}
+    fresh = [Dataset(name=n, type=types[n], owner=owners.get(types[n]), **born) for n in wanted]
     Dataset.objects.bulk_create(fresh, ignore_conflicts=True)
     return {dataset.name: dataset for dataset in Dataset.objects.filter(name__in=wanted)}
 
@@ -89,8 +101,19 @@ def give_up_dataset(dataset: Dataset, *, reason: str, now: dt.datetime) -> None:
     """Nobody waits for the rest of a block: it is erased, its subscriptions end with the reason."""
     with transaction.atomic():
         set_dataset_state(dataset, DatasetState.ERASED, now=now)
-        Subscription.objects.filter(dataset=dataset, state=Subscription.State.OPEN).update(
-            state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255]
+        end_wishes([dataset.pk], reason=reason, now=now)
+
+
+def abort_datasets(ids: Iterable[int], *, reason: str, now: dt.datetime) -> int:
+    """Whoever made these datasets has stopped: they are listed as aborted, and no longer brought
+    anywhere. Their files stay. Returns how many were not aborted before.
+    """
+    held = Dataset.objects.filter(pk__in=set(ids), aborted_at=None).order_by("pk")
+    with transaction.atomic():
+        keys = list(held.select_for_update(no_key=True).values_list("pk", flat=True))
+        end_wishes(keys, reason=f"aborted: {reason}", now=now)
+        return Dataset.objects.filter(pk__in=keys).update(
+            aborted_at=now, aborted_reason=reason[:255]
         )
 
 
@@ -113,58 +136,6 @@ def add_files(dataset: Dataset, files: Iterable[File]) -> None:
     registry.add_members((dataset.pk, file.pk) for file in files)
 
 
-def take_transfer(transfer_id: int, *, now: dt.datetime) -> Transfer | None:
-    """Hold a queued transfer for one lease; None when it is not queued (any more)."""
-    lease = dt.timedelta(seconds=settings.PANDASITE["TRANSFER_LEASE_SECONDS"])
-    taken = Transfer.objects.filter(pk=transfer_id, state=TransferState.QUEUED).update(
-        state=TransferState.COPYING,
-        attempts=F("attempts") + 1,
-        started_at=now,
-        lease_until=now + lease,
-        error="",
-    )
-    if not taken:
-        return None
-    return Transfer.objects.select_related("file", "destination").get(pk=transfer_id)
-
-
-def renew_transfer(transfer: Transfer, *, now: dt.datetime) -> bool:
-    """Hold the transfer for one more lease; False when somebody else has it by now."""
-    lease = dt.timedelta(seconds=settings.PANDASITE["TRANSFER_LEASE_SECONDS"])
-    mine = Transfer.objects.filter(
-        pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
-    )
-    return bool(mine.update(lease_until=now + lease))
-
-
-def finish_transfer(
-    transfer: Transfer, *, source: StorageElement | None, size: int, now: dt.datetime
-) -> bool:
-    """Register the replica and end the transfer; False when somebody else ended it first."""
-    with transaction.atomic():
-        moved = Transfer.objects.filter(
-            pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
-        ).update(
-            state=TransferState.DONE,
-            source=source,
-            bytes_moved=size,
-            ended_at=now,
-            lease_until=None,
-        )
-        if not moved:
-            return False
-        Replica.objects.update_or_create(
-            file=transfer.file,
-            storage=transfer.destination,
-            create_defaults={"created_at": now, "state": Replica.State.AVAILABLE},
-            defaults={"state": Replica.State.AVAILABLE, "reason": ""},
-        )
-        close_subscriptions(transfer.file, transfer.destination, now=now)
-        nudge("jobs.activate")
-        nudge("jobs.complete_transfers")
-    return True
-
-
 def retry_or_fail_transfer(
     transfer: Transfer, error: str, *, permanent: bool, now: dt.datetime
 ) -> None:
@@ -181,6 +152,7 @@ def retry_or_fail_transfer(
             state=TransferState.FAILED,
             permanent=permanent,
             error=error,
+            reason=reason_of(error),
             ended_at=now,
             lease_until=None,
         )
@@ -190,6 +162,7 @@ def retry_or_fail_transfer(
     mine.update(
         state=TransferState.QUEUED,
         error=error,
+        reason=reason_of(error),
         lease_until=None,
         next_try_at=now + pause_after(transfer.attempts),
     )
@@ -206,6 +179,7 @@ def release_abandoned(*, now: dt.datetime) -> int:
     given_up = silent.filter(attempts__gte=tries).update(
         state=TransferState.FAILED,
         error=f"given up: {tries} workers fell silent while they copied it",
+        reason="worker lost",
         ended_at=now,
         lease_until=None,
     )
@@ -217,7 +191,43 @@ def release_abandoned(*, now: dt.datetime) -> int:
         lease_until=None,
         next_try_at=now,
         error="the worker that copied it fell silent",
+        reason="worker lost",
     )
+
+
+def await_stage(transfer: Transfer, source: StorageElement, *, now: dt.datetime) -> None:
+    """Queue the transfer again until the tape has staged its file, which is no failed try."""
+    with transaction.atomic():
+        mine = Transfer.objects.filter(
+            pk=transfer.pk, state=TransferState.COPYING, attempts=transfer.attempts
+        )
+        moved = mine.update(
+            state=TransferState.QUEUED,
+            attempts=F("attempts") - 1,
+            error=f"waits for the tape at {source.name}",
+            reason=WAITS_FOR_TAPE,
+            lease_until=None,
+            next_try_at=now + TAPE_PATIENCE,
+        )
+        if moved:
+            staging.prestage([transfer.file_id], source, now=now)
+
+
+def give_up_old(*, now: dt.datetime) -> int:
+    """End transfers that were asked for too long ago, of those that have been due for longest."""
+    hours = settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"]
+    oldest = now - dt.timedelta(hours=hours)
+    due = Transfer.objects.due(now).order_by("next_try_at").values_list("pk", "created_at")
+    old = [pk for pk, created_at in due[:GIVEN_UP] if created_at < oldest]
+    if not old:
+        return 0
+    words = Concat(F("error"), Value(f" (given up after {hours} hours)"))
+    given_up = Transfer.objects.filter(pk__in=old, state=TransferState.QUEUED).update(
+        state=TransferState.FAILED, error=words, ended_at=now
+    )
+    nudge("jobs.activate")
+    nudge("jobs.complete_transfers")
+    return given_up
 
 
 def mark_bad(file: File, storage: StorageElement, reason: str) -> None:

@@ -4,32 +4,79 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from datasets.demand import request_transfers
-from datasets.models import Dataset, DatasetFile, File, Replica, StorageElement, Subscription
+from datasets import wanted
+from datasets.ddm import choice
+from datasets.demand import Errand, request_transfers
+from datasets.models import (
+    CallbackTarget,
+    Dataset,
+    DatasetFile,
+    File,
+    Replica,
+    StorageElement,
+    Subscription,
+)
+from pandasite.base import audit
+from pandasite.base.errors import IllegalMove
+from pandasite.base.nudge import nudge
 
 BATCH = 1000  # subscriptions per round
+PRIORITIES = (-1_000_000, 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Who wants it and how much, which VO's data it is, and who is told of its end."""
+
+    owner: str = ""
+    vo: str = ""
+    priority: int = 0
+    callback: CallbackTarget | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """For a new row."""
+        return vars(self) | {"ddm": choice.of_vo(self.vo)}
+
+    def errand(self, activity: str) -> Errand:
+        """For its transfers."""
+        return Errand(activity=activity, priority=self.priority, vo=self.vo)
+
+
+PLAIN = Terms()
 
 
 def subscribe(
-    dataset: Dataset, storage: StorageElement, *, activity: str, now: dt.datetime
+    dataset: Dataset,
+    storage: StorageElement,
+    *,
+    activity: str,
+    now: dt.datetime,
+    terms: Terms = PLAIN,
 ) -> Subscription:
-    """Wish all files of the dataset at the storage element; transfers start for missing ones."""
+    """Wish all files of the dataset at the storage element; transfers start for missing ones.
+
+    `terms` are those of a new subscription: one that is there keeps its own.
+    """
     missing = missing_files(dataset, storage)
     state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    now_is = {"state": state, "done_at": None if missing else now, "reason": ""}
+    done_at = None if missing else now
+    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": ""}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
-        defaults={"activity": activity, "created_at": now} | now_is,
+        defaults={"activity": activity, "created_at": now} | terms.columns() | now_is,
     )
     if not made and subscription.state != state:  # a block that got one more file is open again
         Subscription.objects.filter(pk=subscription.pk).update(**now_is)
         subscription.refresh_from_db()
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
     return subscription
 
 
@@ -40,6 +87,7 @@ def extend(
     *,
     activity: str,
     now: dt.datetime,
+    terms: Terms = PLAIN,
 ) -> None:
     """The dataset, which is or is to be wished at the storage element, got these files (by key).
 
@@ -47,17 +95,101 @@ def extend(
     """
     missing = list(_without_replica(File.objects.filter(pk__in=files), storage))
     if not missing:
-        subscribe(dataset, storage, activity=activity, now=now)
+        subscribe(dataset, storage, activity=activity, now=now, terms=terms)
         return
-    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": ""}
+    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": "", "told_state": ""}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
-        defaults={"activity": activity, "created_at": now} | opened,
+        defaults={"activity": activity, "created_at": now} | terms.columns() | opened,
     )
     if not made and subscription.state != Subscription.State.OPEN:
         Subscription.objects.filter(pk=subscription.pk).update(**opened)
-    request_transfers(missing, storage, now=now)
+    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
+
+
+def cancel(subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime) -> None:
+    """Wish for it no longer: transfers that wait for nobody else end with the reason.
+
+    IllegalMove when it is not open any more. A job that waits for one of the files asks again.
+    """
+    why = f"cancelled by {_name(actor)}: {reason}"[:255]
+    with transaction.atomic():
+        moved = _open(subscription).update(
+            state=Subscription.State.GIVEN_UP, done_at=now, reason=why
+        )
+        _must_be_open(subscription, moved)
+        wanted.drop_unwanted(subscription, error=why, now=now)
+        _audit("subscription_cancel", subscription, actor, reason, now)
+
+
+def set_priority(
+    subscription: Subscription,
+    priority: int,
+    *,
+    actor: User | str,
+    reason: str,
+    now: dt.datetime,
+) -> None:
+    """More or less urgent from now on, for its queued transfers as well; IllegalMove as above."""
+    with transaction.atomic():
+        # A DDM elsewhere is told when it is asked the next time: sync.py.
+        changed = _open(subscription).update(priority=priority, asked_at=None)
+        _must_be_open(subscription, changed)
+        wanted.reprioritise(subscription, priority)
+        facts = {"from": subscription.priority, "to": priority}
+        _audit("subscription_priority", subscription, actor, reason, now, facts)
+
+
+def end_wishes(datasets: Collection[int], *, reason: str, now: dt.datetime) -> None:
+    """The open subscriptions of datasets (by key) end, and with them what was moved for them only.
+
+    In the caller's transaction.
+    """
+    open_ = Subscription.objects.filter(dataset__in=datasets, state=Subscription.State.OPEN)
+    ended = list(open_)
+    open_.update(state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255])
+    for one in ended:
+        wanted.drop_unwanted(one, error=reason, now=now)
+
+
+def give_up(subscription: Subscription, *, reason: str, now: dt.datetime) -> bool:
+    """Nothing more will come; False when it had ended before."""
+    with transaction.atomic():
+        ended = _open(subscription).update(
+            state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255]
+        )
+        if ended:
+            wanted.drop_unwanted(subscription, error=reason, now=now)
+            nudge("jobs.activate")
+            nudge("jobs.complete_transfers")
+    return bool(ended)
+
+
+def _open(subscription: Subscription) -> QuerySet[Subscription]:
+    return Subscription.objects.filter(pk=subscription.pk, state=Subscription.State.OPEN)
+
+
+def _must_be_open(subscription: Subscription, changed: int) -> None:
+    if not changed:
+        state = Subscription.objects.values_list("state", flat=True).get(pk=subscription.pk)
+        raise IllegalMove(f"subscription {subscription.pk} is {state}: only an open one can change")
+
+
+def _name(actor: User | str) -> str:
+    return actor if isinstance(actor, str) else actor.get_username()
+
+
+def _audit(
+    action: str,
+    subscription: Subscription,
+    actor: User | str,
+    reason: str,
+    now: dt.datetime,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    subject = f"subscription {subscription.pk} of {subscription}"
+    audit.record(actor=actor, action=action, subject=subject, reason=reason, now=now, facts=facts)
 
 
 def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
@@ -72,9 +204,13 @@ def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet
     return files.filter(~Exists(there)).order_by("pk")
 
 
-def close_subscriptions(file: File, storage: StorageElement, *, now: dt.datetime) -> None:
-    """Mark open subscriptions done whose datasets are now whole at the storage element."""
-    _close_whole(Subscription.objects.filter(dataset__members__file=file, storage=storage), now)
+def close_subscriptions(files: Collection[int], storage_id: int, *, now: dt.datetime) -> None:
+    """Mark open subscriptions done whose datasets are now whole at the storage element.
+
+    `files`, by key, are what has just arrived there.
+    """
+    of_them = DatasetFile.objects.filter(file__in=files).values("dataset")
+    _close_whole(Subscription.objects.filter(dataset__in=of_them, storage=storage_id), now)
 
 
 def settle_subscriptions(*, now: dt.datetime) -> int:

@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "pandasite-locks.json"
+COMMAND = ROOT / "deploy" / "pandasite"
 LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 NODE_LOCK = ROOT / "requirements-node.lock"
 NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
@@ -63,6 +64,7 @@ def main() -> None:
         os.environ.pop(name, None)
     try:
         ensure_environment(purpose)
+        ensure_command()
         ensure_front_end()
         if purpose == "dev":
             ensure_browser()
@@ -85,6 +87,19 @@ def ensure_environment(purpose: str) -> None:
     STAMP.unlink(missing_ok=True)
     install(LOCKS[lock], VENV)
     STAMP.write_text(json.dumps(digests if lock == "dev" else {"run": digests["run"]}))
+
+
+def ensure_command() -> None:
+    """The command line as `.venv/bin/pandasite`.
+
+    A link to a script of ours: the environment holds what the lock says and nothing else, so the
+    project itself is not installed in it, and a link still works when the folder has moved.
+    """
+    link, target = VENV / "bin" / COMMAND.name, os.path.join("..", "..", "deploy", COMMAND.name)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 def made_from() -> dict[str, str]:

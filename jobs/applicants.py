@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from brokerage.policy import Needs, bunches
 from jobs.models import AnyJob, Job, JobFile
+from jobs.quotas import held
 from jobs.states import JobState
 
 PAGE = 2000  # jobs read at once
@@ -77,13 +78,16 @@ def pages(now: dt.datetime) -> Iterator[list[Applicant]]:
     """Defined jobs that this round has not looked at.
 
     Those that nobody ever looked at come first, then the longest ago, then by priority. Jobs that
-    came after the round began have to wait.
+    came after the round began have to wait, and so do those of who is over a hard quota.
     """
     due = Job.objects.filter(
         Q(considered_at=None) | Q(considered_at__lt=now),
         state=JobState.DEFINED,
         state_change_time__lte=now,
     )
+    users, groups = held()
+    if users or groups:
+        due = due.exclude(Q(prod_user_id__in=users) | Q(working_group__in=groups))
     longest_ago = F("considered_at").asc(nulls_first=True)
     in_turn = due.order_by(longest_ago, "-current_priority", "panda_id").values_list(*_COLUMNS)
     seen: set[int] = set()  # a job that somebody else holds is not marked, and would come again

@@ -3,7 +3,10 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 
 
 class JobsConfig(AppConfig):
-    """Keeps error meanings and groups whole after each migration, and retires pilot accounts."""
+    """Keeps error meanings, groups and the root of shares whole after each migration.
+
+    Retires pilot accounts as well.
+    """
 
     name = "jobs"
     label = "jobs"
@@ -11,8 +14,10 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from jobs import catalogue, groups, retire
         from jobs.models import PilotAccount
+        from jobs.shares import root
 
         post_migrate.connect(catalogue.sync_after_migrate, sender=self)
         post_migrate.connect(groups.sync_after_migrate, sender=self)
+        post_migrate.connect(root.make_after_migrate, sender=self)
         post_save.connect(retire.enlist, sender=PilotAccount)
         post_delete.connect(retire.retire, sender=PilotAccount)

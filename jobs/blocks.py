@@ -36,7 +36,9 @@ def block_for(lacking: Sequence[Applicant], files: Iterable[int], storage_id: in
     first = lacking[0]
     name = f"panda.{_datatype(first)}.{first.task_id or 0}.{uuid.uuid4()}_dis{first.panda_id}"
     activity = "analysis" if is_analysis(first.label) else "production"
-    return Block(name=name, storage_id=storage_id, files=sorted(files), activity=activity)
+    return Block(
+        name=name, storage_id=storage_id, files=sorted(files), activity=activity, vo=first.vo
+    )
 
 
 def _datatype(job: Applicant) -> str:

@@ -18,6 +18,7 @@ from jobs.models import Job, JobFile
 from jobs.sending import Outgoing, send_home
 
 log = logging.getLogger(__name__)
+MOVER = "mover"  # processing type of PandaMover's jobs
 
 
 class Held(NamedTuple):
@@ -34,13 +35,17 @@ class Held(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """A file that a pilot has reported: its JobFile's key, its job, its dataset."""
+    """A file that a pilot has reported: its JobFile's key, its job, its dataset.
+
+    `moved`: the catalogue knew it before; PandaMover's job made a copy, which mover.py books.
+    """
 
     row_id: int
     job_id: int
     type: str
     dataset_id: int | None
     file: NewFile
+    moved: bool = False
 
 
 @dataclass
@@ -90,11 +95,20 @@ def _reported(held: Sequence[Held]) -> list[Reported]:
         size__isnull=False,
     )
     columns = ("scope", "lfn", "guid", "size", "adler32", "events")
-    found = rows.order_by("pk").values_list("pk", "job", "type", "dataset", *columns)
+    found = rows.order_by("pk").values_list(
+        "pk", "job", "type", "dataset", "job__processing_type", "file__guid", *columns
+    )
     return [
-        Reported(row_id, job_id, kind, dataset_id, NewFile(*facts))
-        for row_id, job_id, kind, dataset_id, *facts in found
+        Reported(row_id, job_id, kind, dataset_id, *_file(processing, guid, NewFile(*facts)))
+        for row_id, job_id, kind, dataset_id, processing, guid, *facts in found
     ]
+
+
+def _file(processing: str, guid: str | None, said: NewFile) -> tuple[NewFile, bool]:
+    """What is to be registered, and whether it is a copy: that one keeps the GUID it has."""
+    if processing != MOVER or guid is None:
+        return said, False
+    return said._replace(guid=guid), True
 
 
 def _give_up_logs(logs: Sequence[Reported], taken: Mapping[Name, str]) -> None:
@@ -109,7 +123,9 @@ def _register(rows: Sequence[Reported], held: Mapping[int, Held], now: dt.dateti
     keys = registry.enter([row.file for row in rows], now=now)
     files = [(row, keys[row.file.name], held[row.job_id]) for row in rows]
     registry.add_members((row.dataset_id, file) for row, file, _ in files if row.dataset_id)
-    registry.add_replicas(((file, one.here_id) for _, file, one in files), now=now)
+    registry.add_replicas(
+        ((file, one.here_id) for row, file, one in files if not row.moved), now=now
+    )
     outgoing = [
         Outgoing(
             row.row_id, row.job_id, file, row.dataset_id, one.here_id,

@@ -16,7 +16,7 @@ from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
-from jobs import archive, counts, decisions, ends, nodes, samples
+from jobs import archive, counts, decisions, ends, kept_leases, nodes, samples
 from jobs.models import ClaimKey, JobFile, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
@@ -137,9 +137,10 @@ def _forsaken() -> QuerySet[Dataset]:
 def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
-    Idempotency keys; decisions that no job shows any more; old failures of transfers; pilots and
-    nodes long silent; bans that are over; samples of days gone by; hours of counts and ends that
-    no page shows; kinds of requirements that no queue has. And the archive gets its next weeks.
+    Idempotency keys; leases kept for pilots; decisions that no job shows any more; old failures of
+    transfers; pilots and nodes long silent; bans that are over; samples of days gone by; hours of
+    counts and ends that no page shows; kinds of requirements that no queue has. And the archive
+    gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -149,6 +150,7 @@ def housekeep(now: dt.datetime) -> int:
     work = Round(seconds=HOUSEKEEP_SECONDS)
     for rows in (
         ClaimKey.objects.filter(created_at__lt=keys_before),
+        kept_leases.served(before=keys_before),
         SubmitKey.objects.filter(created_at__lt=keys_before),
         old_transfers,
     ):

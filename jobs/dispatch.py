@@ -71,14 +71,15 @@ def claim(
     key: str,
     body_sha256: str,
     n_jobs: int = 1,
+    salt: str | None = None,
     now: dt.datetime | None = None,
 ) -> Claimed:
     """Up to `n_jobs` jobs for this pilot, or the reason why there is none.
 
-    `now` is the database's clock unless it is given. Raises TokenGone, Conflict (`in_flight`) or
-    Unprocessable (`key_reused`).
+    `now` is the database's clock unless it is given; `salt` is that of the leases for who keeps it
+    (jobs/kept_leases.py). Raises TokenGone, Conflict (`in_flight`) or Unprocessable (`key_reused`).
     """
-    salt = lease.new_salt()
+    salt = salt or lease.new_salt()
     leases = [lease.fingerprint(_token(salt, nr)) for nr in range(n_jobs)]
     answer = _ask(caller, facts, (key, body_sha256, n_jobs, salt, leases), now)
     outcome = answer["outcome"]
@@ -126,9 +127,13 @@ def _ask(
     return answer if isinstance(answer, dict) else dict(json.loads(answer))
 
 
+def salt_of(salt: str, nr: int) -> str:
+    """The salt of the job with this place (from 0) in the answer."""
+    return f"{salt}.{nr}" if nr else salt
+
+
 def _token(salt: str, nr: int) -> str:
-    """The token of the job with this place in the answer."""
-    return lease.token(f"{salt}.{nr}" if nr else salt)
+    return lease.token(salt_of(salt, nr))
 
 
 def _leased(jobs: Iterable[dict[str, Any]], salt: str) -> Iterable[dict[str, Any]]:
@@ -141,7 +146,7 @@ def _again(answer: dict[str, Any]) -> Claimed:
     attempts = answer["attempts"]
     held = tuple(
         job
-        for job in _leased(answer["jobs"], answer["salt"])
+        for job in _leased(answer["jobs"] or (), answer["salt"])  # none: all are in the archive
         if job["attempt_nr"] == attempts[job["nr"] - 1]
         and job["state"] in LEASED
         and lease.matches(job["lease_token"], job["lease_sha256"])

@@ -13,6 +13,7 @@ from django.db import connection
 
 from jobs import counts, ends, usage
 from jobs.states import FINAL, MOVES, JobState
+from jobs.tasks_engine import recount
 from pandasite.base.snapshot import one_snapshot
 
 LIMIT = 100  # differences shown per check
@@ -135,5 +136,6 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     counts.differences,
     lambda: ends.differences(LIMIT),
     usage.differences,
+    lambda: recount.differences(LIMIT),
 )
 COUNTS: tuple[Callable[[], list[str]], ...] = (counts.differences,)

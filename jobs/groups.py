@@ -1,9 +1,10 @@
 """The groups that every installation has, made and kept whole after each migration.
 
-- production managers: submit production jobs, at any priority;
+- production managers: submit production jobs, at any priority, and make tags;
 - shifters: look at everything in the admin, change nothing;
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
-  again any job, ban nodes and lift bans, announce downtimes, try failed transfers again.
+  again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
+  again, have datasets brought to a storage element.
 
 Missing permissions are added after each migration, so that shifters see new tables too; what was
 given beyond is never taken away. Who should have less, belongs into a group of another name. A
@@ -32,14 +33,14 @@ def _named(app: str, *codenames: str) -> Q:
 
 
 GROUPS = {
-    PRODUCTION_MANAGERS: _named("jobs", "submit_production"),
+    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag"),
     SHIFTERS: VIEW_ALL,
     OPERATORS: VIEW_ALL
     | _named("brokerage", "set_site_status", "set_cloud_status")
     | _named("brokerage", "add_bannednode", "delete_bannednode")
     | _named("brokerage", "add_downtime", "change_downtime", "delete_downtime")
-    | _named("datasets", "add_transfer")
-    | _named("jobs", "kill_any_job", "retry_any_job"),
+    | _named("datasets", "add_transfer", "add_subscription")
+    | _named("jobs", "kill_any_job", "retry_any_job", "manage_any_task"),
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from jobs.models import Job
+from django.db import transaction
+
+from jobs.models import Job, PriorityLift
 from jobs.refusals import not_live
 from jobs.states import QUEUED
 from pandasite.base.errors import BadInput, Conflict, field_error
@@ -29,10 +31,20 @@ def checked_priority(text: str) -> int:
 
 
 def set_priority(panda_id: int, priority: int, *, now: dt.datetime) -> None:
-    """Give a job that waits another priority; Conflict when a pilot has had it."""
+    """Give a job that waits another priority, which the sweep of shares leaves alone from then on.
+
+    Conflict when a pilot has had it.
+    """
     waiting = Job.objects.filter(pk=panda_id, state__in=QUEUED)
-    if waiting.update(current_priority=priority, modification_time=now):
-        return
+    with transaction.atomic():
+        if waiting.update(current_priority=priority, modification_time=now):
+            PriorityLift.objects.update_or_create(
+                job_id=panda_id,
+                defaults={
+                    "own": priority, "given": priority, "by_hand": True, "share": None, "at": now,
+                },
+            )  # fmt: skip
+            return
     job = Job.objects.filter(pk=panda_id).first()
     if job is None:
         raise not_live(panda_id)

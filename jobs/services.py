@@ -171,6 +171,8 @@ def rebroker(
     jobs: JobQuerySet, *, actor: str, now: dt.datetime, reason: dict[str, Any], **changes: Any
 ) -> list[int]:
     """assigned/activated -> defined: forget the site, unless the submitter named it."""
+    again: dict[str, Any] = {"rebroker_count": F("rebroker_count") + 1, "dispatch_d_block": ""}
+    again |= changes
     with transaction.atomic():
         moved = move(
             jobs,
@@ -179,9 +181,7 @@ def rebroker(
             now=now,
             only_from=[JobState.ASSIGNED, JobState.ACTIVATED],
             reason=reason,
-            rebroker_count=F("rebroker_count") + 1,
-            dispatch_d_block="",
-            **changes,
+            **again,
         )
         _some(moved).filter(site_fixed=False).update(computing_site=None)
         _some(moved).filter(site_fixed=False, cloud_fixed=False).update(cloud=None)

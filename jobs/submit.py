@@ -22,7 +22,7 @@ from pandasite.base.copying import reserve_keys
 from pandasite.base.errors import Unprocessable
 from pandasite.base.nudge import nudge
 
-__all__ = ["MAX_JOBS", "FileSpec", "JobSpec", "Submitted", "submit", "submitted_before"]
+__all__ = ["MAX_JOBS", "FileSpec", "JobSpec", "Submitted", "create", "submit", "submitted_before"]
 
 MAX_JOBS = 1000
 
@@ -57,12 +57,10 @@ def submit(
             old = _reserve(owner, key, body_sha256, now)
             if old is not None:
                 return _replay(old, body_sha256)
-        submitted = _create(owner, specs, now)
+        submitted = create(owner=owner, specs=specs, now=now)
         if key:
             kept = SubmitKey.objects.filter(owner=owner, key=key)
             kept.update(panda_ids=submitted.panda_ids)
-    nudge("jobs.wake")
-    nudge("jobs.assign")
     return submitted
 
 
@@ -95,11 +93,14 @@ def _reserve(owner: User, key: str, body_sha256: str, now: dt.datetime) -> Submi
     return None if made else row
 
 
-def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitted:
-    """Insert everything. Who waits for somebody waits in this order: tasks, datasets, names."""
+def create(*, owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitted:
+    """Insert everything, in a transaction of the caller's, who knows how not to do it twice.
+
+    Who waits for somebody waits in this order: tasks, datasets, names.
+    """
     known = Known(
         tasks=_tasks(owner, specs, now),
-        datasets=_datasets(specs, now),
+        datasets=_datasets(specs, owner, now),
         files=known_files((f.scope, f.lfn) for spec in specs for f in spec.input_files),
     )
     panda_ids = reserve_keys(Job, len(specs))
@@ -111,6 +112,8 @@ def _create(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> Submitte
     )
     states = write_jobs(specs, panda_ids, owner=owner, known=known, now=now)
     record_births(panda_ids, states, actor=owner.get_username(), now=now)
+    nudge("jobs.wake")
+    nudge("jobs.assign")
     return Submitted(panda_ids=panda_ids, states=states)
 
 
@@ -150,11 +153,12 @@ def _tasks(owner: User, specs: Sequence[JobSpec], now: dt.datetime) -> dict[str,
     return known | {task.name: task for task in Task.objects.filter(owner=owner, name__in=first)}
 
 
-def _datasets(specs: Sequence[JobSpec], now: dt.datetime) -> dict[str, Dataset]:
+def _datasets(specs: Sequence[JobSpec], owner: User, now: dt.datetime) -> dict[str, Dataset]:
     """By name, made where they are missing; one that jobs write into becomes a destination."""
     outputs = _named(specs, "output_files")
     # An input dataset may be one that other jobs are still going to fill: made here, empty.
     types = dict.fromkeys(_named(specs, "input_files"), Dataset.Type.INPUT)
-    made = data.ensure_typed(types | dict.fromkeys(outputs, Dataset.Type.DESTINATION), now=now)
+    types |= dict.fromkeys(outputs, Dataset.Type.DESTINATION)
+    made = data.ensure_typed(types, now=now, owner=owner)
     data.promote_to_destinations(outputs)
     return made

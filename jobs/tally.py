@@ -18,14 +18,15 @@ SECONDS = 50  # for one of both: a million live jobs with their files, on a mach
 
 _LIVE = """
 INSERT INTO jobs_livetally
-  ("user", working_group, task_id, cloud_id, site_id, label, state, n, inputs, latest)
+  ("user", working_group, task_id, cloud_id, site_id, label, processing_type, state, n,
+   inputs, latest)
 SELECT j.prod_user_id, j.working_group, coalesce(j.task_id, 0), coalesce(j.cloud_id, 0),
-  coalesce(j.computing_site_id, 0), j.prod_source_label, j.state, count(*),
+  coalesce(j.computing_site_id, 0), j.prod_source_label, j.processing_type, j.state, count(*),
   sum(CASE WHEN j.task_id IS NULL THEN 0 ELSE coalesce(f.n, 0) END), max(j.state_change_time)
 FROM jobs_job j LEFT JOIN (
   SELECT job_id, count(*) AS n FROM jobs_jobfile WHERE type = 'input' GROUP BY job_id
 ) f ON f.job_id = j.panda_id
-WHERE NOT j.state = ANY(%s) GROUP BY 1, 2, 3, 4, 5, 6, 7
+WHERE NOT j.state = ANY(%s) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 _FACTORIES = """
 INSERT INTO jobs_factorytally (factory, site_id, pilots, lately, idle, calls, jobs, latest)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from celery import shared_task
+from celery.signals import beat_embedded_init, beat_init
 
 from jobs import activate as activation
 from jobs import archive as archiving
-from jobs import arrival, closing, counts, ends, nodes, tally, usage
+from jobs import arrival, closing, counts, ends, expiry, mover, nodes, tally, usage
 from jobs import assign as assignment
+from jobs import bamboo as proddb_cycle
 from jobs import register as registration
 from jobs import wake as waking
 from jobs import watch as watchdog
+from jobs.bamboo import timetable
+from jobs.shares import act as sharing
+from jobs.tasks_engine import engine
 from pandasite.base.sweeps import run_sweep
 
 
@@ -37,6 +42,11 @@ def register() -> int:
 @shared_task(name="jobs.complete_transfers")
 def complete_transfers() -> int:
     return run_sweep("jobs.complete_transfers", arrival.run)
+
+
+@shared_task(name="jobs.tasks")
+def tasks() -> int:
+    return run_sweep("jobs.tasks", engine.run)
 
 
 @shared_task(name="jobs.watch")
@@ -77,3 +87,29 @@ def close_datasets() -> int:
 @shared_task(name="jobs.housekeep")
 def housekeep() -> int:
     return run_sweep("jobs.housekeep", closing.housekeep)
+
+
+@shared_task(name="jobs.move")
+def move() -> int:
+    return run_sweep("jobs.move", mover.run)
+
+
+@shared_task(name="jobs.erase_expired")
+def erase_expired() -> int:
+    return run_sweep("jobs.erase_expired", expiry.run)
+
+
+@shared_task(name="jobs.shares")
+def shares() -> int:
+    return run_sweep("jobs.shares", sharing.run)
+
+
+@shared_task(name=proddb_cycle.NAME, time_limit=300)
+def bamboo() -> int:
+    return run_sweep(proddb_cycle.NAME, proddb_cycle.run)
+
+
+@beat_init.connect
+@beat_embedded_init.connect
+def _plan_bamboo(**_: object) -> None:
+    timetable.plan()

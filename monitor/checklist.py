@@ -18,6 +18,8 @@ from jobs.counts import HANDED_OUT
 from jobs.states import LEASED, JobState
 from monitor import attention
 from monitor.attention import Item, few
+from monitor.ddm import attention as moves
+from monitor.ddm.lately import GOOD, HOURS
 from monitor.queries import Facts, TopError
 from monitor.rows import FAILURE_PERCENT, FEW_JOBS, Row, jobs_url
 from monitor.servers import Lamp, Sweep
@@ -129,6 +131,16 @@ def checklist(seen: Seen) -> list[Check]:
                 *few(nearly_full(facts), "storage elements are nearly full"),
                 *few(old_space(facts), "storage elements were not measured of late"),
             ],
+        ),
+        (
+            f"DDM, last {HOURS} h",
+            f"at least {GOOD} % of the tries to move a file went well",
+            moves.inefficient(facts.ddm),
+        ),
+        (
+            "Transfers",
+            "none waits for more than a day",
+            few(moves.stuck(facts.ddm, now=facts.now), "storage elements wait for files"),
         ),
     ]
     return [Check(title=title, well=well, items=[*items]) for title, well, items in lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,9 @@ from brokerage.models import Cloud, Site
 from jobs.states import JobState
 from monitor import queries
 from monitor.attention import SHOWN, Item
+from monitor.bamboo import lamp
 from monitor.checklist import Check, Seen, checklist, to_look_at
+from monitor.ddm.lately import Lately
 from monitor.models import LinkBlock
 from monitor.queries import Facts
 from monitor.rows import Cell, Links, Row, cells
@@ -91,6 +93,7 @@ class Dashboard:
     tasks_at: dt.datetime | None = None  # None: not counted yet
     links: Sequence[LinkBlock] = ()
     checks: Sequence[Check] = ()
+    ddm: Lately = field(default_factory=Lately)
 
     @cached_property
     def attention(self) -> list[Item]:
@@ -119,6 +122,7 @@ class Dashboard:
         return {
             "window": {"hours": self.hours, "ended_since": self.since},
             "kind": self.kind or "all",
+            "ddm": self.ddm.as_json(),
             "checklist": [check.as_json() for check in self.checks],
             "attention": [item.as_json() for item in self.attention],
             # it is of now, and the same facts must not look like others
@@ -187,7 +191,11 @@ def assemble(
         rows=rows,
         tops=tops,
         sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
-        lamps=[database, *lamps(facts.processes, now=facts.now)],
+        lamps=[
+            database,
+            *lamps(facts.processes, now=facts.now),
+            *lamp.lamps(facts.bamboo, now=facts.now),
+        ],
         stale=[(s.state, s.n) for s in stale],
     )
     # No more than the fields of the page, by name.
@@ -207,6 +215,7 @@ def assemble(
         tasks_at=facts.tasks.at if facts.tasks else None,
         links=facts.links,
         checks=checklist(seen),
+        ddm=facts.ddm,
     )
 
 

@@ -10,10 +10,9 @@ from typing import Self
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
-from fsspec.spec import AbstractBufferedFile
 
 from datasets.models import Replica, StorageElement
-from datasets.storage import CHUNK, StorageError, open_storage, path_of
+from datasets.storage import CHUNK, StorageError, StoredFile, open_file, path_of
 from jobs.models import AnyJobFile
 from pandasite.base.errors import NotThere
 from pandasite.base.ranges import RangeNotSatisfiable, Span, span_of
@@ -91,17 +90,16 @@ class Opened:
     """A log at a storage element, open for reading; whoever has it closes it."""
 
     size: int
-    handle: AbstractBufferedFile
+    handle: StoredFile
 
 
 def opened(log: AnyJobFile, held_by: Sequence[StorageElement]) -> Opened:
     """The log at the first storage element that gives it; NotThere when none does."""
     for element in held_by:
         try:
-            filesystem, root = open_storage(element.url)
-            path = f"{root}/{path_of(log.scope, log.lfn)}"
-            return Opened(size=filesystem.size(path), handle=filesystem.open(path, "rb"))
-        except (OSError, StorageError):
+            handle = open_file(element.address, path_of(log.scope, log.lfn))
+            return Opened(size=handle.size, handle=handle)
+        except StorageError:
             continue  # another element may have it
     raise NotThere(f"no storage element has {log.lfn} at hand")
 
@@ -115,7 +113,7 @@ def download(log: AnyJobFile, held_by: Sequence[StorageElement], part: Part) -> 
     return _answer(log.lfn, found.size, found.handle, part)
 
 
-def _answer(name: str, size: int, handle: AbstractBufferedFile, part: Part) -> HttpResponseBase:
+def _answer(name: str, size: int, handle: StoredFile, part: Part) -> HttpResponseBase:
     with ExitStack() as undo:
         undo.callback(handle.close)
         left = size - part.offset
@@ -147,7 +145,7 @@ def _with_headers(response: HttpResponseBase, name: str, length: int) -> HttpRes
     return response
 
 
-def _chunks(handle: AbstractBufferedFile, length: int) -> Iterator[bytes]:
+def _chunks(handle: StoredFile, length: int) -> Iterator[bytes]:
     with handle:
         while length and (chunk := handle.read(min(CHUNK, length))):
             length -= len(chunk)

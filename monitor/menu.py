@@ -43,6 +43,10 @@ def _jobs(title: str, **query: str) -> Entry:
     return Entry(title=title, page="monitor:jobs", query=query)
 
 
+def _request(title: str, kind: str) -> Entry:
+    return Entry(title=title, page="monitor:task_request", query={"kind": kind})
+
+
 def _days(title: str, page: str) -> list[Entry]:
     return [
         Entry(
@@ -87,6 +91,7 @@ SECTIONS = (
             *_days("Nodes", "monitor:nodes"),
             Entry(title="Daily usage", page="monitor:daily_usage"),
             Entry(title="Usage & Quotas", page="monitor:usage"),
+            Entry(title="Shares", page="monitor:shares"),
             Entry(title="Users", page="monitor:users"),
         ],
     ),
@@ -95,7 +100,11 @@ SECTIONS = (
         entries=[
             Entry(title="Task list", page="monitor:tasks"),
             Entry(title="Task browser", page="monitor:task_browser"),
-            Entry(title="Task request", page="monitor:task_request"),
+            _request("Generic Task Req", "generic"),
+            _request("EvGen Task Req", "evgen"),
+            _request("CTBsim Task Req", "ctbsim"),
+            Entry(title="New Tag", page="monitor:tag_new"),
+            Entry(title="Tags", page="monitor:tags"),
             Entry(title="Task brokerage", page="monitor:bamboo_brokerage"),
             Entry(title="Job submissions", page="monitor:bamboo_submissions"),
             Entry(title="Bamboo", page="monitor:bamboo"),
@@ -108,6 +117,10 @@ SECTIONS = (
             Entry(title="New datasets", page="monitor:datasets_new"),
             Entry(title="Aborted datasets", page="monitor:datasets_aborted"),
             Entry(title="Subscriptions", page="monitor:subscriptions"),
+            Entry(title="Open blocks", page="monitor:open_blocks"),
+            Entry(title="DDM Req", page="monitor:ddm_request"),
+            Entry(title="Req list", page="monitor:ddm_requests"),
+            Entry(title="AODs", page="monitor:aods"),
             Entry(title="Physics data", page="monitor:physics"),
             Entry(title="PandaMover", page="monitor:mover"),
         ],
@@ -159,6 +172,14 @@ def address(page: str, **query: str) -> str:
     """Where a page is, with its query; empty when there is no such page (yet)."""
     entry = Entry(title="", page=page, query=query)
     return entry.url if leads_somewhere(entry) else ""
+
+
+def place(page: str, *names: str) -> str:
+    """Where the page of something is; empty when there are no such pages (yet)."""
+    try:
+        return reverse(page, args=names)
+    except NoReverseMatch:
+        return ""
 
 
 @cache  # addresses do not change while a process runs

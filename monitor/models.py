@@ -1,5 +1,6 @@
 """Tables of the monitor's own; each area has its models with it."""
 
+from monitor.catalogue.models import DataRequest
 from monitor.data.models import PhysicsTally
 from monitor.jobmodels import FacetCount, FacetShelf, SavedView
 from monitor.linkmodels import Link, LinkBlock
@@ -7,6 +8,7 @@ from monitor.logger.models import LogEvent
 from monitor.plots.models import EndedRoll, LiveRoll, SpreadRoll
 
 __all__ = [
+    "DataRequest",
     "EndedRoll",
     "FacetCount",
     "FacetShelf",

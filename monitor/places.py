@@ -1,4 +1,4 @@
-"""The pages of a site and a dataset: simple, but with everything that is known."""
+"""The page of a site: simple, but with everything that is known."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Prefetch, Sum
 from django.urls import NoReverseMatch, reverse
 
 from brokerage.models import BannedNode, Downtime, InstalledRelease, Site, SiteStatusChange
-from datasets.models import Dataset, File, Replica, SiteStorage, Subscription
+from datasets.models import SiteStorage
 from jobs import counts
 from jobs.models import Pilot
 from jobs.states import LEASED, JobState
@@ -25,7 +24,6 @@ from monitor.words import DEFAULT_HOURS, PILOT_HOURS, window_start
 from pandasite.base.errors import NotThere
 
 PILOTS_SHOWN = 100
-FILES_SHOWN = 200
 DOWNTIMES_SHOWN = 20
 
 
@@ -187,75 +185,3 @@ def _admin_url(site: Site) -> str:
         return reverse("admin:brokerage_site_change", args=[site.pk])
     except NoReverseMatch:
         return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetPage:
-    """A dataset: a page of its files with their replicas, and who wants it where."""
-
-    dataset: Dataset
-    files: Sequence[File]
-    n_files: int
-    n_bytes: int
-    subscriptions: Sequence[Subscription]
-    subs: Sequence[Dataset]
-    after: int | None  # continues the list of files
-
-    def as_json(self) -> dict[str, Any]:
-        """The facts; sizes in bytes."""
-        dataset = self.dataset
-        return {
-            "name": dataset.name,
-            "type": dataset.type,
-            "state": dataset.state,
-            "created_at": dataset.created_at,
-            "state_changed_at": dataset.state_changed_at,
-            "parent": dataset.parent.name if dataset.parent else None,
-            "n_files": self.n_files,
-            "n_bytes": self.n_bytes,
-            "subscriptions": [
-                {"storage": s.storage.name, "state": s.state, "activity": s.activity}
-                for s in self.subscriptions
-            ],
-            "files": [_file_json(file) for file in self.files],
-            "after": self.after,
-        }
-
-
-def _file_json(file: File) -> dict[str, Any]:
-    return {
-        "scope": file.scope,
-        "lfn": file.lfn,
-        "guid": file.guid,
-        "size": file.size,
-        "adler32": file.adler32,
-        "events": file.events,
-        "replicas": [
-            {"storage": r.storage.name, "state": r.state, "reason": r.reason}
-            for r in file.replicas.all()
-        ],
-    }
-
-
-def read_dataset(name: str, *, after: int = 0) -> DatasetPage:
-    """A dataset by name, its files behind the key `after`; NotThere when there is none."""
-    related = ("parent", "source", "destination")
-    dataset = Dataset.objects.select_related(*related).filter(name=name).first()
-    if dataset is None:
-        raise NotThere(f"there is no dataset {name[:80]}")
-    replicas = Replica.objects.select_related("storage").order_by("storage__name")
-    behind = dataset.files.filter(pk__gt=after).order_by("pk")
-    files = list(behind.prefetch_related(Prefetch("replicas", replicas))[: FILES_SHOWN + 1])
-    whole = dataset.files.aggregate(n=Count("pk"), size=Sum("size"))
-    if after and not files:
-        raise NotThere(f"{name[:80]} has no files behind {after}: that was its end")
-    shown = files[:FILES_SHOWN]
-    return DatasetPage(
-        dataset=dataset,
-        files=shown,
-        n_files=whole["n"],
-        n_bytes=int(whole["size"] or 0),
-        subscriptions=list(dataset.subscriptions.select_related("storage").order_by("pk")),
-        subs=list(dataset.subs.order_by("pk")[:50]),
-        after=shown[-1].pk if len(files) > FILES_SHOWN else None,
-    )

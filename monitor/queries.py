@@ -22,6 +22,8 @@ from jobs.models.job import JobQuerySet
 from jobs.nodes import LATELY, SEEN_AT
 from jobs.states import LEASED, JobState
 from monitor import active
+from monitor.bamboo import lamp
+from monitor.ddm import lately
 from monitor.models import LinkBlock
 from monitor.operations import database
 from monitor.words import IDLE_HOURS, KINDS, STALE_HOURS, window_start
@@ -97,6 +99,8 @@ class Facts:
     bans: Sequence[BannedNode]
     tasks: active.ActiveTasks | None  # None: not counted yet
     links: Sequence[LinkBlock]
+    ddm: lately.Lately
+    bamboo: lamp.Seen
 
     @property
     def since(self) -> dt.datetime:
@@ -125,6 +129,8 @@ def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
         bans=list(BannedNode.objects.select_related("site").order_by("site__name", "node")),
         tasks=active.tasks(now=now),
         links=list(LinkBlock.objects.prefetch_related("links")),
+        ddm=lately.read(now=now),
+        bamboo=lamp.look(now=now),
     )
 
 

@@ -15,15 +15,18 @@ from typing import Any
 from django.db.models import Count, F
 
 from brokerage.models import Site
+from jobs.api.task_listing import task_json, the_task
 from jobs.errors import meaning
-from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobFile, Task
-from jobs.states import JobState
+from jobs.labels import is_analysis
+from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobFile, LiveTally, Task
+from jobs.shares import limits
+from jobs.states import QUEUED, JobState
 from monitor.lists import Age, sweep_age
-from monitor.production import tallies
+from monitor.production import engined, tallies
+from monitor.production.engined import Engined
 from monitor.production.tallies import Tally
 from monitor.rows import jobs_url
 from monitor.words import SEED_ORDER
-from pandasite.base.errors import NotThere
 
 DATASETS_SHOWN = 100
 ERRORS_OF = 2000  # the latest failed jobs are looked at for their errors
@@ -69,7 +72,14 @@ class TaskPage:
     sites: Sequence[SiteLine]
     errors: Sequence[ErrorLine]
     datasets: Sequence[dict[str, Any]]
+    engined: Engined | None  # None: it only groups jobs
     now: dt.datetime
+    limits: Sequence[str] = ()  # what holds its jobs back, in sentences
+
+    @property
+    def state(self) -> str:
+        """Its own, or that of its jobs where it only groups them."""
+        return self.task.state or self.tally.state
 
     @property
     def total(self) -> int:
@@ -98,15 +108,17 @@ class TaskPage:
             "working_group": task.working_group,
             "processing_type": task.processing_type,
             "created_at": task.created_at,
-            "state": self.tally.state,
+            "state": self.state,
             "jobs": {count.state: count.n for count in self.states},
             "progress": _progress_json(self.tally),
+            "limits": [*self.limits],
             "sites": [_site_json(line) for line in self.sites],
             "errors": [
                 {"component": e.component, "code": e.code, "meaning": e.meaning, "jobs": e.n}
                 for e in self.errors
             ],
             "datasets": [*self.datasets],
+            "engine": task_json(task, now=self.now) if self.engined else None,
         }
 
 
@@ -143,14 +155,13 @@ def ages() -> list[Age]:
     ]
 
 
-def read_task(task_id: int, *, now: dt.datetime) -> TaskPage:
-    """A task by number; NotThere when there is none."""
-    task = Task.objects.select_related("owner", "vo").filter(pk=task_id).first()
-    if task is None:
-        raise NotThere(f"there is no task {task_id}")
+def read_task(task_id: int, *, user: Any, now: dt.datetime) -> TaskPage:
+    """A task by number; NotThere when there is none. `user` is who looks at it."""
+    task = the_task(task_id)
     jobs = AnyJob.objects.filter(task=task).order_by()
     by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
     by_site = tallies.of_tasks([task_id], now=now).get(task_id, {})
+    waits = any(by_state.get(state) for state in QUEUED)
     return TaskPage(
         task=task,
         states=[
@@ -162,6 +173,19 @@ def read_task(task_id: int, *, now: dt.datetime) -> TaskPage:
         sites=_sites(by_site),
         errors=_errors(task) if JobState.FAILED in by_state else [],
         datasets=_datasets(task),
+        engined=engined.read(task, user, now=now),
+        now=now,
+        limits=_limits(task, now) if waits else (),
+    )
+
+
+def _limits(task: Task, now: dt.datetime) -> list[str]:
+    labels = LiveTally.objects.filter(task_id=task.pk).values_list("label", flat=True)
+    return limits.of_task(
+        user=task.owner.get_username(),
+        group=task.working_group,
+        kind=task.processing_type,
+        analysis=any(map(is_analysis, labels)),
         now=now,
     )
 

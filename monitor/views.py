@@ -131,18 +131,11 @@ def task(request: HttpRequest, task_id: int) -> HttpResponseBase:
     """One task."""
     Params(request.GET, known=("format",)).choice("format", PLAIN)
     now = database_now()
-    found = taskpage.read_task(task_id, now=now)
-    context = {"page": found, "task": found.task, "ages": taskpage.ages()}
+    found = taskpage.read_task(task_id, user=request.user, now=now)
+    context = {
+        "page": found,
+        "task": found.task,
+        "engined": found.engined,
+        "ages": taskpage.ages(),
+    }
     return respond(request, "monitor/task.html", data=found.as_json(), context=context, now=now)
-
-
-@page
-def dataset(request: HttpRequest, name: str) -> HttpResponseBase:
-    """One dataset, a page of its files at a time."""
-    params = Params(request.GET, known=("format", "after"))
-    params.choice("format", PLAIN)
-    after = params.number("after", low=1, high=2**63 - 1) or 0
-    now = database_now()
-    found = places.read_dataset(name, after=after)
-    context = {"page": found, "dataset": found.dataset}
-    return respond(request, "monitor/dataset.html", data=found.as_json(), context=context, now=now)

@@ -19,6 +19,7 @@ from jobs import assign, counts
 from jobs.applicants import applicant, needs_of
 from jobs.models import AnyJob, AnyJobFile, Job, Pilot
 from jobs.nodes import LATELY
+from jobs.shares import limits
 from jobs.states import LEASED, JobState
 from monitor.checks import FIXES, Called, Check, nearest, of_answers, of_pilots
 from monitor.jobpage import files_of
@@ -59,6 +60,8 @@ def read(job: AnyJob, *, now: dt.datetime) -> Why:
 
 
 def _defined(job: AnyJob, now: dt.datetime) -> Why:
+    if hold := limits.holds(job, now=now):
+        return Why(headline=hold, checks=_limits(job, now))
     choice = assign.explain_job(job, now=now)
     if choice.site:
         words = f"Brokerage would send it to {choice.site} now: the next round may take it."
@@ -136,6 +139,7 @@ def _activated(job: AnyJob, now: dt.datetime) -> Why:
         *of_pilots(job, called, banned),
         _brokerage(job, site, now),
         *of_answers(answers),
+        *_limits(job, now),
         _queue(job, ahead, answers.get("job", 0)),
     ]
     wrong = [check for check in checks if check.ok is False]
@@ -197,6 +201,12 @@ def _brokerage(job: AnyJob, site: Site, now: dt.datetime) -> Check:
     fix = FIXES.get(refusal.rule, "") if refusal else ""
     return Check(name="brokerage", ok=False, fix=fix,
         words=f"brokerage would not send it there any more: {words}")  # fmt: skip
+
+
+def _limits(job: AnyJob, now: dt.datetime) -> list[Check]:
+    """What shares, quotas and the formula of users make of its priority."""
+    found = limits.of_job(job, now=now)
+    return [Check(name="priority", ok=None, words=words) for words in found]
 
 
 def _queue(job: AnyJob, ahead: int, taken: int) -> Check:

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.embedded.home import Home
 from pandasite.embedded.keys import Keys
-from pandasite.embedded.postgres import database_settings
+from pandasite.embedded.postgres import database_settings, proddb_settings
 from pandasite.embedded.valkey import broker_url
 from pandasite.environment import Environment
 
@@ -23,27 +23,36 @@ TIMEOUTS_MS = {"idle_in_transaction_session_timeout": 10_000, "lock_timeout": 3_
 
 @dataclass(frozen=True, kw_only=True)
 class Engines:
-    """Django's database entry, the broker's URL and the secret key. `embedded`: ours."""
+    """Django's database entries, the broker's URL and the secret key. `embedded`: ours.
+
+    proddb: the production database; None where none is named: Bamboo is off.
+    """
 
     embedded: bool
     database: dict[str, Any]
     broker_url: str
     secret_key: str
+    proddb: dict[str, Any] | None = None
 
     @classmethod
     def choose(cls, environment: Environment, home: Home) -> Self:
         """Raises ImproperlyConfigured (EmbeddedError among them) with one sentence."""
         outside = are_outside(environment)
-        found = cls._external(environment) if outside else cls._embedded(home)
-        theirs = found.database.pop("OPTIONS", {})  # such as sslmode, from the URL
-        found.database.update(ENGINE=ENGINE, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-        # A cursor that outlives its transaction is lost behind a pooler; nothing here needs one.
-        found.database["DISABLE_SERVER_SIDE_CURSORS"] = True
-        found.database["OPTIONS"] = _connection_options(environment) | theirs
+        found = cls._external(environment) if outside else cls._embedded(environment, home)
+        for database in filter(None, (found.database, found.proddb)):
+            theirs = database.pop("OPTIONS", {})  # such as sslmode, from the URL
+            database.update(ENGINE=ENGINE, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+            # A cursor that outlives its transaction is lost behind a pooler; we need none.
+            database["DISABLE_SERVER_SIDE_CURSORS"] = True
+            database["OPTIONS"] = _connection_options(environment) | theirs
+        if found.proddb:
+            found.proddb["OPTIONS"]["application_name"] = "pandasite-bamboo"
+            # Its tables are few and plain: made from the models, half a second in each test run.
+            found.proddb["TEST"] = {"MIGRATE": False}
         return found
 
     @classmethod
-    def _embedded(cls, home: Home) -> Self:
+    def _embedded(cls, environment: Environment, home: Home) -> Self:
         home.make()
         keys = Keys.of(home.secrets)
         return cls(
@@ -51,6 +60,7 @@ class Engines:
             database=database_settings(home, keys),
             broker_url=broker_url(home, keys),
             secret_key=keys.secret_key,
+            proddb=_named_proddb(environment) or proddb_settings(home, keys),
         )
 
     @classmethod
@@ -61,9 +71,10 @@ class Engines:
         _require_scheme("BROKER_URL", broker, BROKER_SCHEMES)
         return cls(
             embedded=False,
-            database=_parsed(database),
+            database=_parsed("DATABASE_URL", database),
             broker_url=broker,
             secret_key=environment.secret("SECRET_KEY", shortest=SHORTEST_SECRET_KEY),
+            proddb=_named_proddb(environment),
         )
 
 
@@ -88,12 +99,21 @@ def _require_scheme(name: str, url: str, schemes: tuple[str, ...]) -> None:
         raise ImproperlyConfigured(f"{name} must start with {starts}.")
 
 
-def _parsed(url: str) -> dict[str, Any]:
+def _named_proddb(environment: Environment) -> dict[str, Any] | None:
+    """The production database of PRODDB_URL."""
+    url = environment.text("PRODDB_URL")
+    if not url:
+        return None
+    _require_scheme("PRODDB_URL", url, DATABASE_SCHEMES)
+    return _parsed("PRODDB_URL", url)
+
+
+def _parsed(name: str, url: str) -> dict[str, Any]:
     try:
         return dict(dj_database_url.parse(url))
     except ValueError:  # its text may hold the password, so it is not repeated
         raise ImproperlyConfigured(
-            "DATABASE_URL must look like postgres://user:password@host:5432/name."
+            f"{name} must look like postgres://user:password@host:5432/name."
         ) from None
 
 

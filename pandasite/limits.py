@@ -30,6 +30,9 @@ LIMITS = {
     "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
     "PILOT_DAYS": Limit(30, 1, 3650),
     "SAMPLE_DAYS": Limit(3, 1, 365),
+    # Calls in a minute at PanDA's own addresses (0: no limit).
+    "NODE_CALLS": Limit(600, 0, 1_000_000),
+    "BAD_TOKENS": Limit(10, 0, 1_000_000),
     # How long a job may stay in a state.
     "HOLDING_HOURS_ANALYSIS": Limit(3, 1, 720),
     "HOLDING_HOURS_PRODUCTION": Limit(48, 1, 720),
@@ -59,9 +62,34 @@ LIMITS = {
     "TRANSFER_RETRY_SECONDS": Limit(30, 0, DAY),
     "TRANSFER_PAUSE_SECONDS": Limit(300, 0, DAY),
     "TRANSFER_LEASE_SECONDS": Limit(600, 1, DAY),
+    "TRANSFER_GIVE_UP_HOURS": Limit(168, 1, 24 * 365),
+    # How many copies at once, where the administrator's record says nothing.
+    "STORAGE_TRANSFERS": Limit(20, 1, 10_000),
+    "LINK_TRANSFERS": Limit(10, 1, 10_000),
+    "TRANSFER_STREAMS": Limit(8, 1, 10_000),  # bunches that are offered to the workers at once
+    "TRANSFER_BUNCH": Limit(200, 1, 5000),  # small files that a worker takes at a time
+    # A storage that says nothing for so long, or gives less than this, is given up for now.
+    "STORAGE_TIMEOUT_SECONDS": Limit(30, 1, 600),
+    "STORAGE_MIN_KB_S": Limit(10, 0, 1_000_000),
+    # Data: news of a DDM elsewhere, uploads, PandaMover, and comparing storage with the catalogue.
+    "DDM_CLOCK_SECONDS": Limit(300, 1, 3600),  # how far the clock of a signature may be off
+    "DDM_CALL_SECONDS": Limit(10, 1, 60),  # that a callback's target has for its answer
+    "DDM_PAUSE_SECONDS": Limit(300, 1, DAY),  # the longest between two tries of a callback
+    "DDM_NEWS_DAYS": Limit(30, 1, 365),
+    "UPLOAD_MAX_MB": Limit(5000, 1, 10_000_000),
+    "MOVER_ATTEMPTS": Limit(10, 1, 100),
+    "MOVER_PAUSE_MINUTES": Limit(180, 0, 10_080),
+    "MOVER_CHANNEL_JOBS": Limit(10, 1, 10_000),
+    "MOVER_PRESTAGE_JOBS": Limit(50, 1, 10_000),
+    "MOVER_RUNNING_HOURS": Limit(3, 1, 720),
+    "MOVER_WAITING_HOURS": Limit(12, 1, 720),
+    "MOVER_FILES": Limit(20, 1, 100),  # of one job
+    "CHECK_STORAGE_HOURS": Limit(168, 0, 8760),  # from check to check; 0: only when asked
     "DASHBOARD_SECONDS": Limit(5, 0, 60),
     "NUDGE_SECONDS": Limit(0, 0, 5),  # a mark with the broker lasts for twice as long
     "USER_PRIORITY_CAP": Limit(1000, 0, 1_000_000),
+    # Between two cycles with the production database: where nobody has changed it in the admin.
+    "BAMBOO_SECONDS": Limit(600, 1, DAY),
 }
 # The sweeps are quick on a small installation; a large one has the nudges and spares its database.
 SWEEP_EMBEDDED = Limit(10, 1, 3600)

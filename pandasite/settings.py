@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
+from pandasite.ddm import ddm_of_vos, ddm_secrets
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
@@ -32,9 +33,24 @@ PANDASITE_HOME = Home.choose(
 )
 _engines = Engines.choose(environment, PANDASITE_HOME)
 PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
+# Which data management system has the data of which VO, and the secrets shared with others.
+PANDASITE_DDM = ddm_of_vos(environment)
+PANDASITE_DDM_SECRETS = ddm_secrets(environment)
+# Where files go that people upload; empty: nobody may.
+PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Whether who has not logged in may read the monitor.
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
+)
+
+# Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
+# and whether a storage element may be on this machine itself.
+PANDASITE_STORAGE_SECRETS = environment.text(
+    "PANDASITE_STORAGE_SECRETS", str(PANDASITE_HOME.path / "storage-secrets")
+)
+PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
+PANDASITE_STORAGE_LOOPBACK = environment.boolean(
+    "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
 
 # What the sweeps and the monitor call this machine; the default of a container says little.
@@ -60,6 +76,7 @@ INSTALLED_APPS = [
     "brokerage",
     "datasets",
     "jobs",
+    "jobs.proddb",
     "monitor",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -133,6 +150,9 @@ globals().update(DJANGO_STRUCTLOG)  # names that begin with DJANGO_STRUCTLOG_
 
 # Database
 DATABASES = {"default": _engines.database}
+if _engines.proddb:  # without it Bamboo is off
+    DATABASES["proddb"] = _engines.proddb
+DATABASE_ROUTERS = ["jobs.proddb.router.ProdDbRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Static files
@@ -205,6 +225,12 @@ SPECTACULAR_SETTINGS = {
         "JobState": "jobs.api.answers.STATES",
         "ReportedState": "jobs.api.bodies.SAYABLE",
         "ProdSourceLabelEnum": "jobs.labels.LABELS",
+        "TaskState": "jobs.api.task_answers.STATES",
+        "PieceState": "jobs.api.task_answers.PIECE_STATES",
+        "DatasetState": "jobs.api.data_answers.DATASET_STATES",
+        "DatasetType": "jobs.api.data_answers.TYPES",
+        "NewDatasetType": "jobs.api.data_bodies.MADE_BY_HAND",
+        "SubscriptionState": "jobs.api.data_answers.SUBSCRIPTION_STATES",
     },
 }
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
@@ -228,7 +254,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 60
-CELERY_TASK_ROUTES = {"datasets.transfer": {"queue": "transfers"}}
+CELERY_TASK_ROUTES = {
+    "datasets.transfer": {"queue": "transfers"},
+    "datasets.ask_for_space": {"queue": "transfers"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Celery would connect to the database anew for each task; pandasite/celery.py looks after the
 # connections as Django does between two requests.
@@ -240,3 +269,6 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = timetable(sweep_seconds=PANDASITE["SWEEP_SECONDS"])
 # /healthz/ready asks when each of them last ended.
 EXPECTED_SWEEPS = {name: entry["schedule"] for name, entry in CELERY_BEAT_SCHEDULE.items()}
+# Its own timetable, which the admin changes (jobs/bamboo/timetable.py); it may fail, and be late,
+# without the site being unable to do its work.
+WATCHED_SWEEPS = ("jobs.bamboo",)

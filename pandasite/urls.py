@@ -10,6 +10,7 @@ urlpatterns = [
     path("rest/v1/", include("jobs.api.urls")),
     path("rest/v1/schema", SchemaView.as_view(), name="schema"),
     path("rest/v1/docs", DocsView.as_view(url_name="schema"), name="docs"),
+    path("", include("jobs.api.panda.urls")),
     path("", include("monitor.urls")),
 ]
 

@@ -38,6 +38,7 @@ class Config:
     network: bool
     hidden: tuple[Path, ...]
     copy_inputs: bool
+    storage_secret: Path | None = None
 
 
 def read(argv: Sequence[str]) -> Config:
@@ -64,6 +65,7 @@ def read(argv: Sequence[str]) -> Config:
         network=parsed.network,
         hidden=tuple(path.resolve() for path in parsed.hide),
         copy_inputs=parsed.copy_inputs,
+        storage_secret=parsed.storage_secret and parsed.storage_secret.absolute(),
     )
 
 
@@ -134,6 +136,12 @@ def add_payload(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--copy-inputs", action="store_true", help="copy inputs to the job instead of linking"
+    )
+    made.add_argument(
+        "--storage-secret",
+        type=Path,
+        metavar="FILE",
+        help="user:password or bearer TOKEN of the site's WebDAV storage",
     )
 
 

@@ -123,7 +123,7 @@ class Attempt:
     def _verdict(self, answer: Mapping[str, Any]) -> Verdict:
         """Run the stages; the log goes out however they end, as long as the job can be read."""
         try:
-            job = Job.of(answer)
+            job = Job.of(answer, secret=self._means.config.storage_secret)
         except JobFailed as error:
             return self._failed(error)
         verdict = self._stages_of(job)

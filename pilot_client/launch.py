@@ -16,6 +16,7 @@ from pilot_client.measure import MEGABYTE
 from pilot_client.wire import Job
 
 GRACE_SECONDS = 10.0
+MOVER_LABEL = "ddm"
 # Numeric libraries take every core of the node otherwise, whatever the slot has.
 THREADS = (
     "OMP_NUM_THREADS",
@@ -29,10 +30,13 @@ MARKER = "PILOT_JOB_FOLDER"  # lets a restarted pilot find what its dead predece
 def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) -> guard.Spec:
     """The command and its surroundings; raises JobFailed if it cannot be put together."""
     program = find_program(job, software)
+    mounted = [job.storage] if isinstance(job.storage, Path) else []
     platform = software.joinpath(*program.relative_to(software).parts[:2])
     return guard.Spec(
         argv=sandbox.wrap(
-            [str(program), *arguments(job.parameters)], work=folder.work, readable=[job.storage]
+            [str(program), *arguments(job.parameters)],
+            work=folder.work,
+            readable=[*mounted, *sources(job)],
         ),
         cwd=str(folder.work),
         env=environment(job, folder, platform),
@@ -44,6 +48,17 @@ def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) ->
         wrapped=sandbox.program is not None,
         lease=str(folder.lease),
     )
+
+
+def sources(job: Job) -> list[Path]:
+    """Mounted storage that a mover job reads from: the server names it, in the arguments."""
+    if job.label != MOVER_LABEL:
+        return []
+    return [
+        Path(word.removeprefix("file://"))
+        for word in arguments(job.parameters)
+        if word.startswith("file:///")
+    ]
 
 
 def find_program(job: Job, software: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pilot_client.checksum import read_through
 from pilot_client.errors import JobFailed, PilotCode
+from pilot_client.remote import Remote
 from pilot_client.wire import Input, Job
 
 log = logging.getLogger(__name__)
@@ -16,19 +17,23 @@ log = logging.getLogger(__name__)
 def stage_in(*, job: Job, work: Path, copy: bool, check: Callable[[], None]) -> None:
     """Link (or copy) and verify; `check` is called between chunks and raises to end it."""
     for wanted in job.inputs:
-        source = job.storage / wanted.path
-        bring(wanted, source=source, target=work / wanted.lfn, copy=copy, check=check)
+        target = work / wanted.lfn
+        bring(wanted, storage=job.storage, target=target, copy=copy, check=check)
         log.info("stage in: %s", wanted.lfn)
 
 
 def bring(
-    wanted: Input, *, source: Path, target: Path, copy: bool, check: Callable[[], None]
+    wanted: Input, *, storage: Path | Remote, target: Path, copy: bool, check: Callable[[], None]
 ) -> None:
     """One input. Raises JobFailed if it is missing, unreadable or not what it should be."""
     try:
-        size, adler32 = read(source, copy_to=target if copy else None, check=check)
-        if not copy:
-            target.symlink_to(source)
+        if isinstance(storage, Remote):
+            size, adler32 = storage.fetch(wanted.path, wanted.url, into=target, check=check)
+        else:
+            source = storage / wanted.path
+            size, adler32 = read(source, copy_to=target if copy else None, check=check)
+            if not copy:
+                target.symlink_to(source)
     except FileNotFoundError as error:
         raise JobFailed(
             PilotCode.MISSING_INPUT, f"input {wanted.lfn} is not in the local storage"

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from pilot_client.checksum import read_through
 from pilot_client.errors import JobFailed, PilotCode
 from pilot_client.folder import open_regular
+from pilot_client.remote import Remote
 from pilot_client.wire import Job, Output
 
 log = logging.getLogger(__name__)
@@ -44,10 +45,14 @@ def stage_out(*, job: Job, work: Path, pause: Callable[[float], None]) -> list[S
     ]
 
 
-def store(wanted: Output, *, source: Path, storage: Path, pause: Callable[[float], None]) -> Stored:
+def store(
+    wanted: Output, *, source: Path, storage: Path | Remote, pause: Callable[[float], None]
+) -> Stored:
     """Store one file, trying again if the storage fails; `pause` waits, or raises to give up."""
     for wait in TRIES:
         try:
+            if isinstance(storage, Remote):
+                return send(wanted, source=source, storage=storage, check=lambda: pause(0))
             return put(wanted, source=source, target=storage / wanted.path, check=lambda: pause(0))
         except OSError as error:
             reason = error.strerror or type(error).__name__
@@ -56,6 +61,14 @@ def store(wanted: Output, *, source: Path, storage: Path, pause: Callable[[float
                 break
         pause(wait)
     raise JobFailed(PilotCode.STAGE_OUT_FAILED, f"cannot store {wanted.lfn}: {reason}")
+
+
+def send(wanted: Output, *, source: Path, storage: Remote, check: Callable[[], None]) -> Stored:
+    """Store a file at a storage that is not mounted."""
+    with os.fdopen(open_regular(source), "rb") as file:
+        size, adler32 = storage.put(wanted.path, wanted.url, file, check=check)
+    log.info("stage out: %s, %d bytes, adler32 %s", wanted.lfn, size, adler32)
+    return Stored(lfn=wanted.lfn, guid=str(uuid.uuid4()), size=size, adler32=adler32)
 
 
 def put(wanted: Output, *, source: Path, target: Path, check: Callable[[], None]) -> Stored:

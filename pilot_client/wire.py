@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from pilot_client.errors import JobFailed, PilotCode
+from pilot_client.remote import SCHEMES, Remote
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}")
 Fields = Mapping[str, Any]
@@ -58,20 +59,25 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A file that lies at the local storage; size in bytes, adler32 as 8 hex digits."""
+    """A file that lies at the local storage; size in bytes, adler32 as 8 hex digits.
+
+    `url` is signed for this file, where the storage wants that.
+    """
 
     lfn: str
     path: PurePosixPath
     size: int | None
     adler32: str | None
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """A file to bring to the local storage; `path` is relative to its root."""
+    """A file to bring to the local storage; `path` is relative to its root, `url` as of inputs."""
 
     lfn: str
     path: PurePosixPath
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,7 @@ class Job:
     """
 
     transformation: PurePosixPath
+    label: str
     parameters: str
     release: str
     cmt_config: str
@@ -92,14 +99,18 @@ class Job:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     log: Output | None
-    storage: Path
+    storage: Path | Remote
 
     @classmethod
-    def of(cls, answer: Fields) -> Job:
-        """Read it from a job answer; raises BadAnswer or JobFailed with what is wrong."""
+    def of(cls, answer: Fields, *, secret: Path | None = None) -> Job:
+        """Read it from a job answer; raises BadAnswer or JobFailed with what is wrong.
+
+        `secret` is the file with the credentials of a storage that is not mounted.
+        """
         log = answer.get("log_file")
         return cls(
             transformation=relative(need(answer, "transformation", str)),
+            label=str(answer.get("prod_source_label") or ""),
             parameters=str(answer.get("job_parameters") or ""),
             release=segment(str(answer.get("atlas_release") or "")),
             cmt_config=segment(str(answer.get("cmt_config") or "")),
@@ -110,7 +121,7 @@ class Job:
             inputs=tuple(input_of(entry) for entry in entries(answer, "input_files")),
             outputs=tuple(output_of(entry) for entry in entries(answer, "output_files")),
             log=output_of(log) if isinstance(log, dict) and log.get("lfn") else None,
-            storage=storage_root(answer.get("storage")),
+            storage=storage_of(answer.get("storage"), secret=secret),
         )
 
 
@@ -122,12 +133,25 @@ def input_of(entry: Fields) -> Input:
         path=relative(need(entry, "path", str)),
         size=size if isinstance(size, int) else None,
         adler32=checksum(entry.get("adler32")),
+        url=signed(entry),
     )
 
 
 def output_of(entry: Fields) -> Output:
     """One output file, or the log file."""
-    return Output(lfn=file_name(need(entry, "lfn", str)), path=relative(need(entry, "path", str)))
+    return Output(
+        lfn=file_name(need(entry, "lfn", str)),
+        path=relative(need(entry, "path", str)),
+        url=signed(entry),
+    )
+
+
+def signed(entry: Fields) -> str:
+    """The signed address of a file, empty where it has none."""
+    url = entry.get("url") or ""
+    if not isinstance(url, str) or (url and not url.startswith(("https://", "http://"))):
+        raise BadAnswer("has an address that is not HTTP")
+    return url
 
 
 def need(fields: Fields, name: str, kind: type[T]) -> T:
@@ -185,8 +209,8 @@ def checksum(value: object) -> str | None:
     return value.removeprefix("ad:").lower().zfill(8)
 
 
-def storage_root(storage: object) -> Path:
-    """The folder of the site's storage, which this node must have mounted.
+def storage_of(storage: object, *, secret: Path | None) -> Path | Remote:
+    """The site's storage: a folder that this node must have mounted, WebDAV, or S3.
 
     What follows `file://` is a path as it is, blank and percent sign included: the server's
     transfer engine takes it so, too.
@@ -195,8 +219,13 @@ def storage_root(storage: object) -> Path:
         raise JobFailed(PilotCode.NO_STORAGE, "the site has no local storage")
     url = need(storage, "url", str)
     protocol, _, path = url.partition("://")
-    if protocol != "file" or not path.startswith("/"):
-        raise JobFailed(
-            PilotCode.NO_PROTOCOL, f"storage {url[:120]!r} is not a mounted file:// folder"
-        )
-    return Path(path)
+    if protocol == "file" and path.startswith("/"):
+        return Path(path)
+    if protocol in SCHEMES:
+        return Remote(url=f"{SCHEMES[protocol]}://{path}".rstrip("/"), secret=secret)
+    if protocol == "s3":
+        return Remote()
+    raise JobFailed(
+        PilotCode.NO_PROTOCOL,
+        f"storage {url[:120]!r} is neither a mounted file:// folder nor dav://, davs:// or s3://",
+    )

@@ -26,7 +26,9 @@ from pandasite.launcher.supervisor import Layer, Supervisor
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 ... ; empty in the controller
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OURS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL")
+OURS = (
+    "DATABASE_URL", "PRODDB_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL",
+)  # fmt: skip
 
 # How fast a shared machine is says nothing about us.
 hypothesis_settings.register_profile(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from benchmarks.bed import Bed
 from benchmarks.figures import (
     backlog,
+    bamboo,
     brokering,
     claim,
     living,
     monitor,
+    moving,
     reports,
     submission,
     sweeping,
@@ -37,6 +39,9 @@ GROUPS = (
     Group(("assign",), brokering.run),
     Group(("life", "memory"), living.run),
     Group(("silent_sweep",), sweeping.run),
+    Group(("transfer_small", "transfer_large"), moving.run),
+    Group(("claim_with_transfers",), moving.beside_the_pilots),
+    Group(("bamboo", "bamboo_p99"), bamboo.run),
     Group(monitor.names(), monitor.run),
 )
 

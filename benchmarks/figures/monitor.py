@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from django.db import connection
 from django.urls import NoReverseMatch, reverse
 
-from benchmarks import archive, fill
+from benchmarks import archive, fill, traffic
 from benchmarks.bed import Bed, Data, moment
 from benchmarks.calls import Calls
 from benchmarks.grid import Grid
@@ -37,6 +37,7 @@ LIVE = 1_000_000
 ENDED = 10_000_000
 DATASETS = 10 * 147_033
 SITES = 200
+LINKS = 2000  # that move something in each hour
 WEEKS = 40  # that the archive spans when it is full
 PART = 0.1  # of the archive that is there at first
 GROWTH = 1.3
@@ -84,6 +85,7 @@ def _texts() -> list[str]:
     return [urlencode({"q": text}) for text in texts]
 
 
+DATA_MS = 100
 PAGES = (
     Page(
         figure="page_dashboard",
@@ -105,6 +107,22 @@ PAGES = (
         limit_ms=80,
         name="monitor:plot_data",
         queries=("what=states", "what=ended&hours=168", "what=failures&by=cloud", "what=dwell"),
+    ),
+    *(
+        Page(figure=f"page_{name}", limit_ms=DATA_MS, name=f"monitor:{name}", queries=queries)
+        for name, queries in traffic.PAGES
+    ),
+    Page(
+        figure="page_dataset",
+        limit_ms=DATA_MS,
+        name="monitor:dataset",
+        arguments=[{"name": name} for name in traffic.NAMED],
+    ),
+    Page(
+        figure="page_file",
+        limit_ms=DATA_MS,
+        name="monitor:file",
+        arguments=[{"scope": "bench", "lfn": f"{name}._00001.root"} for name in traffic.NAMED],
     ),
 )
 JOB = "page_job"  # its addresses are those of jobs that are there
@@ -191,6 +209,7 @@ def _states(bed: Bed) -> tuple[Data, Data]:
 
     def little(grid: Grid) -> None:
         archive.add_datasets(bed.scaled(DATASETS))
+        traffic.add(grid, links=bed.scaled(LINKS))
         archive.add_live(bed.scaled(LIVE), grid)
         archive.add_ended(a_week, grid, weeks=range(1, weeks + 1))
         _sweep()

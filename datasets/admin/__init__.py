@@ -1,5 +1,5 @@
 """Admin pages of storage elements, datasets, files, replicas and transfers."""
 
-from datasets.admin import catalogue, storage, transfers
+from datasets.admin import catalogue, ddm, storage, transfers
 
-__all__ = ["catalogue", "storage", "transfers"]
+__all__ = ["catalogue", "ddm", "storage", "transfers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import forms
@@ -10,10 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from datasets.models import Dataset, File, Replica, Subscription
-from datasets.services import mark_bad, set_dataset_state
+from datasets import life
+from datasets.models import Dataset, DatasetCategory, File, Replica
+from datasets.services import abort_datasets, mark_bad, set_dataset_state
 from datasets.states import DATASET_MOVES, DatasetState
-from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyInline, recent
+from pandasite.base.admin_kit import BigTableAdmin, OurAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order, ReasonForm
 from pandasite.base.errors import Conflict
 
@@ -32,6 +34,28 @@ def _move_dataset(dataset: Dataset, order: Order) -> str:
     to = DatasetState(order.values["state"])
     set_dataset_state(dataset, to, now=order.now)
     return f"{dataset.state} -> {to}"
+
+
+def _abort(dataset: Dataset, order: Order) -> str:
+    if not abort_datasets([dataset.pk], reason=f"{order.name}: {order.reason}", now=order.now):
+        raise Conflict(f"it was aborted already: {dataset.aborted_reason}")
+    return "aborted"
+
+
+class LifetimeForm(ReasonForm):
+    """Days from now; none: it is kept."""
+
+    field_order = ["days", "reason"]
+    days = forms.IntegerField(
+        min_value=0, max_value=36_500, required=False, help_text="from now; empty: for ever"
+    )
+
+
+def _set_lifetime(dataset: Dataset, order: Order) -> str:
+    days = order.values["days"]
+    until = None if days is None else order.now + dt.timedelta(days=days)
+    life.set_lifetime(dataset, until, actor=order.user, reason=order.reason, now=order.now)
+    return f"may be erased from {until:%Y-%m-%d %H:%M} on" if until else "kept for ever"
 
 
 def _legal_moves() -> str:
@@ -56,6 +80,16 @@ class DatasetAdmin(BigTableAdmin):
         "destination",
         "created_at",
         "members",
+        "owner",
+        "scope",
+        "category",
+        "data_type",
+        "metadata",
+        "expires_at",
+        "aborted_at",
+        "aborted_reason",
+        "n_lost",
+        "summed_at",
     ]
     readonly_fields = ["members"]
     deeds = [
@@ -67,7 +101,24 @@ class DatasetAdmin(BigTableAdmin):
             explain=_legal_moves(),
             audit="dataset_state",
             form=DatasetStateForm,
-        )
+        ),
+        Deed(
+            name="abort_dataset",
+            label="Abort…",
+            permission="datasets.change_dataset",
+            apply=_abort,
+            explain="Listed as aborted; its subscriptions end. Files stay where they are.",
+            audit="dataset_abort",
+        ),
+        Deed(
+            name="set_lifetime",
+            label="Set the lifetime…",
+            permission="datasets.change_dataset",
+            apply=_set_lifetime,
+            explain="When it is over, the dataset is erased, and with it the replicas that no other"
+            " dataset and no job needs.",
+            form=LifetimeForm,
+        ),
     ]
 
     @admin.display(description="files")
@@ -75,6 +126,11 @@ class DatasetAdmin(BigTableAdmin):
         where = reverse("admin:datasets_file_changelist")
         link = f"{where}?datasets__id__exact={dataset.pk}"
         return format_html('<a href="{}">{} files</a>', link, dataset.members.count())
+
+
+@admin.register(DatasetCategory)
+class DatasetCategoryAdmin(OurAdmin):
+    list_display = ["name", "description", "patterns", "position"]
 
 
 class ReplicaInline(ReadOnlyInline):
@@ -119,12 +175,3 @@ class ReplicaAdmin(BigTableAdmin):
             audit="replica_bad",
         )
     ]
-
-
-@admin.register(Subscription)
-class SubscriptionAdmin(BigTableAdmin):
-    list_display = ["dataset", "storage", "activity", "state", "reason", "created_at", "done_at"]
-    list_filter = ["state", "storage"]
-    list_select_related = ["dataset", "storage"]
-    search_fields = ["dataset__name__startswith"]
-    search_help_text = "By the beginning of the dataset's name."

@@ -33,12 +33,15 @@ class TransferAdmin(BigTableAdmin):
         "file",
         "destination",
         "state",
+        "activity",
+        "priority",
         "attempts",
+        "reason",
         "error",
         "next_try_at",
         "ended_at",
     ]
-    list_filter = ["state", "destination"]
+    list_filter = ["state", "destination", "activity", "reason"]
     list_select_related = ["file", "destination"]
     search_fields = ["file__lfn__startswith"]
     search_help_text = "By number, or by the beginning of the LFN."

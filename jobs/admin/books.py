@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest
 
-from jobs.models import BrokerageDecision, ErrorCode, Transformation
+from jobs.models import BrokerageDecision, ErrorCode, Tag, Transformation
 from pandasite.base.admin_kit import RECENT, BigTableAdmin, OurAdmin, recent
 from pandasite.base.audit import record
 from pandasite.base.clock import database_now
@@ -48,6 +48,23 @@ class TransformationAdmin(OurAdmin):
 
     list_display = ["name", "description"]
     search_fields = ["name", "description"]
+
+
+@admin.register(Tag)
+class TagAdmin(OurAdmin):
+    """Looked at here; made and removed in the monitor."""
+
+    list_display = ["name", "transformation", "atlas_release", "made_by", "created_at"]
+    search_fields = ["name", "transformation", "description"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(BrokerageDecision)

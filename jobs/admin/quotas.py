@@ -1,4 +1,4 @@
-"""Quotas of CPU time: ordinary forms. The monitor holds the usage against them."""
+"""Quotas of CPU time: ordinary forms. jobs/quotas.py acts on those of a day."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pandasite.base.admin_kit import OurAdmin
 
 @admin.register(UsageQuota)
 class UsageQuotaAdmin(OurAdmin):
-    list_display = ["name", "kind", "cpu_hours", "note"]
-    list_filter = ["kind"]
+    list_display = [
+        "name", "kind", "cpu_hours", "cpu_hours_day", "hard", "priority_offset", "note",
+    ]  # fmt: skip
+    list_filter = ["kind", "hard"]
     search_fields = ["name", "note"]

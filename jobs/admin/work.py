@@ -13,7 +13,16 @@ from django.utils.html import format_html
 
 from jobs import services
 from jobs.labels import LABELS
-from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobEvent, AnyJobFile, Job, Task
+from jobs.models import (
+    ERROR_COMPONENTS,
+    AnyJob,
+    AnyJobEvent,
+    AnyJobFile,
+    Job,
+    Task,
+    TaskDataset,
+    TaskEvent,
+)
 from jobs.states import LEASED
 from pandasite.base.admin_kit import RECENT, BigTableAdmin, ReadOnlyInline, recent
 from pandasite.base.deeds import Deed, Order
@@ -63,11 +72,34 @@ REBROKER = Deed(
 )
 
 
+class TaskEventInline(ReadOnlyInline):
+    model = TaskEvent
+    fields = ["seq", "at", "from_state", "to_state", "actor", "reason"]
+
+
+class TaskDatasetInline(ReadOnlyInline):
+    model = TaskDataset
+    fields = ["role", "place", "dataset"]
+    raw_id_fields = ["dataset"]
+
+
 @admin.register(Task)
 class TaskAdmin(BigTableAdmin):
-    list_display = ["task_id", "name", "owner", "vo", "working_group", "created_at"]
-    list_filter = ["vo"]
-    list_select_related = ["owner", "vo"]
+    list_display = [
+        "task_id",
+        "name",
+        "state",
+        "owner",
+        "vo",
+        "working_group",
+        "priority",
+        "cloud",
+        "created_at",
+    ]
+    list_filter = ["state", "vo", "cloud"]
+    list_select_related = ["owner", "vo", "cloud"]
+    raw_id_fields = ["parent"]
+    inlines = [TaskEventInline, TaskDatasetInline]
     search_fields = ["name__startswith", "owner__username__exact"]
     search_help_text = "By taskID, the beginning of the name, or the owner."
     number_field = "pk"

@@ -38,13 +38,19 @@ class ProblemAnswer(s.Serializer[Any]):
     request_id = s.CharField(allow_null=True)
 
 
-class NamedFile(s.Serializer[Any]):
-    """A file with its path below the storage's address."""
+class LogName(s.Serializer[Any]):
+    """What the log tarball of this attempt has to be called; `url` as in the other files."""
 
     lfn = s.CharField()
     scope = s.CharField()
-    dataset = s.CharField(allow_blank=True)
     path = s.CharField()
+    url = s.CharField(required=False)
+
+
+class NamedFile(LogName):
+    """A file, its path below the storage's address, and for S3 a `url` signed for it alone."""
+
+    dataset = s.CharField(allow_blank=True)
 
 
 class InputFile(NamedFile):
@@ -53,14 +59,6 @@ class InputFile(NamedFile):
     guid = s.CharField(allow_null=True)
     size = s.IntegerField(allow_null=True)
     adler32 = s.CharField(allow_null=True)
-
-
-class LogName(s.Serializer[Any]):
-    """What the log tarball of this attempt has to be called."""
-
-    lfn = s.CharField()
-    scope = s.CharField()
-    path = s.CharField()
 
 
 class Storage(s.Serializer[Any]):
@@ -289,7 +287,7 @@ LIST_FILTERS = (
 
 def documented(
     *,
-    answers: dict[int, Any],
+    answers: dict[Any, Any],
     problems: Sequence[int] = (),
     **more: Any,
 ) -> Any:

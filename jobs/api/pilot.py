@@ -16,6 +16,7 @@ from jobs.api.answers import RETRY_AFTER, ClaimAnswer, documented, key_header
 from jobs.api.auth import KNOWN, IsPilot, PilotAuthentication
 from jobs.api.bodies import ClaimBody
 from jobs.api.keys import fingerprint, idempotency_key
+from jobs.api.signed import sign
 from jobs.identity import Caller, TokenGone
 from jobs.models import JobFile
 from jobs.said import log_name
@@ -76,7 +77,7 @@ class ClaimView(PilotView):
         question = _question(said) | {"key": key, "body_sha256": fingerprint(asked)}
 
         def work(caller: Caller) -> dispatch.Claimed:
-            _must_be_at(said["site"], caller)
+            must_be_at(said["site"], caller)
             return dispatch.claim(caller=caller, **question)
 
         claimed = self.for_caller(request, work)
@@ -84,7 +85,7 @@ class ClaimView(PilotView):
         return json_answer(_claim_answer(claimed, bulk="n_jobs" in said), headers=wait)
 
 
-def _must_be_at(site: str, caller: Caller) -> None:
+def must_be_at(site: str, caller: Caller) -> None:
     """The token is for this site."""
     if caller.site == site:
         return
@@ -115,14 +116,16 @@ def _claim_answer(claimed: dispatch.Claimed, *, bulk: bool) -> dict[str, Any]:
 
 def _job_answer(job: dict[str, Any]) -> dict[str, Any]:
     scope, lfn = log_name(job["panda_id"], job["attempt_nr"])
-    return {
-        **{name: job[name] for name in TOLD},
-        "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
-        "heartbeat_seconds": settings.PANDASITE["HEARTBEAT_SECONDS"],
-        "input_files": [_input(f) for f in job["files"] if f["type"] == JobFile.Type.INPUT],
-        "output_files": [_named(f) for f in job["files"] if f["type"] == JobFile.Type.OUTPUT],
-        "log_file": {"lfn": lfn, "scope": scope, "path": path_of(scope, lfn)},
-    }
+    return sign(
+        {
+            **{name: job[name] for name in TOLD},
+            "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
+            "heartbeat_seconds": settings.PANDASITE["HEARTBEAT_SECONDS"],
+            "input_files": [_input(f) for f in job["files"] if f["type"] == JobFile.Type.INPUT],
+            "output_files": [_named(f) for f in job["files"] if f["type"] == JobFile.Type.OUTPUT],
+            "log_file": {"lfn": lfn, "scope": scope, "path": path_of(scope, lfn)},
+        }
+    )
 
 
 def _named(f: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,16 +17,46 @@ from jobs.rows import SAID, FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
 MAX_FAULTS = 1000
+_PLACE = re.compile(r"jobs\[\d+\]\.")
 
 
 def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec]:
     """Checked job specifications; BadInput lists every fault with job index and field."""
-    _check_rights(jobs, user)
+    check_rights(jobs, user)
     names = Names.of(jobs)
     faults = list(islice(_all_faults(jobs, names), MAX_FAULTS))
     if faults:
         raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     return [_spec(job, names) for job in jobs]
+
+
+def sifted(
+    jobs: Sequence[dict[str, Any]], *, names: Names
+) -> tuple[dict[int, JobSpec], dict[int, str]]:
+    """By their index: the jobs that are right, and what is wrong with each of the others.
+
+    For jobs that do not stand and fall together; rights are the caller's matter.
+    """
+    faults: dict[int, str] = {}
+    for index, job in enumerate(jobs):
+        told = [fault["message"] for fault in _faults(index, job, names)]
+        if told:
+            faults[index] = _alone("; ".join(told))
+    good = [index for index in range(len(jobs)) if index not in faults]
+    for fault in _shared_outputs([jobs[index] for index in good]):
+        index = good[index_of(fault["field"])]
+        faults.setdefault(index, _alone(fault["message"]))
+    return {i: _spec(jobs[i], names) for i in good if i not in faults}, faults
+
+
+def index_of(place: str) -> int:
+    """Which job of a submission a place such as `jobs[3].site` is in."""
+    return int(place.partition("[")[2].partition("]")[0])
+
+
+def _alone(message: str) -> str:
+    """What is said of `jobs[3].site`, said of the `site` of a job alone."""
+    return _PLACE.sub("", message)
 
 
 def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[str, Any]]:
@@ -34,15 +65,22 @@ def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[s
     yield from _shared_outputs(jobs)
 
 
-def _check_rights(jobs: Sequence[dict[str, Any]], user: AbstractUser) -> None:
+def check_rights(
+    wanted: Sequence[Mapping[str, Any]],
+    user: AbstractUser,
+    *,
+    place: str = "jobs[{}].",
+    priority: str = "assigned_priority",
+) -> None:
     """Who has the production role may do all of this; NotAllowed names what others may not."""
     if user.has_perm("jobs.submit_production"):
         return
     groups = sorted(user.groups.values_list("name", flat=True))
-    for i, job in enumerate(jobs):
-        _check_label(f"jobs[{i}].prod_source_label", job["prod_source_label"])
-        _check_priority(f"jobs[{i}].assigned_priority", job["assigned_priority"])
-        _check_group(f"jobs[{i}].working_group", job["working_group"], groups)
+    for i, one in enumerate(wanted):
+        here = place.format(i)
+        _check_label(f"{here}prod_source_label", one["prod_source_label"])
+        check_priority(f"{here}{priority}", one[priority])
+        _check_group(f"{here}working_group", one["working_group"], groups)
 
 
 def _check_label(field: str, label: str) -> None:
@@ -52,7 +90,7 @@ def _check_label(field: str, label: str) -> None:
         raise _forbidden(field, message, "label_not_allowed", values=values)
 
 
-def _check_priority(field: str, priority: int) -> None:
+def check_priority(field: str, priority: int) -> None:
     cap = settings.PANDASITE["USER_PRIORITY_CAP"]
     if priority > cap:
         message = f"{field} may be at most {cap} without a production role"

@@ -59,7 +59,7 @@ class JobsView(PersonView):
         key = idempotency_key(request, required=False)
         _refuse_long_scripts(request.data)
         said = strict.validated(SubmitBody, request.data)
-        submitted = _submitted(_person(request), said, key)
+        submitted = _submitted(person_of(request), said, key)
         ids = submitted.panda_ids
         jobs = [
             {"panda_id": panda_id, "state": state}
@@ -109,7 +109,7 @@ class KillView(PersonView):
         return Response({"jobs": results}, status=207 if refused else 200)
 
 
-def _person(request: Request) -> User:
+def person_of(request: Request) -> User:
     """The user behind the token: `IsPerson` has let nobody else in."""
     return cast(User, request.user)
 
@@ -153,7 +153,7 @@ def _try_to_kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]
 def _kill(request: Request, panda_id: int, reason: str) -> dict[str, Any]:
     _may_kill(request, panda_id)
     state = services.kill(
-        panda_id, actor=_person(request).get_username(), reason=reason, now=database_now()
+        panda_id, actor=person_of(request).get_username(), reason=reason, now=database_now()
     )
     return {"panda_id": panda_id, "status": 200, "state": state}
 

@@ -1,6 +1,14 @@
 """Tables of this floor: tasks, jobs with their files and history, pilots, and bookkeeping."""
 
 from jobs.models.anyjob import LIVE_SHELF, AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from jobs.models.bamboo import (
+    BambooJob,
+    BambooRefusal,
+    BambooRound,
+    BambooSubmission,
+    BambooTask,
+    CloudDecision,
+)
 from jobs.models.books import (
     AnswerCount,
     AnswerDelta,
@@ -18,9 +26,13 @@ from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
 from jobs.models.job import Job
+from jobs.models.kept import KeptLease
+from jobs.models.move import Move
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
+from jobs.models.share import PriorityLift, QuotaHold, Share, ShareTally, ShareUse
+from jobs.models.tag import Tag
 from jobs.models.task import Task
 from jobs.models.trace import JobEvent, JobOutput
 from jobs.models.usage import (
@@ -31,6 +43,7 @@ from jobs.models.usage import (
     UsageBook,
     UsageQuota,
 )
+from jobs.models.work import TaskDataset, TaskEvent, TaskInput, TaskPiece
 
 __all__ = [
     "ERROR_COMPONENTS",
@@ -41,8 +54,14 @@ __all__ = [
     "AnyJobEvent",
     "AnyJobFile",
     "AnyJobOutput",
+    "BambooJob",
+    "BambooRefusal",
+    "BambooRound",
+    "BambooSubmission",
+    "BambooTask",
     "BrokerageDecision",
     "ClaimKey",
+    "CloudDecision",
     "CountDelta",
     "EndDelta",
     "ErrorCode",
@@ -56,16 +75,28 @@ __all__ = [
     "JobFile",
     "JobName",
     "JobOutput",
+    "KeptLease",
     "LiveTally",
+    "Move",
     "Node",
     "NodeCount",
     "Pilot",
     "PilotAccount",
+    "PriorityLift",
     "Pulse",
     "QueueKind",
+    "QuotaHold",
+    "Share",
+    "ShareTally",
+    "ShareUse",
     "SiteRoom",
     "SubmitKey",
+    "Tag",
     "Task",
+    "TaskDataset",
+    "TaskEvent",
+    "TaskInput",
+    "TaskPiece",
     "TaskUsage",
     "Transformation",
     "Usage",

@@ -102,6 +102,17 @@ class Job(JobColumns):
                 condition=Q(state="activated"),
                 name="job_queue",
             ),
+            # jobs.shares: the queues of a site by share and user, and the head of each
+            models.Index(
+                "computing_site",
+                "working_group",
+                "processing_type",
+                "prod_user_id",
+                models.F("current_priority").desc(),
+                "panda_id",
+                condition=Q(state="activated"),
+                name="job_stream",
+            ),
             # brokerage's page: never looked at first, then longest ago, then by priority
             models.Index(
                 models.F("considered_at").asc(nulls_first=True),

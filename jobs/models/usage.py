@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -108,6 +108,7 @@ class LiveTally(models.Model):
     cloud_id = models.BigIntegerField()
     site_id = models.BigIntegerField()
     label = models.CharField(max_length=20)
+    processing_type = models.CharField(max_length=64, default="", db_default="")
     state = models.CharField(max_length=12)
     n = models.BigIntegerField()
     inputs = models.BigIntegerField()
@@ -146,7 +147,11 @@ class FactoryTally(models.Model):
 
 
 class UsageQuota(models.Model):
-    """The CPU hours that a user or a working group may use in 30 days. Shown, not enforced yet."""
+    """The CPU hours that a user or a working group may use.
+
+    Those of 30 days are shown; those of a day act (jobs/quotas.py): beyond them jobs have a lower
+    priority, or wait where the limit is hard.
+    """
 
     class Kind(models.TextChoices):
         USER = "user", "user (prodUserID)"
@@ -157,6 +162,21 @@ class UsageQuota(models.Model):
     cpu_hours = models.FloatField(
         "CPU hours in 30 days", validators=[MinValueValidator(0.0)], help_text="0 = nothing at all"
     )
+    cpu_hours_day = models.FloatField(
+        "CPU hours in a day",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0)],
+        help_text="empty = any number; who used more has a lower priority",
+    )
+    hard = models.BooleanField(
+        "hard limit", default=False, help_text="who used the CPU hours of a day waits"
+    )
+    priority_offset = models.IntegerField(
+        default=0,
+        validators=[MinValueValidator(-10_000), MaxValueValidator(10_000)],
+        help_text="added to the priority of user jobs",
+    )
     note = models.CharField(max_length=255, blank=True)
 
     class Meta:
@@ -164,6 +184,15 @@ class UsageQuota(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "name"], name="quota_once"),
             models.CheckConstraint(condition=Q(cpu_hours__gte=0), name="quota_not_negative"),
+            models.CheckConstraint(
+                condition=Q(cpu_hours_day=None) | Q(cpu_hours_day__gte=0),
+                name="quota_of_day_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(hard=False) | Q(cpu_hours_day__isnull=False),
+                name="quota_hard_has_a_limit",
+                violation_error_message="A hard limit needs the CPU hours in a day.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,8 @@ from monitor.words import window_start
 ENDED_READ = 200_000  # of the window: the latest
 ERRORS_READ = 2000
 NO_SOURCE = "(not chosen yet)"
+ENGINE = "engine"
+CARRIERS = (ENGINE, "mover", "ddm")
 
 
 @dataclass(kw_only=True)
@@ -29,6 +31,7 @@ class Channel:
 
     source: str
     destination: str
+    carrier: str = ENGINE
     site: str = ""  # that writes to the destination
     states: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
@@ -60,6 +63,9 @@ class ChannelSheet(Sheet):
     source = column("From", "storage element that the files come from; chosen when a copy begins")
     destination = columns.link(
         "To", "storage element; the site that writes to it", url=lambda record: record.site_url
+    )
+    carrier = column(
+        "By", "engine: the built-in one; mover: jobs that pilots run; ddm: a system elsewhere"
     )
     queued = columns.number("Queued", "transfers that wait, for a worker or for another try")
     running = columns.number("Running", "that are being copied now")
@@ -110,7 +116,7 @@ class Channels:
     """Channels by the keys of their ends, made as they are asked for."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[int | None, int], Channel] = {}
+        self.found: dict[tuple[int | None, int, str], Channel] = {}
         self._names = dict(StorageElement.objects.values_list("pk", "name"))
         local = SiteStorage.objects.filter(role=SiteStorage.Role.LOCAL).order_by("-site__name")
         self._sites = dict(local.values_list("storage_id", "site__name"))
@@ -118,13 +124,15 @@ class Channels:
     def of(self, row: dict[str, Any]) -> Channel:
         """The channel of a row of transfers."""
         source, destination = row["source_id"], row["destination_id"]
-        if (source, destination) not in self.found:
-            self.found[source, destination] = Channel(
+        key = (source, destination, row["carrier"] or ENGINE)
+        if key not in self.found:
+            self.found[key] = Channel(
                 source=self._names[source] if source else NO_SOURCE,
                 destination=self._names[destination],
+                carrier=key[2],
                 site=self._sites.get(destination, ""),
             )
-        return self.found[source, destination]
+        return self.found[key]
 
 
 def _wanted(params: Params, rows: Iterable[Channel]) -> list[Channel]:
@@ -134,11 +142,12 @@ def _wanted(params: Params, rows: Iterable[Channel]) -> list[Channel]:
         for row in rows
         if source.lower() in row.source.lower()
         and destination.lower() in row.destination.lower()
+        and params.text("by") in ("", row.carrier)
         and (not params.text("failing") or row.failed or row.error)
     ]
 
 
-_PAIR = ("source_id", "destination_id", "state")
+_PAIR = ("source_id", "destination_id", "carrier", "state")
 
 
 def _active() -> Iterable[dict[str, Any]]:
@@ -154,7 +163,7 @@ def _ended(since: dt.datetime) -> Iterable[dict[str, Any]]:
 
 
 def _errors(since: dt.datetime) -> Iterable[dict[str, Any]]:
-    names = ("source_id", "destination_id", "error", "ended_at", "next_try_at")
+    names = ("source_id", "destination_id", "carrier", "error", "ended_at", "next_try_at")
     ended = Transfer.objects.filter(state=TransferState.FAILED, ended_at__gte=since)
     trying = Transfer.objects.active().exclude(error="")
     yield from ended.exclude(error="").order_by("-ended_at").values(*names)[:ERRORS_READ]

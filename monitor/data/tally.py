@@ -9,7 +9,7 @@ from functools import partial
 from django.db import connection, transaction
 
 from datasets.models import Dataset
-from monitor.data.names import Physics, parse
+from datasets.names import Physics, parse
 from monitor.models import PhysicsTally
 from pandasite.base.models import Patrol
 from pandasite.base.rounds import Round

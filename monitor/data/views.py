@@ -32,8 +32,9 @@ GROUPED = {
 @page
 def mover(request: HttpRequest) -> HttpResponseBase:
     """Channels of transfers."""
-    params = Params(request.GET, known=lists.known("from", "to", "failing", "window"))
+    params = Params(request.GET, known=lists.known("from", "to", "by", "failing", "window"))
     params.choice("failing", ("yes",))
+    params.choice("by", channels.CARRIERS)
     now, given = database_now(), params.text
     found = channels.read(params, now=now)
     window = params.values.get("window", "24h")
@@ -46,6 +47,13 @@ def mover(request: HttpRequest) -> HttpResponseBase:
         fields=[
             Field(name="from", title="From has", value=given("from")),
             Field(name="to", title="To has", value=given("to")),
+            Field(
+                name="by",
+                title="By",
+                value=given("by"),
+                options=[(one, one) for one in channels.CARRIERS],
+                any="all",
+            ),
             Field(
                 name="failing",
                 title="Only",

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.conf import settings
 
+from monitor.bamboo import lamp
 from monitor.operations import database
 from monitor.operations.columns import LampColumn, NumberColumn, SizeColumn, SpanColumn, TimeColumn
 from monitor.operations.database import Database, TableRow
-from monitor.servers import Sweep, is_silent, sweeps
+from monitor.servers import Lamp, Sweep, is_silent, sweeps
 from monitor.sheets import Sheet, column
 from pandasite.base import health
 from pandasite.base.broker import Broker
@@ -55,6 +56,7 @@ class Servers:
     database: Database
     tables: Sequence[TableRow]
     broker: Broker | None
+    bamboo: Sequence[Lamp] = ()  # empty: there is no production database
 
     @property
     def database_state(self) -> str:
@@ -75,6 +77,7 @@ class Servers:
             "database": self.database.as_json(),
             "tables": [asdict(row) for row in self.tables],
             "broker": asdict(self.broker) if self.broker else None,
+            "bamboo": [lamp.as_json() for lamp in self.bamboo],
         }
 
 
@@ -89,6 +92,7 @@ def read(*, now: dt.datetime, broker: Broker | None) -> Servers:
         database=database.read(),
         tables=database.largest_tables(),
         broker=broker,
+        bamboo=lamp.lamps(lamp.look(now=now), now=now),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from brokerage.models import Site
 from jobs.models import Task, Usage, UsageQuota
+from jobs.shares import limits
 from monitor.people.sums import Ended, Used, daily, live_of, since
 from monitor.rows import jobs_url
 from monitor.words import SEED_ORDER
@@ -29,6 +30,7 @@ class UserPage:
     days: Sequence[Ended]
     sites: Sequence[tuple[Ended, int]]  # with jobs under way
     tasks: Sequence[Task]
+    limits: Sequence[str]  # what holds his jobs back, in sentences
 
     def as_json(self) -> dict[str, Any]:
         """The facts; times in s."""
@@ -36,6 +38,7 @@ class UserPage:
             "user": self.name,
             "cpu_s": {str(days): n for days, n in self.used.cpu.items()},
             "quota_cpu_hours": self.used.quota.cpu_hours if self.used.quota else None,
+            "limits": [*self.limits],
             "live": {state: n for state, n, _url in self.states},
             "days": [_json(day) | {"day": day.day} for day in self.days],
             "sites": [_json(s) | {"site": s.value, "live": live} for s, live in self.sites],
@@ -66,6 +69,7 @@ def read(name: str, *, now: dt.datetime) -> UserPage:
         days=days,
         sites=_sites(name, start, live_at),
         tasks=list(tasks),
+        limits=limits.of_user(name, now=now),
     )
     seen = page.tasks or page.states or quota or Usage.objects.filter(user=name).exists()
     if not seen:

@@ -73,14 +73,19 @@ def usage(request: HttpRequest) -> HttpResponseBase:
         name="usage",
         title="Usage & quotas",
         intro=f"CPU hours of jobs that have ended, by {KINDS[kind]}, against the quota of 30 days."
-        " Quotas are set in the admin; nothing is refused for them.",
+        " Quotas are set in the admin. Those of a day act: who used more has a lower priority, or"
+        " waits where the limit is hard.",
         fields=[
             Field(name="kind", title="By", value=kind, options=[*KINDS.items()], any=""),
             Field(name="name", title="Name has", value=params.text("name")),
         ],
         ages=_ages(),
         notes=[f"{over} of them used more than their quota."] if over else [],
-        links=[_link("Users", "monitor:users"), _link("By day", "monitor:daily_usage")],
+        links=[
+            _link("Users", "monitor:users"),
+            _link("By day", "monitor:daily_usage"),
+            _link("Shares", "monitor:shares"),
+        ],
     )
     return lists.respond(request, shown, QuotaSheet(rows), params=params, now=now)
 

@@ -9,13 +9,17 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from monitor import columns
+from monitor.production.engined import ACTIVE, LOST
 from monitor.production.tallies import Tally
 from monitor.production.tasklist import TaskRow
 from monitor.sheets import Sheet, column
 
 # How the browser groups tasks: word, title, and what of a task it is.
 BY: Mapping[str, tuple[str, Callable[[TaskRow], str]]] = {
-    "campaign": ("campaign: the name up to its first dot", lambda row: campaign_of(row.name)),
+    "campaign": (
+        "campaign: as its request says, else the name up to its first dot",
+        lambda row: row.campaign or campaign_of(row.name),
+    ),
     "group": ("working group", lambda row: row.group),
     "type": ("processing type", lambda row: row.type),
     "user": ("user", lambda row: row.user),
@@ -39,11 +43,9 @@ class Group:
     states: dict[str, int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
-    active = property(lambda self: self.states.get("queued", 0) + self.states.get("running", 0))
+    active = property(lambda self: sum(self.states.get(state, 0) for state in ACTIVE))
     done_tasks = property(lambda self: self.states.get("done", 0))
-    failed_tasks = property(
-        lambda self: self.states.get("failed", 0) + self.states.get("partly", 0)
-    )
+    failed_tasks = property(lambda self: sum(self.states.get(state, 0) for state in LOST))
     done = property(lambda self: self.tally.done_percent)
     inputs = property(lambda self: self.tally.inputs_percent)
     jobs = property(lambda self: self.tally.jobs)

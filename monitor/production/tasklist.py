@@ -11,11 +11,14 @@ from django.urls import reverse
 
 from brokerage.models import VO, Cloud, Site
 from jobs.models import LiveTally, Task, TaskUsage
+from jobs.tasks_engine.progress import left_s
+from jobs.tasks_engine.states import LIVE
 from monitor import columns, lists
 from monitor.lists import Field, chosen
 from monitor.params import Params
-from monitor.production import tallies
-from monitor.production.tallies import RATE_HOURS, STATE_HELP, STATES, Tally
+from monitor.production import engined, tallies
+from monitor.production.engined import ALL_HELP, STATES
+from monitor.production.tallies import RATE_HOURS, Tally
 from monitor.rows import jobs_url
 from monitor.sheets import Sheet, column
 from monitor.words import window_start
@@ -35,6 +38,7 @@ class TaskRow:
     tally: Tally
     cloud: str
     sites: int
+    eta: float | None  # s
 
     task_id = property(lambda self: self.task.pk)
     name = property(lambda self: self.task.name)
@@ -43,7 +47,13 @@ class TaskRow:
     group = property(lambda self: self.task.working_group)
     type = property(lambda self: self.task.processing_type)
     created = property(lambda self: self.task.created_at)
-    state = property(lambda self: self.tally.state)
+    state = property(lambda self: self.task.state or self.tally.state)
+    priority = property(lambda self: self.task.priority)
+    campaign = property(lambda self: self.task.campaign)
+    parent = property(lambda self: self.task.parent_id)
+    events = property(lambda self: engined.percent(self.task.events_done, self.task.events))
+    changed = property(lambda self: self.task.state_changed_at)
+    lost = property(lambda self: self.task.inputs_failed or self.tally.inputs_lost)
     done = property(lambda self: self.tally.done_percent)
     jobs = property(lambda self: self.tally.jobs)
     running = property(lambda self: self.tally.running)
@@ -51,8 +61,16 @@ class TaskRow:
     finished = property(lambda self: self.tally.finished)
     failed = property(lambda self: self.tally.failed)
     failed_pct = property(lambda self: self.tally.failed_percent)
-    inputs = property(lambda self: self.tally.inputs_percent)
-    eta = property(lambda self: self.tally.eta_s)
+    inputs = property(
+        lambda self: (
+            engined.percent(self.task.inputs_done, self.task.inputs)
+            if self.task.state
+            else self.tally.inputs_percent
+        )
+    )
+    input_parts = property(
+        lambda self: engined.input_parts(self.task) if self.task.state else self.tally.input_parts
+    )
     latest = property(lambda self: self.tally.latest)
 
 
@@ -71,7 +89,7 @@ class TaskSheet(Sheet):
     name = column("Name", "as its owner called it", look="cut")
     state = column(
         "State",
-        "; ".join(f"{state}: {meaning}" for state, meaning in STATE_HELP.items()),
+        "; ".join(f"{state}: {meaning}" for state, meaning in ALL_HELP.items()),
         kind=columns.WordColumn,
         start="word word-",
     )
@@ -85,8 +103,16 @@ class TaskSheet(Sheet):
         "Input files done",
         "input files of finished jobs, of all; empty where jobs read none",
         kind=columns.BarColumn,
-        parts=lambda record: record.tally.input_parts,
+        parts=lambda record: record.input_parts,
     )
+    events = column(
+        "Events done",
+        "events of work that is done, of all so far; empty where they are not known",
+        kind=columns.BarColumn,
+        parts=lambda record: engined.event_parts(record.task),
+    )
+    lost = columns.number("Input lost", "input files of work that failed and is not tried again")
+    priority = columns.number("Priority", "of the jobs that it makes")
     jobs = columns.number("Jobs", "all jobs of the task, with retries", url=_jobs())
     waiting = columns.number("Waiting", "jobs that no pilot has yet")
     running = columns.number("Running", "jobs that a pilot has, or whose outputs are on the way")
@@ -95,7 +121,8 @@ class TaskSheet(Sheet):
     failed_pct = columns.percent("Failed %", "failed / (finished + failed)")
     eta = column(
         "ETA",
-        f"until all jobs have ended, at the rate of the last {RATE_HOURS} hours; empty: no rate",
+        "until its work is done, at the rate since its first jobs; where it only groups jobs, at"
+        f" that of the last {RATE_HOURS} hours; empty: no rate",
         kind=columns.SpanColumn,
         look="n",
     )
@@ -106,6 +133,13 @@ class TaskSheet(Sheet):
         url=lambda record: reverse("monitor:user", args=[record.user]),
     )
     group = column("Group", "working group")
+    campaign = column("Campaign", "as its request says")
+    parent = columns.link(
+        "Parent",
+        "task whose output it reads; its page",
+        url=lambda record: reverse("monitor:task", args=[record.parent]) if record.parent else "",
+    )
+    changed = columns.time("State since (UTC)", "last change of the task's own state")
     type = column("Type", "processing type")
     cloud = column("Cloud", "where most of its jobs are or were")
     sites = columns.number("Sites", "at which it has or had jobs")
@@ -117,8 +151,8 @@ class TaskSheet(Sheet):
 
 
 SHOWN = (
-    "task_id", "name", "state", "done", "inputs", "jobs", "running", "failed", "failed_pct", "eta",
-    "latest", "user", "group", "cloud",
+    "task_id", "name", "state", "done", "inputs", "events", "jobs", "running",
+    "failed_pct", "eta", "latest", "user", "group", "cloud",
 )  # fmt: skip
 
 
@@ -135,7 +169,9 @@ def read(params: Params, *, now: dt.datetime) -> Found:
     status, span = params.choice("status", STATES), params.values.get("window", DEFAULT_SPAN)
     hours = params.hours("window") or 30 * 24
     wanted = _wanted(params, since=window_start(now, hours))
-    tasks = list(wanted.select_related("owner", "vo").order_by("-pk")[: MOST + 1])
+    if status:
+        wanted = wanted.filter(state__in=["", status])
+    tasks = list(wanted.select_related("owner", "vo", "cloud").order_by("-pk")[: MOST + 1])
     if len(tasks) > MOST:
         words = f"more than {MOST:,} tasks: narrow your search, by window, user, group or name"
         raise Unprocessable(words, code="too_many")
@@ -157,7 +193,13 @@ def _wanted(params: Params, *, since: dt.datetime) -> QuerySet[Task]:
     """Made or at work within the window, and called as the filters say."""
     at_work = LiveTally.objects.exclude(task_id=0).values("task_id")
     of_late = TaskUsage.objects.filter(latest__gte=since).values("task_id")
-    tasks = Task.objects.filter(Q(created_at__gte=since) | Q(pk__in=at_work) | Q(pk__in=of_late))
+    tasks = Task.objects.filter(
+        Q(created_at__gte=since)
+        | Q(pk__in=at_work)
+        | Q(pk__in=of_late)
+        | Q(state_changed_at__gte=since)
+        | Q(state__in=LIVE)
+    )
     if vo := chosen(params, "vo", VO):
         tasks = tasks.filter(vo=vo)
     texts = {
@@ -168,7 +210,8 @@ def _wanted(params: Params, *, since: dt.datetime) -> QuerySet[Task]:
     }
     tasks = tasks.filter(**{name: text for name, text in texts.items() if text})
     if campaign := params.text("campaign"):
-        tasks = tasks.filter(Q(name=campaign) | Q(name__startswith=f"{campaign}."))
+        begins = Q(name=campaign) | Q(name__startswith=f"{campaign}.")
+        tasks = tasks.filter(Q(campaign=campaign) | begins)
     return tasks
 
 
@@ -184,11 +227,14 @@ def _row(
     for site, tally in by_site.items():
         if site in clouds:
             by_cloud[clouds[site]] = by_cloud.get(clouds[site], 0) + tally.jobs
+    own = task.cloud.name if task.cloud else ""
+    tally = tallies.whole(by_site, made_at=task.created_at, now=now)
     return TaskRow(
         task=task,
-        tally=tallies.whole(by_site, made_at=task.created_at, now=now),
-        cloud=max(by_cloud, key=lambda name: (by_cloud[name], name), default=""),
+        tally=tally,
+        cloud=own or max(by_cloud, key=lambda name: (by_cloud[name], name), default=""),
         sites=sum(1 for site in by_site if site),
+        eta=left_s(task, now=now) if task.state else tally.eta_s,
     )
 
 

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from brokerage.models import Cloud, Site
 from datasets.models import DatasetFile, File
 from jobs.models import ERROR_COMPONENTS, AnyJob, ErrorCode, Task
+from monitor import menu
 from monitor.rows import jobs_url
 from monitor.search import names
 from monitor.search.names import Slice
@@ -113,7 +114,7 @@ def datasets(asked: Asked, wanted: Slice) -> list[Hit]:
 
 
 def files(asked: Asked, wanted: Slice) -> list[Hit]:
-    """Files of the catalogue, by GUID and by the beginning of the LFN; they lead to a dataset."""
+    """Files of the catalogue, by GUID and by the beginning of the LFN; they lead to their pages."""
     rows: list[dict[str, Any]] = []
     if asked.guid and wanted.behind < 0:
         known = File.objects.filter(guid__in={asked.guid, asked.guid.lower(), asked.guid.upper()})
@@ -127,14 +128,14 @@ def files(asked: Asked, wanted: Slice) -> list[Hit]:
 
 
 def _file(row: dict[str, Any], dataset: str, asked: Asked) -> Hit:
-    inside = reverse("monitor:dataset", kwargs={"name": dataset}) if dataset else ""
+    url = menu.place("monitor:file", row["scope"], row["name"])
     return Hit(
         key=row["key"],
         name=row["name"],
-        url=inside,
+        url=url,
         facts=[row["scope"], row["size"], dataset],
         exact=asked.text in (row["name"], row["guid"]),
-        page=False,
+        page=bool(url),
     )
 
 
@@ -246,6 +247,14 @@ def errors(asked: Asked, wanted: Slice) -> list[Hit]:
 
 def _failed(error: str) -> str:
     return jobs_url(state="failed", error=error, ended=WINDOW)
+
+
+def task_states(asked: Asked, wanted: Slice) -> list[Hit]:
+    """Tasks in the state of that name."""
+    if not asked.task_state:
+        return []
+    url = f"{reverse('monitor:tasks')}?status={asked.task_state}"
+    return [Hit(key=0, name=asked.task_state, url=url, exact=not asked.state)]
 
 
 def states(asked: Asked, wanted: Slice) -> list[Hit]:

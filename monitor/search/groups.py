@@ -75,6 +75,7 @@ GROUPS = (
     Group(key="users", title="Users", find=finds.users, pages=True),
     Group(key="nodes", title="Nodes", find=finds.nodes, columns=("Site", "Last heard"), pages=True),
     Group(key="errors", title="Errors", find=finds.errors, columns=("Meaning",)),
+    Group(key="task_states", title="Tasks by state", find=finds.task_states),
     Group(key="states", title="Jobs by state, last day", find=finds.states),
 )
 BY_KEY = {group.key: group for group in GROUPS}

@@ -16,8 +16,25 @@ from django_structlog.middlewares import RequestMiddleware
 from structlog.contextvars import clear_contextvars
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-PILOTS: Final = ("/rest/v1/pilot/",)
-PROGRAMS: Final = (*PILOTS, "/rest/v1/jobs")
+PILOTS: Final = (
+    "/rest/v1/pilot/",
+    "/server/panda/getJob",
+    "/server/panda/update",
+    "/api/v1/pilot/",
+    "/api/latest/pilot/",
+)
+# "/cache/" and what is PanDA's own: see jobs/api/panda.
+PROGRAMS: Final = (
+    *PILOTS,
+    "/rest/v1/jobs",
+    "/rest/v1/ddm/",
+    "/rest/v1/datasets",
+    "/rest/v1/files/",
+    "/rest/v1/subscriptions",
+    "/server/panda/",
+    "/api/",
+    "/cache/",
+)
 # JSON is no page: nothing of it may be run, framed or shown as something else.
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

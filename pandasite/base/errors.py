@@ -72,6 +72,18 @@ class TooMuch(DomainError):
     code = "too_many"
 
 
+class NoRoom(DomainError):
+    """There is no space for it."""
+
+    code = "no_room"
+
+
+class Unavailable(DomainError):
+    """Something that it needs is away: another time it may go well."""
+
+    code = "unavailable"
+
+
 def field_error(field: str, message: str, *, code: str = "invalid", **limit: Any) -> dict[str, Any]:
     """One entry for `DomainError.fields`."""
     error: dict[str, Any] = {"field": field, "code": code, "message": message}

@@ -3,7 +3,8 @@
 Ready means: the database takes a write, and every sweep of `settings.EXPECTED_SWEEPS` (name to
 seconds between two runs) has ended well within three of its rounds. A process that has just
 started grants them three rounds. A broker that is away or a sweep that fails makes the answer
-`degraded`, still 200: the rows wait, and requests are served.
+`degraded`, still 200: the rows wait, and requests are served. So does one of
+`settings.WATCHED_SWEEPS`, which work with somebody else's servers and may be late.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def check_sweeps() -> dict[str, Any]:
     expected: Mapping[str, float] = getattr(settings, "EXPECTED_SWEEPS", {})
     try:
         now = database_now()
-        runs = {run.name: run for run in SweepRun.objects.filter(name__in=expected)}
+        names = [*expected, *getattr(settings, "WATCHED_SWEEPS", ())]
+        runs = {run.name: run for run in SweepRun.objects.filter(name__in=names)}
     except (DatabaseError, InterfaceError):
         return {"ok": False, "ages": {}, "late": sorted(expected), "failing": []}
     ages = sweep_ages(expected, runs, now=now)

@@ -25,11 +25,24 @@ EXPIRES_SECONDS = 60
 MARK_SECONDS = 10  # how long a lost message can hold up the next nudge of a sweep
 AWAY_SECONDS = 5  # how long a process leaves a broker alone that did not answer
 _away_until = 0.0
+_silent = False
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing is sent by this process within: whoever runs the sweeps himself needs no hints."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
 
 
 def nudge(task: str, *args: Any, queue: str | None = None) -> None:
     """Send `task` once the transaction is committed; a broker that is away is only logged."""
-    transaction.on_commit(lambda: _send(task, args, queue))
+    if not _silent:
+        transaction.on_commit(lambda: _send(task, args, queue))
 
 
 def heard(task: str, *args: Any) -> None:

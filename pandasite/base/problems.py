@@ -32,6 +32,7 @@ from rest_framework.views import set_rollback
 from pandasite.base import errors
 from pandasite.base.json import UnsupportedBody, path_text
 from pandasite.base.ranges import RangeNotSatisfiable
+from pandasite.base.rate import TooOften
 from pandasite.base.views import LengthRequired
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,11 @@ STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     UnsupportedBody: 415,
     RangeNotSatisfiable: 416,
     errors.Unprocessable: 422,
+    errors.Unavailable: 503,
+    errors.NoRoom: 507,
+    TooOften: 429,
 }
-JSON_PATHS: Final = ("/rest/", "/api/", "/server/", "/healthz/")
+JSON_PATHS: Final = ("/rest/", "/api/", "/server/", "/healthz/", "/cache/")
 DATABASE_RETRY_SECONDS: Final = 5
 MAX_FIELDS: Final = 1000
 # A missing value is worth a name of its own at the top of the answer: `site_required`.

@@ -27,10 +27,11 @@ TRANSFORMATIONS = {
     "charmm.py": "molecular dynamics of ALA3 with the CHARMM36 force field",
     "crash.py": "ends by a segmentation fault, on purpose",
     "forgetful.py": "forgets its output, on purpose",
+    "sleep.py": "sleeps, in the place of a job of a replayed log",
 }
 
 # What pilots of a site ask for, by the site's type.
-PRODUCTION_LABELS = ("managed", "test")
+PRODUCTION_LABELS = ("managed", "test", "ddm")
 ANALYSIS_LABELS = ("user", "panda")
 LABELS = {
     "production": PRODUCTION_LABELS,

@@ -5,7 +5,7 @@ The same number always gives the same bytes, so that a repeated submission is re
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION
@@ -77,6 +77,9 @@ class Production:
     key: str
     title: str
     jobs: tuple[PlannedJob, ...]
+    request: str = ""  # the task that production asks for in prodDB; '' : a user submits over REST
+    cloud: str = ""  # that the request names; '' : Bamboo chooses
+    priority: int = 500
 
     def body(self) -> dict[str, list[Submission]]:
         """The JSON of the submission."""
@@ -84,12 +87,16 @@ class Production:
 
 
 def productions(wave: Wave) -> tuple[Production, ...]:
-    """All that one wave submits, at once: what needs the output of others waits for it."""
+    """All that one wave submits, at once: what needs the output of others waits for it.
+
+    Three enter through the production database, the jobs of users over REST. Bamboo gives urgent
+    event generation to the one fast-track cloud; the two others name theirs.
+    """
     return (
-        production(wave, "evgen", "event generation, pp at 14 TeV", generation(wave)),
+        asked_for(wave, "evgen", "event generation, pp at 14 TeV", generation(wave), priority=750),
         production(wave, "analysis", "analysis in other clouds", analysis(wave)),
-        production(wave, "merge", "merge at the Tier-1", [merge(wave)]),
-        production(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave)),
+        asked_for(wave, "merge", "merge at the Tier-1", [merge(wave)], cloud="US", priority=900),
+        asked_for(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave), cloud="US"),
         production(
             wave, "faulty", "jobs with a flaw, three of which are meant to fail", faulty(wave)
         ),
@@ -102,6 +109,20 @@ def production(wave: Wave, key: str, title: str, jobs: Iterable[PlannedJob]) -> 
     for job in planned:
         job.submission["task"] = f"demo.{key}.{wave.tag}"
     return Production(key=f"demo-{wave.tag}-{key}", title=title, jobs=planned)
+
+
+def asked_for(
+    wave: Wave,
+    key: str,
+    title: str,
+    jobs: Iterable[PlannedJob],
+    *,
+    priority: int = 500,
+    cloud: str = "",
+) -> Production:
+    """The same, as job definitions of a task request."""
+    made = production(wave, key, title, jobs)
+    return replace(made, request=f"demo.{key}.{wave.tag}", cloud=cloud, priority=priority)
 
 
 def generation(wave: Wave) -> Iterator[PlannedJob]:

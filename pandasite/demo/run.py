@@ -8,13 +8,14 @@ import requests
 from django.conf import settings
 from django.db import OperationalError, close_old_connections
 
+from jobs.proddb.door import Away
 from pandasite.base.clock import database_now
-from pandasite.demo import accounts, archive, pilots, software, watch
+from pandasite.demo import accounts, archive, pilots, proddb, software, watch
 from pandasite.demo.client import Client
 from pandasite.demo.grid import SITES, DemoFolder
 from pandasite.demo.links import load_links
 from pandasite.demo.load import load_grid, load_transformations
-from pandasite.demo.productions import Production, productions
+from pandasite.demo.productions import HOME_STORAGE, Production, productions
 from pandasite.demo.screen import Screen
 from pandasite.demo.verdict import Expectation, deviations, settled
 from pandasite.demo.wave import Wave
@@ -31,9 +32,12 @@ PACE = {
     "PANDASITE_RETRY_AFTER_SECONDS": "2",
     "PANDASITE_TRANSFER_RETRY_SECONDS": "2",
     "PANDASITE_CLOSE_MINUTES": "1",
+    "PANDASITE_BAMBOO_SECONDS": "10",
+    "PANDASITE_UPLOAD_STORAGE": HOME_STORAGE,  # so that `pandasite data put` has a place
     "PANDASITE_BUNCH_SIZE": "2",  # a wave is small, and its jobs should be seen at several sites
 }
 LOOK_SECONDS = 1.0
+BAMBOO_SECONDS = 120.0  # for some of its cycles to take what was asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,30 +123,44 @@ class Demo:
         """Submit a wave, watch it to its end, and say what came of it."""
         begun = time.monotonic()
         archive.prepare(self.folder, wave, now=database_now())
-        expected = [one for part in productions(wave) for one in self.submit(part)]
+        parts = productions(wave)
+        for part in parts:
+            self.submit(part)
+        expected = self.expected(parts)
         self.screen.say(f"wave {wave.number}: {len(expected)} jobs submitted")
         over = self.watch(wave, expected, begun)
         if not over and self.stack.stopping:
             return True  # nobody waited for the end, so there is nothing to judge
         return self.judge(wave, expected, time.monotonic() - begun)
 
-    def submit(self, production: Production) -> list[Expectation]:
-        """Submit a production unless that was done before; the jobs with their PandaIDs."""
+    def submit(self, production: Production) -> None:
+        """Submit a production, or ask for it in prodDB, unless that was done before."""
         assert self.client is not None
-        known = watch.known_ids([job.name for job in production.jobs])
-        if not known:
-            ids = self.client.submit(production)
-            self.screen.say(f"  {len(ids):2d} x {production.title}")
-            known = dict(zip((job.name for job in production.jobs), ids, strict=True))
-        return [Expectation(panda_id=known[job.name], plan=job) for job in production.jobs]
+        if watch.known_ids([job.name for job in production.jobs]):
+            return
+        if production.request:
+            proddb.ask_for(production, now=database_now())
+        else:
+            self.client.submit(production)
+        how = "asked for in prodDB" if production.request else "submitted over REST"
+        self.screen.say(f"  {len(production.jobs):2d} x {production.title}, {how}")
+
+    def expected(self, parts: Sequence[Production]) -> list[Expectation]:
+        """All jobs with their PandaIDs, once Bamboo has submitted those of prodDB."""
+        jobs = [job for part in parts for job in part.jobs]
+        names = [job.name for job in jobs]
+        self.until(lambda: len(watch.known_ids(names)) == len(names), seconds=BAMBOO_SECONDS)
+        known = watch.known_ids(names)
+        return [Expectation(panda_id=known.get(job.name, 0), plan=job) for job in jobs]
 
     def watch(self, wave: Wave, expected: Sequence[Expectation], begun: float) -> bool:
-        """Show the progress until every job is final; False when that did not come."""
+        """Show the progress until every job is final, and prodDB knows; False when that did not
+        come."""
 
         def is_over() -> bool:
             found = watch.look(wave)
             self.screen.progress(watch.progress_line(found, seconds=time.monotonic() - begun))
-            return settled(expected, found.jobs)
+            return settled(expected, found.jobs) and proddb.has_heard(wave)
 
         return self.until(is_over, seconds=self.options.patience)
 
@@ -152,7 +170,9 @@ class Demo:
         self.screen.say(f"wave {wave.number}")
         for line in watch.summary(found, expected, seconds=seconds):
             self.screen.say(f"  {line}")
-        return not deviations(expected, found.jobs)
+        for line in proddb.summary(wave):
+            self.screen.say(f"  {line}")
+        return not deviations(expected, found.jobs) and proddb.is_done(wave)
 
     def rest(self, seconds: float) -> None:
         """Let time pass while the children are looked after."""
@@ -178,6 +198,6 @@ class Demo:
         close_old_connections()
         try:
             return ready()
-        except OperationalError as error:
+        except (OperationalError, Away) as error:
             self.screen.progress(f"the database does not answer: {error}".splitlines()[0])
             return False

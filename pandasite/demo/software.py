@@ -8,11 +8,12 @@ from django.conf import settings
 
 from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION, DemoFolder, Place
 
+MOVER = "mover.py"  # PandaMover runs it at any site
 LIBRARY = ("formats.py", "jobreport.py")
 PROGRAMS = {
-    GENERATION: ("evgen.py",),
-    ANALYSIS: ("analysis.py", "merge.py", "crash.py", "forgetful.py"),
-    CHEMISTRY: ("charmm.py",),
+    GENERATION: ("evgen.py", MOVER),
+    ANALYSIS: ("analysis.py", "merge.py", "crash.py", "forgetful.py", "sleep.py", MOVER),
+    CHEMISTRY: ("charmm.py", MOVER),
 }
 SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads
 

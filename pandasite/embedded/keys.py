@@ -1,5 +1,7 @@
 """The secrets of an embedded installation, made once."""
 
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -18,6 +20,12 @@ class Keys:
     database_password: str
     broker_password: str
     secret_key: str
+
+    @property
+    def proddb_password(self) -> str:
+        """Of the role that owns prodDB: made from another, so that no file changes its form."""
+        secret = self.superuser_password.encode()
+        return hmac.new(secret, b"pandasite: proddb", hashlib.sha256).hexdigest()
 
     @classmethod
     def new(cls) -> "Keys":

@@ -22,6 +22,7 @@ from pandasite.embedded.programs import PostgresPrograms
 
 PORT = 5432  # no port is opened; it is part of the socket's name
 NAME = "pandasite"
+PRODDB = "proddb"  # the production database, with a role of its own
 SUPERUSER = "postgres"
 # For a machine of two cores that runs everything. The job table's churn wants eager vacuum.
 SERVER_SETTINGS = {
@@ -96,7 +97,7 @@ class Postgres:
             connection = psycopg2.connect(**self._superuser())
         except psycopg2.OperationalError:
             return False
-        with_autocommit(connection, self._make_role_and_database)
+        with_autocommit(connection, self._make_roles_and_databases)
         return True
 
     def _superuser(self) -> dict[str, str | int]:
@@ -109,16 +110,11 @@ class Postgres:
             "connect_timeout": 5,
         }
 
-    def _make_role_and_database(self, cursor: Any) -> None:
+    def _make_roles_and_databases(self, cursor: Any) -> None:
         # CREATEDB lets the tests make theirs; the application has no right beyond its database.
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [NAME])
-        if not cursor.fetchone():
-            statement = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
-            password = sql.Literal(self.keys.database_password)
-            cursor.execute(statement.format(sql.Identifier(NAME), password))
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
-        if not cursor.fetchone():
-            cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(NAME)))
+        _make(cursor, NAME, self.keys.database_password, rights="CREATEDB")
+        rights = "NOCREATEDB" if self.durable else "CREATEDB"
+        _make(cursor, PRODDB, self.keys.proddb_password, rights=rights)
 
     def _make_cluster(self) -> None:
         """Runs initdb beside the final place, so that a broken-off run leaves no half a cluster."""
@@ -200,13 +196,22 @@ def socket_folder(home: Home) -> Path:
 
 def database_settings(home: Home, keys: Keys) -> dict[str, object]:
     """Django's DATABASES entry for the embedded server."""
+    return _settings(home, NAME, keys.database_password)
+
+
+def proddb_settings(home: Home, keys: Keys) -> dict[str, object]:
+    """The same for the production database of the embedded server."""
+    return _settings(home, PRODDB, keys.proddb_password)
+
+
+def _settings(home: Home, name: str, password: str) -> dict[str, object]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": str(socket_folder(home)),
         "PORT": str(PORT),
-        "NAME": NAME,
-        "USER": NAME,
-        "PASSWORD": keys.database_password,
+        "NAME": name,
+        "USER": name,
+        "PASSWORD": password,
     }
 
 
@@ -223,6 +228,21 @@ def with_autocommit(connection: Any, work: Callable[[Any], None]) -> None:
             work(cursor)
     finally:
         connection.close()
+
+
+def _make(cursor: Any, name: str, password: str, *, rights: str) -> None:
+    """A role and its database of the same name, which nobody else may enter, if missing."""
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    if not cursor.fetchone():
+        statement = sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}")
+        cursor.execute(
+            statement.format(sql.Identifier(name), sql.SQL(rights), sql.Literal(password))
+        )
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    if not cursor.fetchone():
+        cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
+        closed = sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC")
+        cursor.execute(closed.format(sql.Identifier(name)))
 
 
 def _postmaster(lock: Path) -> psutil.Process | None:

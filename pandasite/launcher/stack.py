@@ -146,6 +146,14 @@ class Stack(Supervisor):
         if plan:
             call_command("migrate", interactive=False, verbosity=0)
             self.say(f"database brought up to date ({len(plan)} migrations)")
+        if settings.PANDASITE_EMBEDDED and not Environment().given("PRODDB_URL"):
+            self._migrate_proddb()
+
+    def _migrate_proddb(self) -> None:
+        """The production database, where it is ours; one that is not has its own keepers."""
+        executor = MigrationExecutor(connections["proddb"])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes("proddb")):
+            call_command("migrate", "proddb", database="proddb", interactive=False, verbosity=0)
 
     def _collect_static(self) -> None:
         if collect_if_changed(Path(settings.STATIC_ROOT)):

@@ -87,7 +87,13 @@ def test_a_shifter_has_no_such_action(cloud: Cloud) -> None:
 
 def test_the_form_neither_shows_nor_takes_a_status(cloud: Cloud, root: Client) -> None:
     where = address(Cloud, "change", cloud.pk)
-    form = {"name": "FR", "weight": "3", "status": "offline", "status_reason": "sneaked in"}
+    form = {
+        "name": "FR",
+        "weight": "3",
+        "mc_share": "1",
+        "status": "offline",
+        "status_reason": "sneaked in",
+    }
     page = root.get(where)
     answer = root.post(where, form)
     cloud.refresh_from_db()
@@ -106,7 +112,7 @@ def test_saving_the_form_does_not_undo_a_status_set_meanwhile(
         saved(self, **kwargs)
 
     monkeypatch.setattr(Cloud, "save", set_before_saving)
-    root.post(address(Cloud, "change", cloud.pk), {"name": "FR", "weight": "3"})
+    root.post(address(Cloud, "change", cloud.pk), {"name": "FR", "weight": "3", "mc_share": "1"})
     cloud.refresh_from_db()
     assert (cloud.weight, cloud.status, cloud.status_reason) == (3, "offline", "meanwhile")
 

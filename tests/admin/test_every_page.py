@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,23 @@ from brokerage.models import (
     Site,
     SiteStatusChange,
 )
-from datasets.models import Dataset, File, Replica, StorageElement, Subscription, Transfer
+from datasets.models import (
+    Activity,
+    CallbackNews,
+    CallbackTarget,
+    ContainerMember,
+    Dataset,
+    File,
+    Link,
+    MoverRule,
+    Replica,
+    StorageCheck,
+    StorageElement,
+    StorageFinding,
+    StorageHealth,
+    Subscription,
+    Transfer,
+)
 from jobs import identity
 from jobs.groups import OURS, SHIFTERS
 from jobs.models import (
@@ -35,6 +52,8 @@ from jobs.models import (
     JobOutput,
     Pilot,
     PilotAccount,
+    Share,
+    Tag,
     Task,
     UsageQuota,
 )
@@ -56,7 +75,9 @@ NEVER_DELETED = [
     Pilot,
     PilotAccount,
     ErrorCode,
+    Share,
     SiteStatusChange,
+    Tag,
 ]
 
 
@@ -75,6 +96,22 @@ def rows() -> None:
     file = make.create_file(at=[source], dataset=dataset)
     make.create_transfer(file, make.local_storage(site), error="no route to host")
     Subscription.objects.create(dataset=dataset, storage=source, created_at=NOW)
+    target = CallbackTarget.objects.create(name="panda", url="https://panda.example/", secret="s")
+    CallbackNews.objects.create(
+        target=target, news_id=uuid.uuid4(), body={}, created_at=NOW, next_try_at=NOW
+    )
+    MoverRule.objects.create(destination=source)
+    container = make.create_dataset("all/", type="container")
+    ContainerMember.objects.create(container=container, dataset=dataset)
+    StorageCheck.objects.create(storage=source, started_at=NOW)
+    StorageFinding.objects.create(
+        storage=source, kind="dark", path="<b>x", first_seen_at=NOW, last_seen_at=NOW
+    )
+    Link.objects.create(source=source, destination=make.local_storage(site), success=1.0)
+    Activity.objects.create(name="production")
+    StorageHealth.objects.create(
+        storage=source, ok_at=NOW, error_at=NOW, error="timed out", failing_since=NOW, latency_ms=3
+    )
     decision = BrokerageDecision.objects.create(at=NOW, site="AGLT2", n_jobs=1, detail={"a": [1]})
     task = Task.objects.create(name="t", owner=make.create_user(), created_at=NOW)
     failed = make.create_job("failed", pilot_error_code=1099, pilot_error_diag="<b>gone</b>")
@@ -95,6 +132,7 @@ def rows() -> None:
     ServerProcess.objects.create(
         host="a", role="web", pid=1, version="1", started_at=NOW, seen_at=NOW
     )
+    Tag.objects.create(name="e1", transformation="share/x.py", made_by="alice", created_at=NOW)
     LinkBlock.objects.create(title="Shift").links.create(title="Guide", url="/help/shift/")
     AuditLine.objects.create(at=NOW, actor_name="alice", action="a", subject="s", reason="r")
 

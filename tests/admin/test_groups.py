@@ -12,7 +12,11 @@ pytestmark = pytest.mark.django_db
 
 
 def test_production_managers_may_submit_production_and_nothing_else() -> None:
-    assert staff("p", group=PRODUCTION_MANAGERS).get_all_permissions() == {"jobs.submit_production"}
+    assert staff("p", group=PRODUCTION_MANAGERS).get_all_permissions() == {
+        "jobs.submit_production",
+        "jobs.add_tag",
+        "jobs.delete_tag",
+    }
 
 
 def test_shifters_may_look_at_all_of_ours_only() -> None:
@@ -34,5 +38,5 @@ def test_a_second_time_adds_what_is_missing_and_takes_nothing_away() -> None:
     group.permissions.set(Permission.objects.filter(codename="add_site"))
     sync_groups()
     names = set(group.permissions.values_list("codename", flat=True))
-    assert names == {"add_site", "submit_production"}
+    assert names == {"add_site", "submit_production", "add_tag", "delete_tag"}
     assert Group.objects.filter(name=PRODUCTION_MANAGERS).count() == 1

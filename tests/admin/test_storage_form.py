@@ -41,7 +41,23 @@ def test_a_folder_is_a_good_address(root: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({"url": "davs://se.example.org/"}, "url", "does not speak davs://; it speaks file://"),
+        (
+            {"url": "gsiftp://se.example.org/"},
+            "url",
+            "it speaks dav://, davs://, file://, s3://",
+        ),
+        ({"url": "gopher://se.example.org/"}, "url", "does not speak gopher://"),
+        ({"url": "dav://169.254.169.254/"}, "url", "is no storage element's address"),
+        ({"url": "dav://0x7f000001/"}, "url", "is written as a number"),
+        ({"url": "dav://2130706433/"}, "url", "is written as a number"),
+        ({"url": "davs://ddm:secret@se.example.org/"}, "url", "no user and no password"),
+        ({"url": "davs://se.example.org:port/"}, "url", "no usable port"),
+        ({"url": "s3://grid", "endpoint": "se.example.org"}, "endpoint", "must be an address"),
+        ({"url": "s3://grid", "endpoint": "http://[fe80::1]/"}, "endpoint", "no storage element's"),
+        ({"endpoint": "https://s3.example.org"}, "endpoint", "is for s3:// only"),
+        ({"url": "s3://grid", "kind": "tape"}, "kind", "cannot stage files by s3://"),
+        ({"secret": "../token"}, "secret", "letters, digits and _ only"),
+        ({"max_transfers": "-1"}, "max_transfers", "greater than or equal to 0"),
         ({"url": "http://169.254.169.254/"}, "url", "does not speak http://"),
         ({"url": "memory://x"}, "url", "does not speak memory://"),
         ({"url": "file://data/se"}, "url", "from the root on"),
@@ -61,6 +77,27 @@ def test_a_bad_value_is_an_error_at_the_field(
     errors = page.context["adminform"].form.errors
     assert errors.keys() == {field} and message in " ".join(errors[field])
     assert not StorageElement.objects.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_this_machine_itself_is_a_storage_element_only_where_it_is_allowed(
+    host: str, root: Client, settings: Any
+) -> None:
+    settings.PANDASITE_STORAGE_LOOPBACK = False
+    page = add(root, url=f"dav://{host}/")
+    [refusal] = page.context["adminform"].form.errors["url"]
+    assert "which is no storage element's address" in refusal
+
+    settings.PANDASITE_STORAGE_LOOPBACK = True
+    assert add(root, url=f"dav://{host}/").status_code == 302
+
+
+def test_each_kind_of_storage_has_its_record(root: Client) -> None:
+    urls = ["davs://se.example.org/panda", "dav://se.example.org:8080"]
+    for nr, url in enumerate(urls):
+        assert add(root, name=f"SE{nr}", url=url, secret="SE_USER").status_code == 302
+    bucket = {"name": "S3", "url": "s3://grid/disk", "endpoint": "https://s3.example.org"}
+    assert add(root, **bucket, max_transfers="3").status_code == 302
 
 
 def test_a_site_writes_to_one_storage_element_only(root: Client) -> None:

@@ -46,6 +46,20 @@ JOB = {
     "output_files": [{"lfn": "HIST.1", "scope": "user.alice", "dataset": "user.alice.HIST"}],
 }
 SUBMIT = {"jobs": [JOB]}
+TASKS = {
+    "tasks": [
+        {
+            "name": "user.alice.evgen",
+            "vo": "atlas",
+            "transformation": "evgen.py",
+            "events": 20,
+            "events_per_job": 10,
+            "memory_mb": 2000,
+            "outputs": [{"dataset": "user.alice.EVNT", "scope": "user.alice", "lfn": "E.${SN}"}],
+        }
+    ]
+}
+DATASET = {"name": "user.alice.test", "storage": "BNL_DISK", "lifetime_days": 30}
 KILL = {"panda_ids": [1], "reason": "wrong seed"}
 REPORTED_FILE = {"lfn": "HIST.1", "guid": GUID, "size": 10, "adler32": ADLER32}
 
@@ -83,11 +97,21 @@ POSTS = (
         "kill", "/rest/v1/jobs/kill", "person", KILL, ("reason",), ("panda_ids", 0), 2**20
     ),
     Address(
+        "dataset", "/rest/v1/datasets", "person", DATASET, ("storage",), ("lifetime_days",), 2**20
+    ),
+    Address(
+        "tasks", "/rest/v1/tasks", "person", TASKS, ("tasks", 0, "name"),
+        ("tasks", 0, "memory_mb"), 2**24,
+    ),
+    Address(
         "reports", "/rest/v1/pilot/reports", "pilot", REPORTS, ("reports", 0, "lease_token"),
         ("reports", 0, "panda_id"), 2**24,
     ),
 )  # fmt: skip
-GETS = ("/rest/v1/jobs", "/rest/v1/jobs/1")
+GETS = (
+    "/rest/v1/jobs", "/rest/v1/jobs/1", "/rest/v1/tasks", "/rest/v1/tasks/1", "/rest/v1/datasets",
+    "/rest/v1/subscriptions", "/rest/v1/me",
+)  # fmt: skip
 
 
 def client(token: str = "") -> APIClient:

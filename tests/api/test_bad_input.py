@@ -72,10 +72,12 @@ def test_a_refused_number_is_told_its_range(address, value):
     answer = send(caller(address), address, with_raw(address.body, address.integer, value))
 
     (fault,) = answer.json()["fields"]
-    highest = 2**31 - 1 if address.name in ("claim", "submit") else 2**63 - 1
-    assert fault["limit"] == {"min": int(address.name not in ("claim", "submit")), "max": highest}
+    megabytes = (0, 2**31 - 1)  # the others are numbers of jobs
+    ranges = {"claim": megabytes, "submit": megabytes, "tasks": megabytes, "dataset": (1, 36_500)}
+    low, high = ranges.get(address.name, (1, 2**63 - 1))
+    assert fault["limit"] == {"min": low, "max": high}
     assert f"{fault['limit']['min']} " in fault["message"]
-    assert str(highest) in fault["message"]
+    assert str(high) in fault["message"]
 
 
 def test_a_text_that_is_too_long_is_told_how_long_it_may_be(address):
@@ -217,4 +219,4 @@ def test_a_refusal_may_be_as_long_as_it_likes_but_not_as_long_as_the_input(addre
 
 
 def test_every_get_address_is_known_to_these_tests(address):
-    assert address.path not in GETS or address.name == "submit"
+    assert address.path not in GETS or address.name in ("submit", "tasks", "dataset")

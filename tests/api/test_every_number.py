@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import BaseSerializer, Field, ListField, ListSerializer
 
 from jobs.api.bodies import ClaimBody, KillBody, ReportBody, SubmitBody
+from jobs.api.tasks import RetryBody, TasksBody
 from pandasite.base.json import loads_strict
 from pandasite.base.serializers import StrictIntegerField
 
@@ -29,7 +30,7 @@ def integers(field: Field[Any, Any, Any, Any], name: str = "") -> Iterator[tuple
 
 FIELDS = dict(
     pair
-    for body in (ClaimBody, ReportBody, SubmitBody, KillBody)
+    for body in (ClaimBody, ReportBody, SubmitBody, KillBody, TasksBody, RetryBody)
     for pair in integers(body(), body.__name__)
 )
 

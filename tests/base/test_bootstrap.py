@@ -108,6 +108,18 @@ def test_a_second_run_of_everything_takes_a_fraction_of_a_second(tmp_path):
     assert time.perf_counter() - began < 5  # 0.1 s on an idle machine
 
 
+def test_the_command_line_is_linked_and_an_older_link_replaced(bootstrap):
+    link = bootstrap.VENV / "bin" / "pandasite"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("elsewhere")
+
+    bootstrap.ensure_command()
+    bootstrap.ensure_command()
+
+    assert str(link.readlink()) == "../../deploy/pandasite"
+    assert (ROOT / "deploy" / "pandasite").stat().st_mode & 0o111
+
+
 def test_an_old_python_is_told_what_to_do():
     script = (
         "import sys; sys.version_info = (3, 10, 4, 'final', 0)\n"

@@ -48,8 +48,14 @@ def test_the_layers_are_kept(copy):
         ("brokerage/planted.py", "import jobs.states", "Imports go down only"),
         ("pandasite/base/planted.py", "import pandasite.settings", "Imports go down only"),
         ("pilot_client/planted.py", "import django", "The pilot knows nothing of the server"),
+        (
+            "pandasite/cli/planted.py",
+            "import jobs.states",
+            "The command line knows nothing of the server",
+        ),
         ("jobs/planted.py", "import pilot_client", "The server knows the pilot by HTTP only"),
         ("brokerage/policy/planted.py", "import django.db", "The choice of a site is pure"),
+        ("jobs/planted.py", "import jobs.proddb.models", "prodDB has one door"),
     ],
 )
 def test_a_planted_violation_is_caught(copy, module, statement, contract):

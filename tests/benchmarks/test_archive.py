@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from benchmarks import archive
+from benchmarks import archive, traffic
 from benchmarks.figures import monitor
 from benchmarks.grid import Grid, make_grid
 from datasets.models import DatasetFile
@@ -50,10 +50,11 @@ def test_every_week_has_its_jobs_with_a_file_and_two_events_each(grid: Grid):
 
 def test_every_address_that_is_measured_is_a_page(grid: Grid, client: Client):
     archive.add_datasets(80)
+    traffic.add(grid, links=20)
     archive.add_live(200, grid)
     archive.add_ended(60, grid, weeks=range(1, 2))
 
-    assert DatasetFile.objects.count() == 80
+    assert DatasetFile.objects.count() == 82  # and two blocks
     for page in monitor.PAGES:
         if page.figure in monitor.names():
             for address in page.addresses():

@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.models import File, StorageElement, Transfer
 from datasets.storage import path_of
+from pandasite.base.clock import database_now
 from tests.builders import create_file, create_replica, create_storage, create_transfer
 
 CONTENT = b"thirty thousand events of minimum bias\n" * 100
@@ -47,7 +48,7 @@ def fresh(transfer: Transfer) -> Transfer:
 
 
 def due(file: File, disk: StorageElement) -> Transfer:
-    return create_transfer(file, disk)
+    return create_transfer(file, disk, created_at=database_now())
 
 
 def visible(disk: StorageElement) -> list[str]:

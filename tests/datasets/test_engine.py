@@ -1,8 +1,10 @@
 """The transfer engine, on real files: whole and proven, or not at all."""
 
+import os
+
 import pytest
 
-from datasets import engine, services, storage, subscriptions
+from datasets import engine, services, subscriptions
 from datasets.models import Replica, Transfer
 from pandasite.base.clock import database_now
 from tests.builders import create_dataset, create_file
@@ -40,6 +42,7 @@ def test_a_file_arrives_whole_and_is_registered(disks):
     assert replica(file, aglt2).state == "available"
     assert (done.state, done.source, done.bytes_moved) == ("done", bnl, len(CONTENT))
     assert (done.attempts, done.error, done.lease_until) == (1, "", None)
+    assert done.proof == "re-read"
     assert done.ended_at is not None
     assert leftovers(aglt2) == []
 
@@ -156,62 +159,49 @@ def test_a_source_without_the_file_is_passed_over(disks):
 def test_a_source_that_breaks_off_is_passed_over(disks, monkeypatch):
     bnl, cern, aglt2 = disks
     file = known_file()
-    store(bnl, file)
+    path = str(store(bnl, file))
     store(cern, file)
     transfer = due(file, aglt2)
-    open_storage = storage.open_storage
-
-    def failing(url):
-        filesystem, path = open_storage(url)
-        return (BrokenReads(filesystem) if url == bnl.url else filesystem), path
-
-    monkeypatch.setattr(storage, "open_storage", failing)
+    broken_after_the_first_piece(monkeypatch, path)
 
     assert engine.run(transfer.pk)
     assert fresh(transfer).source == cern
+    assert replica(file, bnl).state == "available"
 
 
 def test_a_copy_that_breaks_off_leaves_nothing_behind(disks, monkeypatch):
     bnl, _, aglt2 = disks
     file = known_file()
-    store(bnl, file)
-    monkeypatch.setattr(storage, "_pieces", pieces_that_break_off)
+    path = str(store(bnl, file))
+    broken_after_the_first_piece(monkeypatch, path)
+    transfer = due(file, aglt2)
 
-    assert engine.run(due(file, aglt2).pk) is False
+    assert engine.run(transfer.pk) is False
 
     assert visible(aglt2) == leftovers(aglt2) == []
+    assert "broke off" in fresh(transfer).error
+    assert fresh(transfer).reason == "connection lost"
 
 
-def pieces_that_break_off(reader, url):
-    yield reader.read(10)
-    raise storage.SourceError("reading broke off")
+def broken_after_the_first_piece(monkeypatch, path):
+    """The file at `path` cannot be read to its end."""
+    sendfile, pread = os.sendfile, os.pread
 
+    def is_it(handle):
+        return os.readlink(f"/proc/self/fd/{handle}") == path
 
-class BrokenReads:
-    """A file system whose files end with an error after the first piece."""
-
-    def __init__(self, filesystem):
-        self.filesystem = filesystem
-
-    def open(self, path, mode):
-        return BrokenFile(self.filesystem.open(path, mode))
-
-
-class BrokenFile:
-    def __init__(self, file):
-        self.file, self.pieces = file, 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-
-    def read(self, size):
-        if self.pieces:
+    def broken_sendfile(out, source, offset, count):
+        if is_it(source) and offset:
             raise OSError(5, "Input/output error")
-        self.pieces += 1
-        return self.file.read(10)
+        return sendfile(out, source, offset, 10 if is_it(source) else count)
+
+    def broken_pread(handle, count, offset):
+        if is_it(handle):
+            raise OSError(5, "Input/output error")
+        return pread(handle, count, offset)
+
+    monkeypatch.setattr(os, "sendfile", broken_sendfile)
+    monkeypatch.setattr(os, "pread", broken_pread)
 
 
 def test_an_address_that_nobody_can_read_is_passed_over(disks):

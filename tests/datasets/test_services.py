@@ -196,12 +196,12 @@ def test_a_subscription_is_done_when_the_last_file_is_there():
     )
 
     create_replica(first, disk)
-    subscriptions.close_subscriptions(first, disk, now=after(hours=1))
+    subscriptions.close_subscriptions([first.pk], disk.pk, now=after(hours=1))
     subscription.refresh_from_db()
     assert subscription.state == "open"
 
     create_replica(second, disk)
-    subscriptions.close_subscriptions(second, disk, now=after(hours=2))
+    subscriptions.close_subscriptions([second.pk], disk.pk, now=after(hours=2))
     subscription.refresh_from_db()
     assert (subscription.state, subscription.done_at) == ("done", after(hours=2))
 
@@ -212,7 +212,7 @@ def test_a_subscription_of_another_place_is_left_alone():
     other = subscriptions.subscribe(dataset, there, activity="production", now=NOW)
     create_replica(file, here)
 
-    subscriptions.close_subscriptions(file, here, now=NOW)
+    subscriptions.close_subscriptions([file.pk], here.pk, now=NOW)
 
     other.refresh_from_db()
     assert other.state == "open"

@@ -211,3 +211,9 @@ def test_an_output_that_cannot_be_written_fails_with_the_reason(
 
     assert done.returncode == 73
     assert "cannot write no/r.npz" in done.stderr
+
+
+def test_the_sleeping_program_takes_the_seconds_that_it_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, "sleep.py", "--seconds", "0.01").returncode == 0
+    assert report(tmp_path)["exitCode"] == 0
+    assert "not from 0 to" in run(tmp_path, "sleep.py", "--seconds", "-1").stderr

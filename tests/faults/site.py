@@ -33,6 +33,11 @@ PATIENT = {
     "PANDASITE_RETRY_AFTER_SECONDS": "1",
     "PANDASITE_TRANSFER_RETRY_SECONDS": "1",
     "PANDASITE_TRANSFER_LEASE_SECONDS": "2",
+    # A task is one file here, and as many as there are run at once.
+    "PANDASITE_TRANSFER_BUNCH": "1",
+    "PANDASITE_TRANSFER_STREAMS": "60",
+    "PANDASITE_LINK_TRANSFERS": "60",
+    "PANDASITE_STORAGE_TRANSFERS": "60",
     "PANDASITE_LEASE_GRACE_SECONDS": "0",
     "LOG_LEVEL": "WARNING",
 }
@@ -113,6 +118,7 @@ class FaultSite(SiteOfPieces):
         """Servers, tables, web and workers."""
         self.start_servers()
         self.manage("migrate", "--verbosity", "0")
+        self.manage("migrate", "proddb", "--database", "proddb", "--verbosity", "0")
         self.start_site()
 
     def start_servers(self) -> None:

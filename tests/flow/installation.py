@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from pandasite.embedded.home import Home
 from pandasite.embedded.keys import Keys
-from pandasite.embedded.postgres import database_settings
+from pandasite.embedded.postgres import database_settings, proddb_settings
 from pandasite.embedded.process import Command
 from pandasite.launcher.state import Record
 from tests.flow.processes import Family
@@ -111,16 +111,22 @@ class Installation:
 
     @contextmanager
     def books(self) -> Iterator[None]:
-        """Inside, Django's models are those of this site, and not of the tests' own database."""
-        own = connections["default"]
-        entry = own.settings_dict | database_settings(self.home, Keys.of(self.home.secrets))
+        """Inside, Django's models are those of this site, and not of the tests' own databases."""
+        keys = Keys.of(self.home.secrets)
+        own = {alias: connections[alias] for alias in ("default", "proddb")}
+        places = {
+            "default": database_settings(self.home, keys),
+            "proddb": proddb_settings(self.home, keys),
+        }
         with self._blocker.unblock():
-            connections["default"] = theirs = type(own)(entry, alias="default")
+            for alias, mine in own.items():
+                connections[alias] = type(mine)(mine.settings_dict | places[alias], alias=alias)
             try:
                 yield
             finally:
-                theirs.close()
-                connections["default"] = own
+                for alias, mine in own.items():
+                    connections[alias].close()
+                    connections[alias] = mine
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from brokerage.models import Site
+from datasets import bulk, taking
 from datasets import services as data
 from datasets.models import File, Transfer
 from jobs import (
@@ -244,14 +245,16 @@ class Lives(RuleBasedStateMachine):
         transfer, end = dice.of(queued), dice.of(("good", "good", "bad", "hopeless"))
         if end == "good":
             self._copy(transfer)
-        elif taken := data.take_transfer(transfer.pk, now=self.now):
+        elif bunch := taking.take_one(transfer.pk, now=self.now):
             hopeless = end == "hopeless"
+            [taken] = bunch.transfers
             data.retry_or_fail_transfer(taken, "broken", permanent=hopeless, now=self.now)
 
     def _copy(self, transfer: Transfer) -> None:
-        taken = data.take_transfer(transfer.pk, now=self.now)
-        assert taken is not None
-        data.finish_transfer(taken, source=self.home, size=10, now=self.now)
+        bunch = taking.take_one(transfer.pk, now=self.now)
+        assert bunch is not None
+        [taken] = bunch.transfers
+        bulk.finish([bulk.Arrived(transfer=taken, source=self.home, size=10)], now=self.now)
 
     def a_site_goes_off_or_on(self, dice: Dice) -> None:
         account = dice.of(self.accounts)

@@ -124,7 +124,9 @@ def test_destination_datasets_are_made_and_input_datasets_are_made_empty():
     types = dict(Dataset.objects.values_list("name", "type"))
     assert types == {"mc09.EVNT": "input", "mc09.HIST": "destination"}
     assert only().destination_d_block == "mc09.HIST"
-    assert not Dataset.objects.get(name="mc09.HIST").files.exists()
+    made = Dataset.objects.get(name="mc09.HIST")
+    assert not made.files.exists()
+    assert made.owner == only().owner and Dataset.objects.get(name="mc09.EVNT").owner is None
 
 
 def test_a_dataset_that_was_named_as_input_first_becomes_a_destination():

@@ -48,7 +48,7 @@ PAGES = (
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("views", "recent"):
+    for module in ("views", "recent", "catalogue.views"):
         monkeypatch.setattr(f"monitor.{module}.database_now", lambda: after(minutes=5))
 
 

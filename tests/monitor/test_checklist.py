@@ -8,14 +8,24 @@ import pytest
 
 from brokerage.models import BannedNode, Site
 from brokerage.services import book_new_site
-from datasets.models import GB
+from datasets import flowsums
+from datasets.models import GB, TransferFailure, TransferSum
 from jobs.models import AnswerCount, JobCount, Node
 from monitor import dashboard
 from monitor.attention import servers
 from monitor.operations.database import Connections
 from monitor.servers import database_lamp
 from pandasite.base.models import ServerProcess
-from tests.builders import NOW, after, create_job, create_pilot, create_site, create_storage
+from tests.builders import (
+    NOW,
+    after,
+    create_file,
+    create_job,
+    create_pilot,
+    create_site,
+    create_storage,
+    create_transfer,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -197,3 +207,55 @@ def test_space_that_was_measured_long_ago_is_named_and_never_measured_is_not() -
     site = create_site("A", with_storage=False)
     create_storage("SE", sites=[site], free_bytes=900 * GB, measured_at=after(hours=-5))
     assert texts("Storage") == ["the space of SE was measured 5 h ago"]
+
+
+def moved(*, done: int, tries: int) -> None:
+    """So many files came to LPC in the last hours, after so many tries that failed."""
+    storage = create_storage("LPC")
+    hour = {"hour": after(hours=-1), "destination": storage, "activity": "production", "vo": ""}
+    TransferSum.objects.create(**hour, done=done, failed=0, tries=tries, bytes=0, seconds=0)
+    TransferFailure.objects.create(
+        **hour, reason="no space left", n=1, sample="full", transfer=1, latest=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("done", "tries", "level"),
+    [(95, 5, ""), (90, 10, "warning"), (79, 21, "alert"), (0, 19, ""), (0, 20, "alert")],
+)
+def test_transfers_should_go_well(done: int, tries: int, level: str) -> None:
+    moved(done=done, tries=tries)
+
+    found = items("DDM, last 4 h")
+
+    assert [item.level for item in found] == ([level] if level else [])
+    if found:
+        assert found[0].reason == (
+            f"{tries} of the {tries} that failed were to LPC;"
+            " most were given up because of: no space left"
+        )
+        assert found[0].url == "/ddm/?window=4h"
+
+
+def test_the_box_of_the_dashboard_says_how_transfers_went() -> None:
+    moved(done=79, tries=21)
+
+    board = dashboard.read(now=NOW, hours=12, kind="")
+
+    assert (board.ddm.lamp, board.ddm.text) == ("failed", "79 % of 100 tries went well")
+    assert board.as_json()["ddm"]["efficiency"] == 79
+    assert dashboard.Lately().text == "nothing moved"
+
+
+def test_a_transfer_that_waits_for_a_day_is_told_with_its_storage() -> None:
+    target = create_storage("LPC")
+    for hours in (-1, -25, -30):
+        create_transfer(create_file(), target, created_at=after(hours=hours), reason="timed out",
+                        error="x")  # fmt: skip
+    flowsums.run(NOW)
+
+    (item,) = items("Transfers")
+
+    assert item.text == "2 transfers to LPC wait for more than a day"
+    assert item.reason == "the oldest for 30 h; a try failed with: timed out"
+    assert item.url == "/ddm/stuck/?destination=storage%3ALPC"

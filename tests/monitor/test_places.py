@@ -7,23 +7,21 @@ from django.test import Client
 
 from brokerage.models import BannedNode
 from brokerage.services import set_site_status
-from datasets.models import GB, Subscription
+from datasets.models import GB
 from jobs.models import Task
 from tests.builders import (
     NOW,
     after,
     create_cloud,
     create_dataset,
-    create_file,
     create_job,
     create_pilot,
     create_site,
-    create_storage,
     create_user,
     create_vo,
     local_storage,
 )
-from tests.monitor.tables import rows, tables, texts
+from tests.monitor.tables import tables, texts
 
 pytestmark = pytest.mark.django_db
 
@@ -107,41 +105,6 @@ def test_a_task_shows_its_jobs_per_state_and_its_datasets(client: Client) -> Non
     assert told["jobs"] == {"running": 2, "finished": 1}
     assert texts(tables(text)["datasets"][1]) == ["mc09.evgen", "output", "open", "3"]
     assert f"/jobs/?task={task.pk}&amp;state=running" in text
-
-
-def test_a_dataset_shows_its_files_with_their_replicas(client: Client) -> None:
-    # given
-    dataset = create_dataset("mc09.evgen_sub01", parent=create_dataset("mc09.evgen"), type="sub")
-    home = create_storage("HOME")
-    create_file(
-        "E1", at=[home, create_storage("AWAY")], dataset=dataset, size=1_500_000, events=300
-    )
-    Subscription.objects.create(dataset=dataset, storage=home, created_at=NOW)
-    # when
-    text = client.get("/datasets/mc09.evgen_sub01/").content.decode()
-    found = tables(text)
-    # then
-    assert texts(found["files"][1])[:3] == ["mc09: E1", "1.5 MB", "300"]
-    assert found["files"][1][5].text == "AWAY HOME"
-    assert texts(rows(found["subscriptions"])["HOME"])[1:3] == ["production", "open"]
-    assert 'href="/datasets/mc09.evgen/"' in text
-
-
-def test_a_long_dataset_is_shown_in_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    # given
-    monkeypatch.setattr("monitor.places.FILES_SHOWN", 2)
-    dataset = create_dataset("mc09.evgen")
-    names = [create_file(dataset=dataset).lfn for _ in range(5)]
-    # when
-    seen: list[str] = []
-    after_: int | str | None = ""
-    while after_ is not None:
-        page = client.get(f"/datasets/mc09.evgen/?format=json&after={after_}").json()
-        seen += [file["lfn"] for file in page["files"]]
-        after_ = page["after"]
-    # then
-    assert seen == names
-    assert client.get("/datasets/mc09.evgen/?after=999999999").status_code == 404
 
 
 def test_a_container_has_a_page_under_its_own_name(client: Client) -> None:

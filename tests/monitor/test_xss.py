@@ -17,6 +17,7 @@ from jobs.models import (
     BrokerageDecision,
     JobFile,
     JobOutput,
+    Tag,
     Task,
     TaskUsage,
     Usage,
@@ -131,13 +132,17 @@ def create_everything(text: str) -> list[str]:
     set_cloud_status(site.cloud, "offline", author=text[:150], reason=text[:255], now=NOW)
     job = create_evil_job(site, text)
     create_sums(text)
+    Tag.objects.create(
+        name="evil", transformation=text, job_parameters=text, description=text, made_by=text,
+        created_at=NOW,
+    )  # fmt: skip
     return [
         "/", "/jobs/", f"/jobs/{job.pk}/", "/sites/AGLT2/", f"/tasks/{job.task_id}/",
         "/datasets/evil/", "/servers/", "/clouds/", "/clouds/US/", "/configuration/?what=sites",
         "/configuration/?what=storage",
         f"/jobs/?columns={','.join(COLUMNS)}", "/jobs/facets?attempt=0..",
         f"/jobs/{job.pk}/why", f"/jobs/{job.pk}/alike", "/what-if/?label=managed",
-        f"/users/{quote(text, safe='/')}/", *LISTS,
+        f"/users/{quote(text, safe='/')}/", "/tags/evil/", *LISTS,
         "/search?" + urlencode({"q": text[:3]}),
     ]  # fmt: skip
 
@@ -232,7 +237,7 @@ def _evil_twin(attack: str) -> list[str]:
     from datasets.models import Dataset, DatasetFile, SiteStorage, StorageElement
     from jobs.models import Job, Pilot
 
-    for model in (Job, Task, Pilot, DatasetFile, Dataset, SiteStorage, StorageElement):
+    for model in (Job, Tag, Task, Pilot, DatasetFile, Dataset, SiteStorage, StorageElement):
         model._default_manager.all().delete()
     Site.objects.all().delete()
     for model in (SweepRun, ServerProcess, LinkBlock, AuditLine):

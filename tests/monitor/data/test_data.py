@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from datasets.models import Transfer
 from monitor.data import tally
 from monitor.models import PhysicsTally
 from tests.builders import (
@@ -73,6 +74,18 @@ def test_channels_are_filtered_and_lead_to_the_site(client: Client) -> None:
     assert [row["source"] for row in rows(client, "/mover/?failing=yes")] == ["BNL_DISK"]
     assert rows(client, "/mover/?window=7d")[0]["failed"] == 2
     assert tables(client.get("/mover/").text)[""][1][1].links == ["/sites/AGLT2/"]
+
+
+@pytest.mark.django_db
+def test_channels_of_movers_are_apart_from_those_of_the_engine(client: Client) -> None:
+    moving()
+    Transfer.objects.filter(state="queued").update(carrier="mover")
+
+    by_mover = rows(client, "/mover/?by=mover")
+
+    assert {row["carrier"] for row in by_mover} == {"mover"}
+    assert sum(row["queued"] for row in by_mover) == Transfer.objects.filter(state="queued").count()
+    assert {row["carrier"] for row in rows(client, "/mover/")} == {"engine", "mover"}
 
 
 def test_a_transfer_that_is_tried_again_tells_its_error(client: Client) -> None:

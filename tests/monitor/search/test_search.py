@@ -107,7 +107,7 @@ def test_a_file_is_found_by_guid_and_by_name(client: Client) -> None:
     for q in (GUID, GUID.upper(), "EVNT._00001"):
         (hit,) = found(client, q)["files"]
         assert (hit["name"], hit["Dataset"]) == (file.lfn, "mc09.evgen")
-        assert hit["url"] == "/datasets/mc09.evgen/"
+        assert hit["url"] == "/files/mc09/EVNT._00001.root/"
     hits = found(client, "EVNT._00001")["job_files"]
     assert [hit["name"] for hit in hits] == ["EVNT._00001.root", "EVNT._00001.root.HIST"]
     assert {hit["url"] for hit in hits} == {f"/jobs/{job.pk}/"}

@@ -1,0 +1,91 @@
+"""The content of files at storage elements, for who is not the engine: read, write, remove."""
+
+from __future__ import annotations
+
+import secrets
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from datasets.models import File, StorageElement
+from datasets.storage import Copied, StorageError, open_place, path_of
+
+__all__ = ["Reading", "StorageError", "Wrong", "path_of"]
+
+
+class Wrong(Exception):
+    """What came is not what was announced; the text says what."""
+
+
+def path(file: File) -> str:
+    """Where it lies below the address of every storage element."""
+    return path_of(file.scope, file.lfn)
+
+
+class Reading:
+    """The content of a stored file in pieces. SourceError at once when it cannot be opened."""
+
+    def __init__(self, storage: StorageElement, path: str) -> None:
+        self._open = ExitStack()
+        self._pieces = self._open.enter_context(open_place(storage.address).read(path))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up; who answers a request with it calls this at the end."""
+        self._open.close()
+
+
+@contextmanager
+def arriving(
+    storage: StorageElement, path: str, pieces: Iterator[bytes], *, size: int, adler32: str
+) -> Iterator[Callable[[], None]]:
+    """Store it under a name that nobody sees; the function that is given names it.
+
+    Raises Wrong when it is not what was announced, StorageError. Not named, it is removed.
+    """
+    expected = Copied(size=size, adler32=adler32)
+    tag = f"t0.{secrets.randbelow(10**12)}"  # like a transfer's, so that leftovers are known
+    arrival = open_place(storage.address).arrive(path, tag=tag, expected=expected)
+    try:
+        arrival.fill(_checked(pieces, size=size, adler32=adler32))
+        arrival.prove(expected)
+        yield arrival.publish
+    finally:
+        arrival.discard()
+
+
+def _checked(pieces: Iterator[bytes], *, size: int, adler32: str) -> Iterator[bytes]:
+    """The pieces; the last one is given on only when all of them are as announced."""
+    came, adler, held = 0, 1, b""
+    for piece in pieces:
+        came += len(piece)
+        if came > size:
+            raise Wrong(f"more than the {size} bytes announced came")
+        adler = zlib.adler32(piece, adler)
+        if held:
+            yield held
+        held = piece
+    if came != size:
+        raise Wrong(f"{came} bytes came, {size} were announced")
+    if f"{adler:08x}" != adler32:
+        raise Wrong(f"what came has adler32 {adler:08x}, {adler32} was announced")
+    yield held
+
+
+def size_of(storage: StorageElement, path: str) -> int | None:
+    """Bytes of a stored file, None where there is none; StorageError when it cannot be asked."""
+    return open_place(storage.address).size(path)
+
+
+def remove(storage: StorageElement, path: str) -> None:
+    """Remove a stored file; one that is not there is no error. StorageError when it stays."""
+    open_place(storage.address).remove(path)

@@ -1,0 +1,122 @@
+"""Cutting the work of a task into pieces, in the transaction that takes its input for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.db import connection
+from django.db.models import F, Max
+
+from jobs.models import Task, TaskInput, TaskPiece
+from jobs.tasks_engine import splitting
+from jobs.tasks_engine.spec import MergeSpec, TaskSpec
+from jobs.tasks_engine.splitting import InFile, Rule
+from jobs.tasks_engine.states import PieceState, Stage, TaskState
+from pandasite.base.copying import NewRows, reserve_keys
+
+MOST = 2000  # pieces of a task that are cut at once, and that may lie there without a job
+LIVE = 20_000  # pieces of work of a task that may be under way: more would only fill the queues
+FILES = 20_000  # files of a task that are looked at at once
+MERGE_RULE = Rule(files=10)  # where the request says nothing
+
+_TAKE = """
+UPDATE jobs_taskinput i SET piece_id = n.piece_id
+FROM unnest(%s::bigint[], %s::bigint[]) AS n (input_id, piece_id)
+WHERE i.id = n.input_id AND i.piece_id IS NULL
+"""
+_COLUMNS = (
+    "id", "serial", "first_event", "n_events", "n_files", "input_bytes",
+)  # fmt: skip
+
+
+def cut(task: Task, *, work_ended: bool) -> int:
+    """Cut what can be cut of a task that the caller holds; returns how many pieces.
+
+    `work_ended`: no job of it will make anything more that is to be merged.
+    """
+    spec = TaskSpec.of(task.spec, owner=task.spec["owner"])
+    under_way = task.pieces - task.pieces_done - task.pieces_failed
+    planned = TaskPiece.objects.filter(task=task, state=PieceState.PLANNED).count()
+    room = max(0, min(MOST - planned, LIVE - under_way))
+    pieces = 0
+    if task.state in (TaskState.SCOUTING, TaskState.RUNNING):
+        scouting = task.state == TaskState.SCOUTING
+        wanted = min(room, spec.n_scouts - task.pieces) if scouting else room
+        if wanted > 0:
+            pieces = _cut_work(task, spec, most=wanted, scout=scouting)
+    if spec.merge and task.state in (TaskState.RUNNING, TaskState.FINISHING):
+        rule = _merge_rule(spec.merge)
+        pieces += _cut_files(task, Stage.MERGE, rule, more_to_come=not work_ended, most=MOST)
+    return pieces
+
+
+def _merge_rule(merge: MergeSpec) -> Rule:
+    rule = Rule(merge.files_per_job, merge.gb_per_job)
+    return rule if any(rule) else MERGE_RULE
+
+
+def _cut_work(task: Task, spec: TaskSpec, *, most: int, scout: bool) -> int:
+    if spec.inputs:
+        rule = Rule(spec.files_per_job, spec.gb_per_job)
+        return _cut_files(
+            task, Stage.WORK, rule, more_to_come=task.input_open, most=most, scout=scout
+        )
+    spans = splitting.by_events(
+        total=spec.events, per_piece=spec.events_per_job, cut=task.events_cut, most=most
+    )
+    if not spans:
+        return 0
+    rows = [(span.first, span.n, 0, 0) for span in spans]
+    _insert(task, Stage.WORK, rows, scout=scout)
+    _book(task, sum(span.n for span in spans))
+    return len(spans)
+
+
+def _cut_files(
+    task: Task, stage: Stage, rule: Rule, *, more_to_come: bool, most: int, scout: bool = False
+) -> int:
+    """Pieces of the files that are in none yet."""
+    uncut = TaskInput.objects.filter(task=task, stage=stage, piece=None).order_by("pk")
+    rows = uncut.values_list("pk", "file__size", "file__events")[: FILES + 1]
+    files = [InFile(key, size, events or 0) for key, size, events in rows]
+    more = more_to_come or len(files) > FILES
+    groups = splitting.by_files(files[:FILES], rule, more_to_come=more, most=most)
+    if not groups:
+        return 0
+    sums = [(1, _events(group), len(group), sum(file.size for file in group)) for group in groups]
+    keys = _insert(task, stage, sums, scout=scout)
+    taken = [(f.key, key) for key, group in zip(keys, groups, strict=True) for f in group]
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [list(column) for column in zip(*taken, strict=True)])
+    if stage == Stage.WORK:
+        _book(task, sum(events for _, events, _, _ in sums))
+    return len(groups)
+
+
+def _events(group: Sequence[InFile]) -> int:
+    """Of all files; 0 when one does not know."""
+    return sum(f.events for f in group) if all(f.events for f in group) else 0
+
+
+def _insert(
+    task: Task, stage: Stage, rows: Sequence[tuple[int, int, int, int]], *, scout: bool
+) -> list[int]:
+    """New pieces, their numbers behind those that there are; returns their keys."""
+    there = TaskPiece.objects.filter(task=task, stage=stage).aggregate(n=Max("serial"))["n"] or 0
+    keys = reserve_keys(TaskPiece, len(rows))
+    new = NewRows(TaskPiece, _COLUMNS, task_id=task.pk, stage=stage.value, scout=scout)
+    new.insert(
+        (key, serial, *row)
+        for serial, (key, row) in enumerate(zip(keys, rows, strict=True), start=there + 1)
+    )
+    return keys
+
+
+def _book(task: Task, events: int) -> None:
+    Task.objects.filter(pk=task.pk).update(events_cut=F("events_cut") + events)
+
+
+def began(task_ids: Sequence[int], *, now: dt.datetime) -> None:
+    """Note when the first jobs of tasks were made."""
+    Task.objects.filter(pk__in=task_ids, began_at=None).update(began_at=now)

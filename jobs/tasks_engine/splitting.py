@@ -1,0 +1,92 @@
+"""Cutting a task's work into pieces: every event, or every file, in exactly one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+GB = 10**9
+FILES_OF_SIZE = 500  # files in a piece that is cut by size alone
+T = TypeVar("T")
+
+
+class InFile(NamedTuple):
+    """A file to read: its key, size in bytes, and events where they are known (0: not)."""
+
+    key: int
+    size: int
+    events: int = 0
+
+
+class Events(NamedTuple):
+    """A span of events, counted from 1."""
+
+    first: int
+    n: int
+
+
+class Rule(NamedTuple):
+    """How much input a piece has at most; 0 is no limit. Without any limit it is one file."""
+
+    files: int = 0
+    gb: float = 0
+
+    @property
+    def most_files(self) -> int:
+        """The limit in files."""
+        return self.files or (FILES_OF_SIZE if self.gb else 1)
+
+
+def by_events(*, total: int, per_piece: int, cut: int, most: int) -> list[Events]:
+    """The next spans of `per_piece` events behind the `cut` ones, the last may be smaller.
+
+    >>> by_events(total=25, per_piece=10, cut=10, most=5)
+    [Events(first=11, n=10), Events(first=21, n=5)]
+    """
+    firsts = range(cut, total, per_piece)
+    return [Events(first + 1, min(per_piece, total - first)) for first in islice(firsts, most)]
+
+
+def by_files(
+    files: Sequence[InFile], rule: Rule, *, more_to_come: bool, most: int
+) -> list[list[InFile]]:
+    """Groups of these files in their order, each as large as the rule lets it be.
+
+    A file that is larger than the rule's size is a piece of its own. While more files are to come,
+    a last group that has room for another one is not cut.
+
+    >>> files = [InFile(k, 4 * GB) for k in range(1, 6)]
+    >>> [[f.key for f in group] for group in by_files(files, Rule(gb=8), more_to_come=True, most=9)]
+    [[1, 2], [3, 4]]
+    """
+    groups: list[list[InFile]] = []
+    group: list[InFile] = []
+    size = 0
+    for file in files:
+        if len(groups) == most:
+            return groups
+        if group and rule.gb and size + file.size > rule.gb * GB:
+            groups.append(group)
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+        if len(group) == rule.most_files or (rule.gb and size >= rule.gb * GB):
+            groups.append(group)
+            group, size = [], 0
+    if group and not more_to_come:
+        groups.append(group)
+    return groups[:most]
+
+
+def in_turn(files: Sequence[T], *, serial: int, per_piece: int) -> list[T]:
+    """The secondary files of the piece with that number: all of them in turn, again and again.
+
+    >>> [in_turn("abc", serial=n, per_piece=2) for n in (1, 2, 3)]
+    [['a', 'b'], ['c', 'a'], ['b', 'c']]
+    """
+    if not files:
+        return []
+    first = (serial - 1) * per_piece
+    n = min(per_piece, len(files))  # a job reads a file once
+    return [files[(first + i) % len(files)] for i in range(n)]

@@ -1,0 +1,1 @@
+"""Forms: requests for tasks, and tags."""

@@ -1,0 +1,1 @@
+"""Bamboo in the monitor: its rounds, how tasks got their clouds, what was submitted."""

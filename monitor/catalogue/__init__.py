@@ -1,0 +1,1 @@
+"""The dataset browser: datasets, files, where they are, and who wants them where."""

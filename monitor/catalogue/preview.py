@@ -1,0 +1,124 @@
+"""What is inside of a small file on a local disk: a picture, or histograms.
+
+Files come from jobs, so they are read as what they may be and nothing else: a picture must begin
+as PNG does, and of an .npz only flat arrays of numbers are read (no pickles), with a bound on each.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets.models import File, Replica
+from datasets.storage import path_of
+from pandasite.base.errors import NotThere
+
+MOST_BYTES = 2_000_000  # of the file
+MOST_BINS = 2000
+LOCAL = "file://"
+PNG = b"\x89PNG\r\n\x1a\n"
+NPY = b"\x93NUMPY"
+MOST_ARRAYS = 40
+# Of the head, a Python literal: it is searched and not evaluated.
+DESCR = re.compile(r"'descr': '([<>|=]?\w{2,8})'")
+SHAPE = re.compile(r"'shape': \((\d{1,9}),\)")
+NUMBERS = {"<f8": "d", "<f4": "f", "<i8": "q", "<i4": "i", "<u8": "Q", "<u4": "I"}
+KINDS = {".png": "image", ".npz": "histogram"}
+
+
+def kind_of(lfn: str, size: int) -> str:
+    """`image` or `histogram` by the name; '' for what is not shown."""
+    return next((kind for end, kind in KINDS.items() if lfn.endswith(end)), "") * (
+        size <= MOST_BYTES
+    )
+
+
+def holders(file: File) -> list[str]:
+    """The addresses of local storage elements with a good replica."""
+    good = Replica.objects.filter(file=file, state=Replica.State.AVAILABLE)
+    local = good.filter(storage__url__startswith=LOCAL, storage__kind="disk")
+    return list(local.order_by("pk").values_list("storage__url", flat=True))
+
+
+def content(file: File, urls: Iterable[str]) -> bytes:
+    """The bytes of the file; NotThere when it is too large or no local storage gives it."""
+    if file.size > MOST_BYTES:
+        raise NotThere(f"{file} has {file.size:,} bytes, at most {MOST_BYTES:,} are shown")
+    for url in urls:
+        path = Path(url.removeprefix(LOCAL)) / path_of(file.scope, file.lfn)
+        try:
+            with path.open("rb") as handle:
+                found = handle.read(MOST_BYTES + 1)
+        except OSError:
+            continue  # another element may have it
+        if len(found) == file.size:
+            return found
+    raise NotThere(f"no local storage element has {file} at hand")
+
+
+def picture(file: File, urls: Iterable[str]) -> bytes:
+    """A PNG; NotThere for anything else."""
+    found = content(file, urls)
+    if not found.startswith(PNG):
+        raise NotThere(f"{file} is no PNG picture")
+    return found
+
+
+def histograms(file: File, urls: Iterable[str]) -> dict[str, tuple[list[float], list[float]]]:
+    """Edges and counts by name; empty when there is none inside. NotThere for a damaged file."""
+    found = content(file, urls)
+    try:
+        with zipfile.ZipFile(io.BytesIO(found)) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            arrays = {
+                name: _array(archive, name)
+                for name in names
+                if name.endswith(("_edges", "_counts"))
+            }
+    except (zipfile.BadZipFile, zlib.error, ValueError, struct.error, EOFError, OSError) as error:
+        raise NotThere(f"{file} is damaged or no .npz: {error}") from error
+    return {
+        name: (edges, counts)
+        for name, edges, counts in _pairs(arrays)
+        if len(edges) == len(counts) + 1 and counts
+    }
+
+
+def _pairs(arrays: Mapping[str, list[float]]) -> Iterable[tuple[str, list[float], list[float]]]:
+    for key, edges in arrays.items():
+        name = key.removesuffix("_edges")
+        if key.endswith("_edges") and f"{name}_counts" in arrays:
+            yield name, edges, arrays[f"{name}_counts"]
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> list[float]:
+    """A flat array of numbers (numpy's format 1 and 2); empty when it is something else."""
+    with archive.open(f"{name}.npy") as member:
+        raw = member.read(8 * (MOST_BINS + 1) + 4096)
+    if raw[:6] != NPY:
+        raise ValueError(f"{name} is no array")
+    length, at = struct.unpack_from("<H", raw, 8)[0], 10
+    if raw[6] > 1:
+        length, at = struct.unpack_from("<I", raw, 8)[0], 12
+    head = raw[at : at + length].decode("latin-1")
+    descr, shape = DESCR.search(head), SHAPE.search(head)
+    letter = NUMBERS.get(descr[1]) if descr else None
+    n = int(shape[1]) if shape else 0
+    if letter is None or not 0 < n <= MOST_BINS + 1:
+        return []
+    return [float(one) for one in struct.unpack_from(f"<{n}{letter}", raw, at + length)]
+
+
+def drawn(edges: list[float], counts: list[float]) -> dict[str, Any]:
+    """As plots.js draws bars: a category is the lower edge of its bin."""
+    return {
+        "unit": "entries",
+        "categories": [f"{edge:.4g}" for edge in edges[:-1]],
+        "series": [{"name": "entries", "values": counts}],
+    }

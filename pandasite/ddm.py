@@ -1,0 +1,43 @@
+"""Settings of data management: the system of each VO, and the secrets shared with others.
+
+`PANDASITE_DDM=atlas=rucio,cms=path.of.Class`. `PANDASITE_DDM_SECRETS=name=secret,name=secret`, or
+that in a file, a line each, which PANDASITE_DDM_SECRETS_FILE names. A name may come twice: the
+first secret signs, and each is accepted, so that secrets can be exchanged in peace.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from django.core.exceptions import ImproperlyConfigured
+
+from datasets.ddm.choice import parse
+from pandasite.environment import Environment
+
+SHORTEST = 32
+
+
+def ddm_of_vos(environment: Environment) -> dict[str, str]:
+    """VO -> path of the class; '' is the built-in system."""
+    return parse(environment.words("PANDASITE_DDM"))
+
+
+def ddm_secrets(environment: Environment) -> dict[str, tuple[str, ...]]:
+    """The secrets by name. The text of one never appears in an error."""
+    name = "PANDASITE_DDM_SECRETS"
+    if not (environment.given(name) or environment.given(f"{name}_FILE")):
+        return {}
+    text = environment.secret(name, shortest=SHORTEST)
+    found: dict[str, list[str]] = defaultdict(list)
+    for nr, word in enumerate(text.replace("\n", ",").split(","), start=1):
+        if not word.strip():
+            continue
+        who, equals, secret = (part.strip() for part in word.partition("="))
+        if not (who and equals):
+            raise ImproperlyConfigured(f"{name} must be name=secret,...; entry {nr} is not.")
+        if len(secret) < SHORTEST:
+            raise ImproperlyConfigured(
+                f"{name}: the secret of {who} must have at least {SHORTEST} characters."
+            )
+        found[who].append(secret)
+    return {who: tuple(secrets) for who, secrets in found.items()}

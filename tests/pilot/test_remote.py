@@ -1,0 +1,193 @@
+"""Pilots at sites whose storage is not mounted: WebDAV with a secret, S3 with signed addresses."""
+
+from __future__ import annotations
+
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datasets import engine, storage
+from datasets.models import Transfer
+from datasets.storage import Address
+from pandasite.base.clock import database_now
+from tests.builders import create_file, create_replica, create_storage, create_transfer
+from tests.datasets import servers
+from tests.pilot.harness import FakeServer, Site
+
+CONTENT = b"minimum bias\n" * 20_000
+SCRIPT = "tr a-z A-Z < {} | sort -r > {}; cksum {} >> {}"
+
+
+@pytest.fixture
+def dav(tmp_path: Path) -> Iterator[Address]:
+    with servers.webdav(tmp_path / "dav") as url:
+        yield Address(url=url, secret="dav")
+
+
+@pytest.fixture
+def secret(site: Site) -> str:
+    path = site.root / "storage-secret"
+    path.write_text(f"{servers.USER}:{servers.PASSWORD}\n")
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_DAV", f"{servers.USER}:{servers.PASSWORD}")
+    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_S3", f"{servers.S3_KEY}:{servers.S3_SECRET}")
+    yield
+    storage.close_places()
+
+
+def entry(lfn: str, body: bytes) -> dict[str, Any]:
+    return {
+        "lfn": lfn,
+        "scope": "mc09",
+        "guid": "0",
+        "size": len(body),
+        "adler32": f"{zlib.adler32(body):08x}",
+        "dataset": "d",
+        "path": storage.path_of("mc09", lfn),
+    }
+
+
+def put(address: Address, lfn: str, body: bytes) -> None:
+    expected = storage.Copied(size=len(body), adler32=f"{zlib.adler32(body):08x}")
+    path = storage.path_of("mc09", lfn)
+    arrival = storage.open_place(address).arrive(path, tag="t1.1", expected=expected)
+    arrival.fill(iter([body]))
+    arrival.publish()
+
+
+def got(address: Address, lfn: str) -> bytes:
+    path = storage.path_of("mc09", lfn)
+    with storage.open_place(address).read(path) as pieces:
+        return b"".join(pieces)
+
+
+def run(site: Site, server: FakeServer, job: dict[str, Any], *more: str) -> dict[str, Any]:
+    server.jobs.append(job)
+    ended = site.run(server, *more)
+    assert ended.code == 0, ended.log
+    assert "canary" not in ended.log
+    final: dict[str, Any] = server.finals()[-1]
+    return final
+
+
+def job_at(site: Site, address: Address, script: str, *, reads: dict[str, Any], writes: str) -> Any:
+    """A job as the server answers it, at a site with this storage."""
+    job = site.job(script, input_files=[reads], storage={"name": "SE", "url": address.url})
+    path = storage.path_of("mc09", writes)
+    job["output_files"] = [{"lfn": writes, "scope": "mc09", "dataset": "d", "path": path}]
+    if address.url.startswith("s3://"):
+        place: Any = storage.open_place(address)
+        for file in (*job["input_files"], *job["output_files"], job["log_file"]):
+            write = file not in job["input_files"]
+            file["url"] = place.signed(file["path"], write=write, lasts=600)
+    return job
+
+
+def test_a_job_reads_and_writes_by_webdav(
+    server: FakeServer, site: Site, dav: Address, secret: str, tmp_path: Path
+) -> None:
+    put(dav, "EVNT.1", CONTENT)
+    job = job_at(site, dav, "cat EVNT.1 > HIST.1", reads=entry("EVNT.1", CONTENT), writes="HIST.1")
+
+    final = run(site, server, job, "--storage-secret", secret)
+
+    [output] = final["output_files"]
+    assert (final["state"], got(dav, "HIST.1")) == ("finished", CONTENT)
+    assert output["adler32"] == f"{zlib.adler32(CONTENT):08x}"
+    assert (tmp_path / "dav/mc08/log/log.1.tgz").stat().st_size == final["log_file"]["size"]
+    assert not list((tmp_path / "dav").rglob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "code", "words"),
+    [
+        (entry("EVNT.2", CONTENT), 1331, "is not in the local storage"),
+        (entry("EVNT.1", CONTENT) | {"adler32": "00000001"}, 1171, "has adler32"),
+    ],
+    ids=["missing", "corrupt"],
+)
+def test_a_bad_input_fails_the_job_before_the_payload(
+    server: FakeServer,
+    site: Site,
+    dav: Address,
+    secret: str,
+    reads: dict[str, Any],
+    code: int,
+    words: str,
+) -> None:
+    put(dav, "EVNT.1", CONTENT)
+    job = job_at(site, dav, "touch HIST.1", reads=reads, writes="HIST.1")
+
+    final = run(site, server, job, "--storage-secret", secret)
+
+    assert (final["state"], final["pilot_error_code"]) == ("failed", code)
+    assert words in final["pilot_error_diag"]
+
+
+def test_a_pilot_without_the_secret_says_so(server: FakeServer, site: Site, dav: Address) -> None:
+    put(dav, "EVNT.1", CONTENT)
+    job = job_at(site, dav, "touch HIST.1", reads=entry("EVNT.1", CONTENT), writes="HIST.1")
+
+    final = run(site, server, job)
+
+    assert final["pilot_error_code"] == 1099
+    assert "401" in final["pilot_error_diag"]
+
+
+@pytest.mark.django_db
+def test_three_sites_with_three_protocols_make_the_same_bits(
+    server: FakeServer, site: Site, dav: Address, secret: str, tmp_path: Path
+) -> None:
+    # given input at a folder, and a job at each of the other two
+    with servers.s3("grid") as endpoint:
+        (tmp_path / "folder").mkdir()
+        folder = create_storage("FOLDER", url=f"file://{tmp_path}/folder")
+        webdav = create_storage("WEBDAV", url=dav.url, secret="dav")
+        bucket = create_storage("BUCKET", url="s3://grid/x", endpoint=endpoint, secret="s3")
+        put(folder.address, "EVNT.1", CONTENT)
+        move("EVNT.1", CONTENT, folder, webdav)
+
+        # when one runs at the WebDAV site, the next at the S3 site, and its output comes home
+        script = SCRIPT.format("EVNT.1", "HITS.1", "EVNT.1", "HITS.1")
+        job = job_at(site, dav, script, reads=entry("EVNT.1", CONTENT), writes="HITS.1")
+        assert run(site, server, job, "--storage-secret", secret)["state"] == "finished"
+        hits = got(dav, "HITS.1")
+        move("HITS.1", hits, webdav, bucket)
+        script = SCRIPT.format("HITS.1", "AOD.1", "HITS.1", "AOD.1")
+        job = job_at(site, bucket.address, script, reads=entry("HITS.1", hits), writes="AOD.1")
+        assert run(site, server, job | {"panda_id": 2})["state"] == "finished"
+        aod = got(bucket.address, "AOD.1")
+        move("AOD.1", aod, bucket, folder)
+
+        # then it is what the same steps make at one place
+        assert got(folder.address, "AOD.1") == aod == at_one_place(tmp_path / "plain")
+        storage.close_places()
+
+
+def move(lfn: str, body: bytes, source: Any, destination: Any) -> None:
+    """Let the engine bring a file that lies at the source."""
+    about: Any = {"size": len(body), "adler32": f"{zlib.adler32(body):08x}"}
+    file = create_file(lfn, **about)
+    create_replica(file, source)
+    transfer = create_transfer(file, destination, created_at=database_now())
+    assert engine.work(0) == 1, Transfer.objects.get(pk=transfer.pk).error
+
+
+def at_one_place(folder: Path) -> bytes:
+    """The output of both scripts, one after the other, with no grid around them."""
+    folder.mkdir()
+    (folder / "EVNT.1").write_bytes(CONTENT)
+    for one, other in (("EVNT.1", "HITS.1"), ("HITS.1", "AOD.1")):
+        words = ["/bin/sh", "-c", SCRIPT.format(one, other, one, other)]
+        subprocess.run(
+            words, cwd=folder, check=True, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        )
+    return (folder / "AOD.1").read_bytes()

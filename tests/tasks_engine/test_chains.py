@@ -1,0 +1,82 @@
+"""Tasks that read what others make, and outputs that are merged."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasets.models import DatasetFile
+from jobs.models import JobFile, TaskInput
+from tests.builders import create_cloud, create_site
+from tests.tasks_engine.drive import (
+    fail_for_good,
+    finish_jobs,
+    live_jobs,
+    now_of,
+    rounds,
+    run_to_end,
+    task_of,
+)
+from tests.tasks_engine.requests import evgen, simul
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_child_begins_while_its_parent_works_and_ends_after_it():
+    parent = task_of(evgen(events=40))
+    child = task_of(simul("mc09.evgen.EVNT", parent="mc09.evgen"))
+    assert child.state == "pending"
+
+    finish_jobs(live_jobs(parent)[:3])
+    rounds()
+    # two of three files make a job; the third waits for a companion
+    assert now_of(child).state == "running"
+    first = live_jobs(child)
+    assert len(first) == 1
+    finish_jobs(first)
+    rounds()
+    assert now_of(child).state == "running"
+    run_to_end(parent, child)
+
+    assert [now_of(t).state for t in (parent, child)] == ["done", "done"]
+    assert now_of(child).inputs_done == 4
+    assert TaskInput.objects.filter(task=child).count() == 4
+    assert parent.history.last().pk < child.history.last().pk
+
+
+def test_a_child_of_a_task_that_made_nothing_has_nothing_to_do():
+    parent = task_of(evgen(max_attempts=1))
+    child = task_of(simul("mc09.evgen.EVNT"))
+
+    fail_for_good(parent)
+    rounds(3)
+
+    assert [now_of(t).state for t in (parent, child)] == ["failed", "failed"]
+    assert "there was nothing to do" in now_of(child).state_reason
+
+
+def test_merging_is_done_at_the_tier1_and_reads_each_file_once():
+    cloud = create_cloud("US")
+    tier1 = create_site("BNL", cloud=cloud)
+    cloud.tier1 = tier1
+    cloud.save()
+    merge = {
+        "transformation": "merge.py",
+        "job_parameters": "${INPUTS} > ${OUTPUT0}",
+        "dataset": "mc09.evgen.merged",
+        "scope": "mc09",
+        "lfn": "merged._${SN}.root",
+        "files_per_job": 4,
+    }
+    task = task_of(evgen(cloud="US", merge=merge))
+
+    finish_jobs(live_jobs(task)[:5])
+    rounds()
+    merging = [job for job in live_jobs(task) if job.transformation == "merge.py"]
+    assert [job.computing_site for job in merging] == [tier1]
+    run_to_end(task)
+
+    ended = now_of(task)
+    assert (ended.state, ended.merges, ended.merges_done) == ("done", 3, 3)
+    merged = JobFile.objects.filter(job__transformation="merge.py", type="input")
+    assert merged.count() == merged.values("lfn").distinct().count() == 10
+    assert DatasetFile.objects.filter(dataset__name="mc09.evgen.merged").count() == 3
