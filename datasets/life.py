@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from datasets import content, services
-from datasets.models import Dataset, Replica, Transfer
+from datasets.models import Dataset, Replica, Subscription, Transfer
 from datasets.states import DatasetState
 from datasets.storage import StorageError
 from pandasite.base import audit
@@ -92,5 +92,12 @@ def _erase(replica: Replica) -> int:
         )
         if not held or coming.exists():
             return 0
-        content.remove(replica.storage, content.path(replica.file))
+        if not _of_another_system(replica):
+            content.remove(replica.storage, content.path(replica.file))
         return Replica.objects.filter(pk=replica.pk).delete()[0]
+
+
+def _of_another_system(replica: Replica) -> bool:
+    """A DDM elsewhere was told of the file: it removes it, once nobody there needs it either."""
+    told = Subscription.objects.exclude(ddm="")
+    return told.filter(dataset__members__file=replica.file_id).exists()

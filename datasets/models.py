@@ -84,6 +84,13 @@ class StorageElement(models.Model):
     max_transfers = models.PositiveSmallIntegerField(
         "transfers at once", null=True, blank=True, help_text="in and out; empty = the default"
     )
+    ddm_name = models.CharField(
+        "name elsewhere",
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="how a DDM elsewhere calls it (Rucio: the RSE); empty = the same",
+    )
     sites = models.ManyToManyField(Site, through="SiteStorage", related_name="storages")
 
     class Meta:
@@ -101,6 +108,11 @@ class StorageElement(models.Model):
             secret=self.secret,
             tape=self.kind == self.Kind.TAPE,
         )
+
+    @property
+    def name_elsewhere(self) -> str:
+        """How a DDM elsewhere calls it."""
+        return self.ddm_name or self.name
 
     @property
     def free_gb(self) -> float | None:

@@ -67,7 +67,7 @@ def subscribe(
     missing = missing_files(dataset, storage)
     state = Subscription.State.OPEN if missing else Subscription.State.DONE
     done_at = None if missing else now
-    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": ""}
+    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": "", "asked_at": None}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
@@ -76,6 +76,8 @@ def subscribe(
     if not made and subscription.state != state:  # a block that got one more file is open again
         Subscription.objects.filter(pk=subscription.pk).update(**now_is)
         subscription.refresh_from_db()
+    elif not made:
+        _tell_elsewhere(subscription)
     request_transfers(missing, storage, now=now, errand=terms.errand(activity))
     return subscription
 
@@ -97,7 +99,13 @@ def extend(
     if not missing:
         subscribe(dataset, storage, activity=activity, now=now, terms=terms)
         return
-    opened = {"state": Subscription.State.OPEN, "done_at": None, "reason": "", "told_state": ""}
+    opened = {
+        "state": Subscription.State.OPEN,
+        "done_at": None,
+        "reason": "",
+        "told_state": "",
+        "asked_at": None,
+    }
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
@@ -105,7 +113,15 @@ def extend(
     )
     if not made and subscription.state != Subscription.State.OPEN:
         Subscription.objects.filter(pk=subscription.pk).update(**opened)
+    elif not made:
+        _tell_elsewhere(subscription)
     request_transfers(missing, storage, now=now, errand=terms.errand(activity))
+
+
+def _tell_elsewhere(subscription: Subscription) -> None:
+    """A DDM elsewhere has it, whose dataset may have grown: it is told again (sync.py)."""
+    if subscription.ddm:
+        Subscription.objects.filter(pk=subscription.pk).update(asked_at=None)
 
 
 def cancel(subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime) -> None:

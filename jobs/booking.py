@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import connection
 
 from datasets import registry
+from datasets.models import Dataset
 from datasets.registry import Name, NewFile
 from jobs.labels import is_analysis
 from jobs.models import Job, JobFile
-from jobs.sending import Outgoing, send_home
+from jobs.sending import Made, Outgoing, send_home, wish_elsewhere
 
 log = logging.getLogger(__name__)
 MOVER = "mover"  # processing type of PandaMover's jobs
@@ -129,13 +131,28 @@ def _register(rows: Sequence[Reported], held: Mapping[int, Held], now: dt.dateti
     outgoing = [
         Outgoing(
             row.row_id, row.job_id, file, row.dataset_id, one.here_id,
-            one.job.destination_se_id or 0,
+            one.job.destination_se_id or 0, one.job.vo.name,
         )
         for row, file, one in files
         if row.type == "output" and one.leaves
     ]  # fmt: skip
     blocks = send_home(outgoing, now=now)
+    wish_elsewhere(_to_stay(files, blocks), now=now)
     _mark([(row.row_id, file, blocks.get(row.row_id)) for row, file, _ in files])
+
+
+def _to_stay(files: Sequence[tuple[Reported, int, Held]], blocks: Mapping[int, int]) -> list[Made]:
+    """Outputs in their datasets, at home or where they have been made; `blocks` by JobFile."""
+    if not any(settings.PANDASITE_DDM.values()):
+        return []
+    parents = dict(Dataset.objects.filter(pk__in=blocks.values()).values_list("pk", "parent"))
+    found = []
+    for row, file, one in files:
+        dataset = row.dataset_id or parents.get(blocks.get(row.row_id, 0))
+        if row.type == "output" and dataset and not row.moved:
+            stays_at = one.job.destination_se_id if one.leaves else None
+            found.append(Made(file, dataset, stays_at or one.here_id, one.job.vo.name))
+    return found
 
 
 _MARK = """

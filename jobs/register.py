@@ -123,10 +123,10 @@ def _hold(panda_ids: Sequence[int]) -> list[Held]:
     rows = (
         Job.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(pk__in=panda_ids, state=JobState.HOLDING)
-        .select_related("destination_se")
+        .select_related("destination_se", "vo")
         .only(
             "verdict", "state", "storage", "computing_site", "prod_source_label",
-            "destination_se__name", *codes,
+            "destination_se__name", "vo__name", *codes,
         )
         .order_by("pk")
     )  # fmt: skip

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from datasets import registry
 from datasets import services as data
+from datasets.ddm import choice
 from datasets.models import Dataset, StorageElement
 from datasets.states import DatasetState
-from datasets.subscriptions import extend
+from datasets.subscriptions import Terms, extend
 
 
 class Outgoing(NamedTuple):
-    """A registered output (its JobFile and its File, by key) and its way, all by key."""
+    """A registered output (its JobFile and its File, by key), its way, all by key, and its VO."""
 
     row_id: int
     job_id: int
@@ -23,6 +24,7 @@ class Outgoing(NamedTuple):
     dataset_id: int | None
     here_id: int
     home_id: int
+    vo: str = ""
 
 
 def send_home(outputs: Sequence[Outgoing], *, now: dt.datetime) -> dict[int, int]:
@@ -40,7 +42,8 @@ def send_home(outputs: Sequence[Outgoing], *, now: dt.datetime) -> dict[int, int
         block = _sub_block(parents[parent], places[here], places[home], now)
         files = [out.file_id for out in group]
         registry.add_members((block.pk, file) for file in files)
-        extend(block, places[home], files, activity="production", now=now)
+        terms = Terms(vo=group[0].vo)
+        extend(block, places[home], files, activity="production", now=now, terms=terms)
         found.update((out.row_id, block.pk) for out in group)
     return found
 
@@ -85,3 +88,35 @@ def _free_name(parent: Dataset) -> str:
     while Dataset.objects.filter(name=(name := f"{parent.name}_sub0{serial}")).exists():
         serial += 1
     return name
+
+
+class Made(NamedTuple):
+    """A registered output: its File, its dataset, and where it is to stay, all by key."""
+
+    file_id: int
+    dataset_id: int
+    storage_id: int
+    vo: str
+
+
+def wish_elsewhere(outputs: Sequence[Made], *, now: dt.datetime) -> None:
+    """Datasets of a VO whose data another system has are wished for where they are to stay.
+
+    So the system is told of them, and keeps them when the `_sub` blocks that carried them are
+    gone. In one order, since two rounds may wish for the same.
+    """
+    ours: dict[tuple[int, int], list[Made]] = defaultdict(list)
+    for one in outputs:
+        if choice.of_vo(one.vo) != choice.BUILT_IN:
+            ours[one.dataset_id, one.storage_id].append(one)
+    datasets = Dataset.objects.in_bulk({dataset for dataset, _ in ours})
+    places = StorageElement.objects.in_bulk({storage for _, storage in ours})
+    for (dataset, storage), group in sorted(ours.items()):
+        extend(
+            datasets[dataset],
+            places[storage],
+            [one.file_id for one in group],
+            activity="production",
+            now=now,
+            terms=Terms(vo=group[0].vo),
+        )

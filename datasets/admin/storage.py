@@ -20,6 +20,7 @@ class StorageElementForm(forms.ModelForm):
         model = StorageElement
         fields = [
             "name",
+            "ddm_name",
             "url",
             "endpoint",
             "secret",

@@ -21,8 +21,16 @@ ACTOR = "ddm"
 class BuiltIn:
     """Keeps contract.DataManagement; a reference is the number of a subscription."""
 
-    def register(self, dataset: str, files: Sequence[NewFile], *, scope: str) -> None:
-        """`scope` is that of datasets elsewhere: ours are known by their names alone."""
+    def register(
+        self,
+        dataset: str,
+        files: Sequence[NewFile],
+        *,
+        scope: str,
+        replicas: Mapping[Name, Sequence[str]],
+    ) -> None:
+        """`scope` is that of datasets elsewhere: ours are known by their names alone. `replicas`
+        are those of our own catalogue."""
         now = database_now()
         try:
             with transaction.atomic():

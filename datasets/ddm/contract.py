@@ -8,11 +8,25 @@ from typing import Protocol
 
 from datasets.registry import Name, NewFile
 
-__all__ = ["Arrived", "DataManagement", "DdmError", "DdmRefused", "Name", "NewFile", "Seen", "Wish"]
+__all__ = [
+    "Arrived",
+    "DataManagement",
+    "DdmError",
+    "DdmLater",
+    "DdmRefused",
+    "Name",
+    "NewFile",
+    "Seen",
+    "Wish",
+]
 
 
 class DdmError(Exception):
     """The DDM does not answer, or not sensibly: ask again later. The text says what it was."""
+
+
+class DdmLater(DdmError):
+    """It is there, and cannot do this now, as when a quota is used up: others may go on."""
 
 
 class DdmRefused(DdmError):
@@ -21,10 +35,14 @@ class DdmRefused(DdmError):
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """All files of a dataset at a storage element; `priority`: more is sooner."""
+    """All files of a dataset at a storage element; `priority`: more is sooner.
+
+    `scope` is that of the dataset, `storage` the DDM's name of the element.
+    """
 
     dataset: str
     storage: str
+    scope: str = ""
     owner: str = ""
     activity: str = "production"
     priority: int = 0
@@ -55,12 +73,24 @@ class Seen:
 class DataManagement(Protocol):
     """A system that knows datasets and files and moves them. Each verb may be repeated.
 
-    Calls are made outside of transactions; each returns within a minute. DdmError when it is
-    away, DdmRefused when it says no.
+    Storage elements have the names that the system knows them by. Calls are made outside of
+    transactions; each returns within ten seconds. DdmError when it is away, DdmLater when this has
+    to wait, DdmRefused when it says no.
     """
 
-    def register(self, dataset: str, files: Sequence[NewFile], *, scope: str) -> None:
-        """Make the dataset known with these files, and the files where they are new."""
+    def register(
+        self,
+        dataset: str,
+        files: Sequence[NewFile],
+        *,
+        scope: str,
+        replicas: Mapping[Name, Sequence[str]],
+    ) -> None:
+        """Make the dataset known with these files, and the files where they are new.
+
+        `replicas`: the storage elements where a file is known to be. A dataset may be told again
+        and again, each time with more files.
+        """
 
     def subscribe(self, wish: Wish) -> str:
         """Wish for it; returns how the DDM calls the wish (at most 64 characters)."""

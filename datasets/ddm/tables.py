@@ -53,7 +53,9 @@ class SubscriptionColumns(models.Model):
         max_length=64, blank=True, db_default="", help_text="how the DDM elsewhere calls it"
     )
     asked_at = models.DateTimeField(
-        null=True, blank=True, help_text="when the DDM elsewhere was last asked about it"
+        null=True,
+        blank=True,
+        help_text="when the DDM elsewhere was last asked about it; empty = there is news for it",
     )
 
     class Meta:

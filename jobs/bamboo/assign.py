@@ -12,7 +12,7 @@ from django.db.models import F
 from brokerage.models import Cloud
 from brokerage.policy.clouds import CloudChoice, best_home, choose_cloud
 from datasets.models import Subscription
-from datasets.subscriptions import subscribe
+from datasets.subscriptions import Terms, subscribe
 from jobs.bamboo import needs as asking
 from jobs.bamboo.needs import Candidate, Clouds
 from jobs.bamboo.turn import Turn
@@ -155,7 +155,8 @@ def _bring_input(candidate: Candidate, choice: CloudChoice, clouds: Clouds, turn
         storage__in=[one.pk for one in clouds.storages.values()],
     ).first()
     if coming is None:
-        subscribe(dataset, storage, activity=ACTIVITY, now=turn.now)
+        terms = Terms(vo=candidate.task.vo.name if candidate.task.vo else "")
+        subscribe(dataset, storage, activity=ACTIVITY, now=turn.now, terms=terms)
         return f"no cloud yet: its input is on the way to {home.tier1}, the least loaded"
     return f"no cloud yet: its input is on the way to {coming.storage.name}"
 

@@ -6,7 +6,7 @@ import pytest
 
 from datasets import life, services
 from datasets.models import ContainerMember, Dataset, Replica, Subscription, Transfer
-from datasets.subscriptions import subscribe
+from datasets.subscriptions import Terms, subscribe
 from jobs import expiry
 from pandasite.base.errors import Conflict
 from pandasite.base.models import AuditLine
@@ -191,3 +191,15 @@ def test_nothing_outside_of_the_expired_files_is_touched(disk):
 
     assert where(disk, other).exists()
     assert (root(disk) / "note.txt").exists()
+
+
+def test_what_a_system_elsewhere_knows_is_forgotten_and_not_removed(disk, settings):
+    settings.PANDASITE_DDM = {"atlas": "elsewhere.System"}
+    dataset = expired()
+    file = stored_file(disk, dataset)
+    subscribe(dataset, disk, activity="production", now=NOW, terms=Terms(vo="atlas"))
+
+    expiry.run(NOW)
+
+    assert not Replica.objects.exists()
+    assert where(disk, file).exists()

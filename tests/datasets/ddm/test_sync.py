@@ -1,62 +1,23 @@
-"""A data management system elsewhere: told of wishes, asked about them, and never in a hurry.
-
-`Elsewhere` keeps the contract in memory, as a Rucio behind the same interface would over HTTP.
-"""
+"""A data management system elsewhere: told of wishes, asked about them, and never in a hurry."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
-
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from datasets.ddm import choice, sync
-from datasets.ddm.builtin import BuiltIn
-from datasets.ddm.contract import Arrived, DdmError, DdmRefused, Name, NewFile, Seen, Wish
+from datasets.ddm.contract import Arrived, DdmError, DdmLater, DdmRefused, Seen, Wish
 from datasets.models import Dataset, File, Replica, Subscription, Transfer
-from datasets.subscriptions import Terms, cancel, set_priority, subscribe
-from tests.builders import ADLER32, GUID, NOW, create_dataset, create_file, create_storage
+from datasets.subscriptions import Terms, cancel, extend, set_priority, subscribe
+from tests.builders import NOW, create_dataset, create_file, create_storage
+from tests.datasets.ddm.elsewhere import Elsewhere
 
 pytestmark = pytest.mark.django_db
-
-
-class Elsewhere:
-    """What it was told, and what it says."""
-
-    known: ClassVar[dict[str, list[NewFile]]] = {}
-    wishes: ClassVar[dict[str, Wish]] = {}
-    cancelled: ClassVar[list[tuple[str, str]]] = []
-    priorities: ClassVar[list[tuple[str, int]]] = []
-    says: ClassVar[dict[str, Seen]] = {}
-    trouble: ClassVar[list[Exception]] = []
-
-    def register(self, dataset: str, files: Sequence[NewFile], *, scope: str) -> None:
-        if self.trouble:
-            raise self.trouble[0]
-        self.known[f"{scope}:{dataset}"] = list(files)
-
-    def subscribe(self, wish: Wish) -> str:
-        self.wishes[f"rule-{len(self.wishes)}"] = wish
-        return f"rule-{len(self.wishes) - 1}"
-
-    def cancel(self, reference: str, *, reason: str) -> None:
-        self.cancelled.append((reference, reason))
-
-    def set_priority(self, reference: str, priority: int) -> None:
-        self.priorities.append((reference, priority))
-
-    def states(self, references: Collection[str]) -> Mapping[str, Seen]:
-        return {one: self.says[one] for one in references if one in self.says}
-
-    def replicas(self, names: Collection[Name]) -> Mapping[Name, Sequence[str]]:
-        return {}
 
 
 @pytest.fixture
 def there(settings, monkeypatch):
     """Data of the VO atlas are elsewhere."""
-    for box in (Elsewhere.known, Elsewhere.wishes, Elsewhere.says):
+    for box in (Elsewhere.known, Elsewhere.at, Elsewhere.has, Elsewhere.wishes, Elsewhere.says):
         box.clear()
     Elsewhere.cancelled.clear()
     Elsewhere.trouble.clear()
@@ -194,35 +155,104 @@ def test_a_system_that_is_away_is_asked_again(there):
     assert made.reference == "rule-0"
 
 
-def test_the_built_in_one_keeps_the_same_contract():
-    ours, here = BuiltIn(), create_storage("HERE")
-    files = [NewFile("mc09", "f", GUID, 10, ADLER32)]
+def test_a_dataset_that_has_grown_is_told_again_with_where_its_files_are(there):
+    made, source = wish(1), create_storage("HOME", ddm_name="CERN-PROD")
+    sync.run(NOW)
+    file = create_file(dataset=made.dataset, at=[source])
+    extend(made.dataset, made.storage, [file.pk], activity="production", now=NOW)
 
-    ours.register("d", files, scope="mc09")
-    ours.register("d", files, scope="mc09")
-    reference = ours.subscribe(Wish(dataset="d", storage="HERE", priority=4))
-    ours.set_priority(reference, 9)
+    sync.run(NOW)
 
-    assert Transfer.objects.get().priority == 9
-    assert ours.states([reference])[reference] == Seen(arrived=[], failed={})
-    Replica.objects.create(file=File.objects.get(), storage=here, created_at=NOW)
-    assert ours.states([reference])[reference].arrived == [arrived(File.objects.get())]
-    assert ours.replicas([("mc09", "f")]) == {("mc09", "f"): ["HERE"]}
-    ours.cancel(reference, reason="enough")
-    ours.cancel(reference, reason="enough")
-    assert ours.states([reference])[reference].over == "cancelled by ddm: enough"
-    with pytest.raises(DdmRefused):
-        ours.register("d", [NewFile("mc09", "f", GUID, 11, ADLER32)], scope="mc09")
-    with pytest.raises(DdmRefused):
-        ours.subscribe(Wish(dataset="d", storage="NOWHERE"))
-    assert Dataset.objects.count() == 1
+    assert len(there.known[f"mc09:{made.dataset.name}"]) == 2
+    assert there.at == {("mc09", file.lfn): ["CERN-PROD"]}
+    assert len(there.wishes) == 1
 
 
-@pytest.mark.parametrize("words", [["atlas"], ["atlas=nothing"], ["=builtin"]], ids=str)
-def test_a_setting_that_names_nothing_is_refused(words):
-    with pytest.raises(ImproperlyConfigured, match="PANDASITE_DDM"):
-        choice.parse(words)
+def test_what_is_made_where_it_is_to_stay_is_told_once(there):
+    dataset, home = create_dataset(), create_storage("HOME", ddm_name="CERN-PROD")
+    create_file(dataset=dataset, at=[home])
+    made = subscribe(dataset, home, activity="production", now=NOW, terms=Terms(vo="atlas"))
+
+    sync.run(NOW)
+    there.trouble.append(AssertionError("told twice"))
+    sync.run(NOW)
+
+    made.refresh_from_db()
+    assert (made.state, made.reference) == ("done", "rule-0")
+    assert there.wishes["rule-0"].storage == "CERN-PROD"
 
 
-def test_the_setting_names_a_class_by_its_path_or_the_built_in_one():
-    assert choice.parse(["atlas=a.b.C", "cms=builtin"]) == {"atlas": "a.b.C", "cms": ""}
+def test_a_file_that_comes_while_the_dataset_is_told_is_not_forgotten(there, monkeypatch):
+    made = wish(1)
+
+    def also(self: Elsewhere, wish: Wish) -> str:
+        file = create_file(dataset=made.dataset)
+        extend(made.dataset, made.storage, [file.pk], activity="production", now=NOW)
+        return "rule-x"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Elsewhere, "subscribe", also)
+        sync.run(NOW)
+
+    sync.run(NOW)
+    assert len(there.known[f"mc09:{made.dataset.name}"]) == 2
+
+
+def test_the_wish_for_an_erased_dataset_ends_there(there):
+    made = wish()
+    sync.run(NOW)
+    Dataset.objects.filter(pk=made.dataset_id).update(state="erased")
+
+    sync.run(NOW)
+    sync.run(NOW)
+
+    assert there.cancelled == [("rule-0", "it has served")]
+
+
+def test_a_cancellation_that_is_refused_holds_up_nobody(there, monkeypatch):
+    made = wish()
+    sync.run(NOW)
+    cancel(Subscription.objects.get(pk=made.pk), actor="alice", reason="wrong site", now=NOW)
+    other = wish()
+
+    def no(self: Elsewhere, reference: str, *, reason: str) -> None:
+        raise DdmRefused("the rule is locked")
+
+    monkeypatch.setattr(Elsewhere, "cancel", no)
+
+    sync.run(NOW)
+
+    other.refresh_from_db()
+    assert other.reference == "rule-1"
+
+
+def test_where_files_are_that_are_nowhere_here_is_learnt(there):
+    made, source = wish(2), create_storage("HOME", ddm_name="CERN-PROD")
+    first, _second = File.objects.order_by("pk")
+    there.has[first.scope, first.lfn] = ["CERN-PROD", "NOT-OURS"]
+
+    sync.run(NOW)
+
+    replica = Replica.objects.get()
+    assert (replica.file, replica.storage, replica.state) == (first, source, "available")
+    made.refresh_from_db()
+    assert made.state == "open"
+
+
+def test_a_storage_element_that_is_full_holds_up_no_other(there, monkeypatch):
+    full, other = wish(1), wish(1)
+    subscribed = Elsewhere.subscribe
+
+    def no_room(self: Elsewhere, wish: Wish) -> str:
+        if wish.storage == full.storage.name:
+            raise DdmLater("no room")
+        return subscribed(self, wish)
+
+    monkeypatch.setattr(Elsewhere, "subscribe", no_room)
+    monkeypatch.setattr(sync, "BATCH", 1)
+
+    sync.run(NOW)
+
+    full.refresh_from_db()
+    other.refresh_from_db()
+    assert (full.state, full.reference, other.reference) == ("open", "", "rule-0")
