@@ -1,4 +1,4 @@
-"""Settings of data management: the system of each VO, and the secrets shared with others.
+"""Settings of data management: the system of each VO, secrets shared with others, and Rucio.
 
 `PANDASITE_DDM=atlas=rucio,cms=path.of.Class`. `PANDASITE_DDM_SECRETS=name=secret,name=secret`, or
 that in a file, a line each, which PANDASITE_DDM_SECRETS_FILE names. A name may come twice: the
@@ -8,10 +8,11 @@ first secret signs, and each is accepted, so that secrets can be exchanged in pe
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from django.core.exceptions import ImproperlyConfigured
 
-from datasets.ddm.choice import parse
+from datasets.ddm.choice import KNOWN, RucioServer, parse
 from pandasite.environment import Environment
 
 SHORTEST = 32
@@ -41,3 +42,38 @@ def ddm_secrets(environment: Environment) -> dict[str, tuple[str, ...]]:
             )
         found[who].append(secret)
     return {who: tuple(secrets) for who, secrets in found.items()}
+
+
+def rucio_server(environment: Environment, systems: Iterable[str]) -> RucioServer:
+    """Where Rucio is; ImproperlyConfigured when a VO's data are there and this does not say."""
+    server = RucioServer(
+        url=environment.text("PANDASITE_RUCIO_URL").rstrip("/"),
+        auth_url=environment.text("PANDASITE_RUCIO_AUTH_URL").rstrip("/"),
+        account=environment.text("PANDASITE_RUCIO_ACCOUNT"),
+        secret=environment.text("PANDASITE_RUCIO_SECRET", "rucio"),
+        ca=environment.text("PANDASITE_RUCIO_CA"),
+        activities=_pairs("PANDASITE_RUCIO_ACTIVITIES", environment),
+    )
+    if KNOWN["rucio"] not in systems:
+        return server
+    for name, value in (("URL", server.url), ("ACCOUNT", server.account)):
+        if not value:
+            raise ImproperlyConfigured(
+                f"PANDASITE_RUCIO_{name} must be set when PANDASITE_DDM names rucio."
+            )
+    for name, url in (("URL", server.url), ("AUTH_URL", server.auth_url)):
+        if url and not url.startswith(("https://", "http://")):
+            raise ImproperlyConfigured(
+                f"PANDASITE_RUCIO_{name} must be an http:// or https:// address, not {url!r}."
+            )
+    return server
+
+
+def _pairs(name: str, environment: Environment) -> dict[str, str]:
+    found = {}
+    for word in environment.words(name):
+        key, equals, value = (part.strip() for part in word.partition("="))
+        if not (key and equals and value):
+            raise ImproperlyConfigured(f"{name} must be OURS=THEIRS,..., not {word!r}.")
+        found[key] = value
+    return found

@@ -73,7 +73,7 @@ LIMITS = {
     "STORAGE_MIN_KB_S": Limit(10, 0, 1_000_000),
     # Data: news of a DDM elsewhere, uploads, PandaMover, and comparing storage with the catalogue.
     "DDM_CLOCK_SECONDS": Limit(300, 1, 3600),  # how far the clock of a signature may be off
-    "DDM_CALL_SECONDS": Limit(10, 1, 60),  # that a callback's target has for its answer
+    "DDM_CALL_SECONDS": Limit(10, 1, 60),  # for the answer of a callback's target, or Rucio
     "DDM_PAUSE_SECONDS": Limit(300, 1, DAY),  # the longest between two tries of a callback
     "DDM_NEWS_DAYS": Limit(30, 1, 365),
     "UPLOAD_MAX_MB": Limit(5000, 1, 10_000_000),

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
-from pandasite.ddm import ddm_of_vos, ddm_secrets
+from pandasite.ddm import ddm_of_vos, ddm_secrets, rucio_server
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
@@ -36,6 +36,7 @@ PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
 # Which data management system has the data of which VO, and the secrets shared with others.
 PANDASITE_DDM = ddm_of_vos(environment)
 PANDASITE_DDM_SECRETS = ddm_secrets(environment)
+PANDASITE_RUCIO = rucio_server(environment, PANDASITE_DDM.values())
 # Where files go that people upload; empty: nobody may.
 PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Whether who has not logged in may read the monitor.

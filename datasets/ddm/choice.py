@@ -6,7 +6,8 @@ keeps contract.DataManagement. A VO that is not named has the built-in one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,22 @@ if TYPE_CHECKING:
     from datasets.ddm.contract import DataManagement
 
 BUILT_IN = ""
-KNOWN = {"builtin": BUILT_IN}  # short names of classes, by their path
+KNOWN = {
+    "builtin": BUILT_IN,
+    "rucio": "datasets.ddm.rucio.Rucio",
+}  # short names of classes, by their path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RucioServer:
+    """Where a Rucio is, and who we are there; `secret` is the name of our credentials."""
+
+    url: str = ""
+    auth_url: str = ""
+    account: str = ""
+    secret: str = "rucio"
+    ca: str = ""  # certificates; empty: those of the system
+    activities: Mapping[str, str] | None = None  # ours -> Rucio's
 
 
 def parse(words: Iterable[str]) -> dict[str, str]:
