@@ -169,6 +169,10 @@ def _add_replicas(
             talk.call("POST", "/replicas", {"rse": rse, "files": dids, "ignore_availability": True})
         except Exists:
             continue
+        except Unknown as error:  # a storage element of ours alone; there may be others
+            if error.kind != "RSENotFound":
+                raise
+            log.info("ddm_unknown_storage", extra={"ddm": "rucio", "error": str(error)})
 
 
 def _did(file: NewFile) -> Line:

@@ -99,6 +99,19 @@ def test_only_new_members_are_told_and_in_bulks(script, system, monkeypatch):
     assert script.asked.count("POST /dids/attachments") == 2
 
 
+def test_a_replica_where_rucio_has_no_storage_is_passed_over(script, system):
+    script.answers |= {
+        "GET /dids/mc09/d/files": [lines(), lines(MEMBERS[0])],
+        "POST /replicas": [refusal("404 Not Found", "RSENotFound"), created()],
+        "POST /dids/attachments": created(),
+    }
+    file = NewFile("mc09", "f1", GUID, 10, ADLER32)
+
+    system.register("d", [file], scope="mc09", replicas={file.name: ["OURS-ALONE", "REAL"]})
+
+    assert script.asked.count("POST /replicas") == 2
+
+
 @pytest.mark.parametrize(("size", "adler32"), [(11, ADLER32), (10, "00000001")], ids=str)
 def test_a_name_with_other_content_there_is_refused(script, system, size, adler32):
     script.answers["GET /dids/mc09/d/files"] = lines(*MEMBERS)
