@@ -1,7 +1,6 @@
 """Whether task requests can ever run: every wrong field is named, with its limit.
 
-A few queries for all requests together. They may refer to each other, by the names of parents and
-by the datasets that they make and read.
+A few queries for all requests together, which may refer to each other: parents, and datasets.
 """
 
 from __future__ import annotations
