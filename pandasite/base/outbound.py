@@ -35,16 +35,17 @@ def post(
     family, address = _resolve(parts, private=private)
     wire = _connect(parts, family, address, seconds)
     # What drips in a byte at a time keeps every single read within its timeout.
-    alarm = threading.Timer(seconds, _cut, [wire])
+    cut = threading.Event()
+    alarm = threading.Timer(seconds, _cut, [wire, cut])
     alarm.start()
     too_long = f"{parts.netloc}: took more than {seconds:g} s"
     try:
         status, answer = _exchange(wire, parts, body, headers)
-        if not alarm.is_alive():  # what there is ends where the wire was cut
+        if cut.is_set():  # what there is ends where the wire was cut
             raise CallFailed(too_long)
     except (OSError, http.client.HTTPException) as error:
         why = f"{parts.netloc}: {str(error) or type(error).__name__}"
-        raise CallFailed(why if alarm.is_alive() else too_long) from error
+        raise CallFailed(too_long if cut.is_set() else why) from error
     finally:
         alarm.cancel()
         wire.close()
@@ -116,7 +117,8 @@ def _connect(parts: SplitResult, family: int, address: Any, seconds: float) -> s
     return context.wrap_socket(raw, server_hostname=parts.hostname, do_handshake_on_connect=False)
 
 
-def _cut(wire: socket.socket) -> None:
+def _cut(wire: socket.socket, cut: threading.Event) -> None:
+    cut.set()  # before the reader wakes up and asks
     try:
         wire.shutdown(socket.SHUT_RDWR)
     except OSError:
