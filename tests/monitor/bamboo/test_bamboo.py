@@ -88,6 +88,10 @@ def test_the_next_cycle_is_told(client: Client) -> None:
 
     assert told["timetable"] == "every 600 s"
     assert told["next_at"] == after(minutes=6).isoformat().replace("+00:00", "Z")
+    assert (
+        " ago"
+        not in client.get("/bamboo/").text.partition("next cycle:")[2].partition("</span>")[0]
+    )
 
 
 def test_what_is_in_the_way_stands_above_the_list(client: Client) -> None:
