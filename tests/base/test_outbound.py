@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import tracemalloc
@@ -65,10 +66,17 @@ class Listener:
 
 
 def _request(peer: socket.socket) -> bytes:
+    """With its body: to close a connection with bytes unread resets it."""
     text = b""
-    while b"\r\n\r\n" not in text and (piece := peer.recv(65536)):
+    while not _whole(text) and (piece := peer.recv(65536)):
         text += piece
     return text
+
+
+def _whole(text: bytes) -> bool:
+    head, ended, body = text.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+    return bool(ended) and len(body) >= (int(length[1]) if length else 0)
 
 
 @contextmanager
