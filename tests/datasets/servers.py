@@ -141,6 +141,7 @@ class Raw:
             try:
                 request = connection.recv(65536)
                 self.answer(self, connection, request)
+                _hang_up(connection)
             except OSError:
                 return
 
@@ -152,6 +153,14 @@ class Raw:
         for thread in self.threads:
             thread.join(10)
         self.socket.close()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """To close it with bytes of a request unread would reset it, and lose the answer."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(0.2)
+    while connection.recv(65536):
+        continue
 
 
 def says(status: str, body: bytes = b"", more: str = "", kind: str = "text/plain") -> Any:
