@@ -69,11 +69,9 @@ def make_some(*, now: dt.datetime) -> Made:
 
 def _hold_tasks() -> dict[int, Task]:
     """Tasks with planned pieces, locked: nobody stops them meanwhile."""
-    wanted = Task.objects.filter(
-        Exists(_PLANNED.filter(task=OuterRef("pk"))), state__in=_MAKING, cut_short=False
-    )
+    wanted = Task.objects.filter(Exists(_PLANNED.filter(task=OuterRef("pk"))), state__in=_MAKING)
     first = list(wanted.order_by("-priority", "pk").values_list("pk", flat=True)[:TASKS])
-    rows = Task.objects.filter(pk__in=first, state__in=_MAKING, cut_short=False).order_by("pk")
+    rows = Task.objects.filter(pk__in=first, state__in=_MAKING).order_by("pk")
     held = rows.select_for_update(no_key=True, skip_locked=True, of=("self",))
     return {
         task.pk: task

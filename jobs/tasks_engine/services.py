@@ -23,6 +23,7 @@ from jobs.tasks_engine.states import (
     FINAL,
     PAUSABLE,
     PieceState,
+    Stage,
     TaskState,
     legal,
     since,
@@ -178,22 +179,22 @@ def kill(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
     """-> aborting: the engine ends its jobs, and calls it aborted when the last one has ended."""
     with transaction.atomic():
         must_move(task, TaskState.ABORTING, actor=actor, reason=reason, now=now)
-        _drop_planned(task, now=now)
+        _drop_planned(task, [*Stage], now=now)
     nudge(SWEEP)
 
 
-def _drop_planned(task: Task, *, now: dt.datetime) -> None:
-    """Pieces without a job will not have one."""
-    planned = TaskPiece.objects.filter(task=task, state=PieceState.PLANNED)
+def _drop_planned(task: Task, stages: Collection[Stage], *, now: dt.datetime) -> None:
+    """Pieces of these stages without a job will not have one."""
+    planned = TaskPiece.objects.filter(task=task, stage__in=stages, state=PieceState.PLANNED)
     planned.update(state=PieceState.DROPPED, ended_at=now)
     progress.refresh([task.pk])
 
 
 def finish(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
-    """-> finishing: no new jobs, those that no pilot has are cancelled, the others end."""
+    """-> finishing: no new jobs but merges; those that no pilot has are cancelled, others end."""
     with transaction.atomic():
         must_move(task, TaskState.FINISHING, actor=actor, reason=reason, now=now, cut_short=True)
-        _drop_planned(task, now=now)
+        _drop_planned(task, [Stage.WORK], now=now)
     nudge(SWEEP)
 
 

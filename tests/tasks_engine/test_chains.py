@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from datasets.models import DatasetFile
-from jobs.models import JobFile, TaskInput
-from tests.builders import create_cloud, create_site
+from jobs.models import JobFile, TaskInput, TaskPiece
+from jobs.tasks_engine import engine, services
+from tests.builders import NOW, create_cloud, create_site
 from tests.tasks_engine.drive import (
     fail_for_good,
     finish_jobs,
@@ -19,6 +20,14 @@ from tests.tasks_engine.drive import (
 from tests.tasks_engine.requests import evgen, simul
 
 pytestmark = pytest.mark.django_db
+MERGE = {
+    "transformation": "merge.py",
+    "job_parameters": "${INPUTS} > ${OUTPUT0}",
+    "dataset": "mc09.evgen.merged",
+    "scope": "mc09",
+    "lfn": "merged._${SN}.root",
+    "files_per_job": 4,
+}
 
 
 def test_a_child_begins_while_its_parent_works_and_ends_after_it():
@@ -59,15 +68,7 @@ def test_merging_is_done_at_the_tier1_and_reads_each_file_once():
     tier1 = create_site("BNL", cloud=cloud)
     cloud.tier1 = tier1
     cloud.save()
-    merge = {
-        "transformation": "merge.py",
-        "job_parameters": "${INPUTS} > ${OUTPUT0}",
-        "dataset": "mc09.evgen.merged",
-        "scope": "mc09",
-        "lfn": "merged._${SN}.root",
-        "files_per_job": 4,
-    }
-    task = task_of(evgen(cloud="US", merge=merge))
+    task = task_of(evgen(cloud="US", merge=MERGE))
 
     finish_jobs(live_jobs(task)[:5])
     rounds()
@@ -80,3 +81,23 @@ def test_merging_is_done_at_the_tier1_and_reads_each_file_once():
     merged = JobFile.objects.filter(job__transformation="merge.py", type="input")
     assert merged.count() == merged.values("lfn").distinct().count() == 10
     assert DatasetFile.objects.filter(dataset__name="mc09.evgen.merged").count() == 3
+
+
+def test_what_is_done_is_merged_when_its_task_is_told_to_finish(monkeypatch):
+    task = task_of(evgen(merge=MERGE))
+    finish_jobs(live_jobs(task)[:6])
+    # one merge of four files is cut by then, and has no job yet
+    monkeypatch.setattr(engine, "_make", lambda *_: None)
+    rounds(1)
+    monkeypatch.undo()
+    assert TaskPiece.objects.get(task=task, stage="merge").state == "planned"
+
+    services.finish(task, reason="enough", actor="alice", now=NOW)
+    run_to_end(task)
+
+    ended = now_of(task)
+    assert (ended.state, ended.pieces_done, ended.pieces_failed) == ("finished", 6, 4)
+    assert (ended.merges, ended.merges_done) == (2, 2)
+    assert DatasetFile.objects.filter(dataset__name="mc09.evgen.merged").count() == 2
+    merged = JobFile.objects.filter(job__transformation="merge.py", type="input")
+    assert merged.values("lfn").distinct().count() == 6
