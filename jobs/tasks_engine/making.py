@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -156,12 +157,17 @@ def _refused(pieces: Sequence[TaskPiece], error: Unprocessable) -> list[int]:
 def _refuse(pieces: Sequence[TaskPiece], refused: Refusal, *, now: dt.datetime) -> None:
     """Pieces that can have no job fail, and their tasks say why."""
     words, keys = refused
+    wrong = set(keys)
+    concerned = {piece.task_id for piece in pieces if piece.pk in wrong}
+    tasks = Task.objects.filter(pk__in=concerned).order_by("pk")
+    held = list(tasks.select_for_update(no_key=True))  # before any piece of them
     failed = _PLANNED.filter(pk__in=keys).select_for_update(skip_locked=True, of=("self",))
     ids = list(failed.values_list("pk", "task_id"))
-    by_task = {task_id: sum(1 for _, t in ids if t == task_id) for _, task_id in ids}
-    for task in Task.objects.filter(pk__in=by_task).order_by("pk"):
-        reason = f"no jobs for {by_task[task.pk]} pieces of work: {words}"
-        services.note(task, actor="tasks", reason=reason, now=now)
+    by_task = Counter(task_id for _, task_id in ids)
+    for task in held:
+        if n := by_task[task.pk]:
+            reason = f"no jobs for {n} pieces of work: {words}"
+            services.note(task, actor="tasks", reason=reason, now=now)
     TaskPiece.objects.filter(pk__in=[pk for pk, _ in ids]).update(
         state=PieceState.FAILED, ended_at=now
     )
