@@ -104,9 +104,7 @@ def _make(
         except Unprocessable as error:
             transaction.set_rollback(True)
             return error.message, _refused(group, error)
-    ids = sorted(tasks.keys() & {piece.task_id for piece in pieces})
-    began(ids, now=now)
-    progress.refresh(ids)
+    began(sorted({piece.task_id for piece in pieces}), now=now)
     return None
 
 
