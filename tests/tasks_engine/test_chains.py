@@ -6,7 +6,7 @@ import pytest
 
 from datasets.models import DatasetFile
 from jobs.models import JobFile, TaskInput, TaskPiece
-from jobs.tasks_engine import engine, services
+from jobs.tasks_engine import engine, feeding, services
 from tests.builders import NOW, create_cloud, create_site
 from tests.tasks_engine.drive import (
     fail_for_good,
@@ -101,3 +101,16 @@ def test_what_is_done_is_merged_when_its_task_is_told_to_finish(monkeypatch):
     assert DatasetFile.objects.filter(dataset__name="mc09.evgen.merged").count() == 2
     merged = JobFile.objects.filter(job__transformation="merge.py", type="input")
     assert merged.values("lfn").distinct().count() == 6
+
+
+def test_a_task_does_not_end_before_all_that_it_made_is_listed_to_be_merged(monkeypatch):
+    task = task_of(evgen(events=30, merge=MERGE))
+    finish_jobs(live_jobs(task))
+
+    with monkeypatch.context() as others:  # who take what one statement lists
+        others.setattr(feeding, "MOST", 0)
+        rounds(2)
+        assert now_of(task).state == "running"
+    run_to_end(task)
+
+    assert (now_of(task).state, now_of(task).merges_done) == ("done", 1)
