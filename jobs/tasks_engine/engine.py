@@ -58,7 +58,7 @@ def run(now: dt.datetime) -> int:
     _cut(work, tasks)
     Task.objects.filter(pk__in=tasks).update(looked_at=now)
     _make(work, now)
-    if work.over or len(tasks) == TASKS:  # there is more to do
+    if work.over or _news():  # there is more to do
         nudge(SWEEP)
     return work.end()
 
@@ -68,6 +68,11 @@ def _due() -> list[int]:
     at_work = Task.objects.filter(state__in=AT_WORK)
     longest = at_work.order_by(F("looked_at").asc(nulls_first=True), "pk")
     return list(longest.values_list("pk", flat=True)[:TASKS])
+
+
+def _news() -> bool:
+    """Whether there are tasks with news that this round has not looked at."""
+    return Task.objects.filter(state__in=AT_WORK, looked_at=None).exists()
 
 
 def _follow(work: Round, now: dt.datetime) -> int:

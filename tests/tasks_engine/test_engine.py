@@ -6,7 +6,7 @@ import pytest
 
 from datasets.models import Dataset, DatasetFile
 from jobs.models import Job, JobFile, Task, TaskPiece
-from jobs.tasks_engine import cutting, services
+from jobs.tasks_engine import cutting, engine, services
 from tests.builders import (
     NOW,
     create_cloud,
@@ -258,3 +258,17 @@ def test_a_large_task_has_so_many_jobs_under_way_and_no_more(monkeypatch):
     assert now_of(task).pieces == 7
     run_to_end(task)
     assert (now_of(task).state, now_of(task).events_done) == ("done", 100)
+
+
+def test_a_round_asks_for_another_one_while_it_has_left_news_and_no_longer(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(engine, "nudge", asked.append)
+    monkeypatch.setattr(engine, "TASKS", 2)
+    tasks = [registered(evgen(name=f"t{n}")) for n in range(3)]
+
+    rounds(1)
+    assert asked == ["jobs.tasks"]
+    rounds(2)
+
+    assert asked == ["jobs.tasks"]
+    assert {now_of(task).state for task in tasks} == {"running"}
