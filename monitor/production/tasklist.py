@@ -53,7 +53,9 @@ class TaskRow:
     parent = property(lambda self: self.task.parent_id)
     events = property(lambda self: engined.percent(self.task.events_done, self.task.events))
     changed = property(lambda self: self.task.state_changed_at)
-    lost = property(lambda self: self.task.inputs_failed or self.tally.inputs_lost)
+    lost = property(
+        lambda self: self.task.inputs_failed if self.task.state else self.tally.inputs_lost
+    )
     done = property(lambda self: self.tally.done_percent)
     jobs = property(lambda self: self.tally.jobs)
     running = property(lambda self: self.tally.running)
