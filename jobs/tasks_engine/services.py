@@ -19,15 +19,7 @@ from jobs.states import QUEUED
 from jobs.tasks_engine import checks, progress, recovery, registering
 from jobs.tasks_engine.body import CHANGEABLE
 from jobs.tasks_engine.spec import TaskSpec, spec_from
-from jobs.tasks_engine.states import (
-    FINAL,
-    PAUSABLE,
-    PieceState,
-    Stage,
-    TaskState,
-    legal,
-    since,
-)
+from jobs.tasks_engine.states import FINAL, PAUSABLE, PieceState, Stage, TaskState, legal, since
 from pandasite.base.errors import BadInput, Conflict, IllegalMove, field_error
 from pandasite.base.nudge import nudge
 
@@ -234,8 +226,11 @@ def retry_failed(
     with transaction.atomic():
         held = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         to = _RETRIED.get(held.state)
-        if to is None:
+        if held.is_grouping:
             raise _illegal(held, TaskState.RUNNING)
+        if to is None:
+            words = f"task {held.pk} is {held.state}: tried again is what is {', '.join(_RETRIED)}"
+            raise IllegalMove(words, **{"from": held.state, "legal": legal(TaskState(held.state))})
         changed = _changed(held, changes) if changes else {}
         again = recovery.plan_again(held)
         if not again and not held.cut_short:
@@ -274,7 +269,8 @@ def _changed(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
         raise BadInput(faults[0]["message"], code="not_changeable", fields=faults)
     said = {name: value for name, value in task.spec.items() if name != "owner"}
     spec = spec_from({**said, **changes}, owner=task.spec["owner"])
-    (faults,) = checks.faults_in([spec.as_json()])
+    cloud = task.cloud.name if task.cloud else ""  # it may have been chosen since the request
+    (faults,) = checks.faults_in([spec.as_json() | {"cloud": cloud}])
     if faults := [fault for fault in faults if fault["field"] in changes]:
         raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     columns: dict[str, Any] = {"spec": spec.as_json()}

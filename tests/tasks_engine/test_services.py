@@ -9,7 +9,7 @@ from jobs.models import Task, TaskDataset
 from jobs.tasks_engine import recount, services
 from jobs.tasks_engine.states import FINAL, MOVES, TaskState
 from pandasite.base.errors import BadInput, Conflict, IllegalMove
-from tests.builders import NOW, create_cloud, create_job, create_user
+from tests.builders import NOW, create_cloud, create_job, create_site, create_user
 from tests.tasks_engine.requests import checked, evgen, registered, simul
 
 pytestmark = pytest.mark.django_db
@@ -145,5 +145,15 @@ def test_what_may_not_be_changed_by_a_retry_is_named():
         services.retry_failed(task, reason="more", changes={"events": 5}, **BY)
     with pytest.raises(Conflict, match="nothing of task"):
         services.retry_failed(task, reason="again", **BY)
-    with pytest.raises(IllegalMove):
-        services.retry_failed(stand(task, "aborted"), reason="again", **BY)
+    for state in ("aborted", "paused"):
+        with pytest.raises(IllegalMove, match=f"is {state}: tried again is what is scouting, run"):
+            services.retry_failed(stand(task, state), reason="again", **BY)
+
+
+def test_a_retry_goes_to_no_site_outside_the_cloud_that_the_task_was_given():
+    task = stand(registered(evgen(prod_source_label="managed")), "assigning")
+    services.assign_cloud(task, create_cloud("US"), reason="has room", **BY)
+    create_site("LYON", cloud=create_cloud("FR"))
+
+    with pytest.raises(BadInput, match="site is in cloud FR, not in US"):
+        services.retry_failed(stand(task, "failed"), reason="x", changes={"site": "LYON"}, **BY)
