@@ -96,7 +96,7 @@ def _read() -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise Wrong(f"{place} cannot be read ({error}): log in anew") from error
+        raise Wrong(f"{place} cannot be read ({error}): remove it, and log in anew") from error
     if not isinstance(kept, dict) or not isinstance(kept.get("tokens", {}), dict):
         raise Wrong(f"{place} is not what `pandasite login` writes: remove it, and log in anew")
     return kept

@@ -222,6 +222,18 @@ def test_a_login_that_others_can_read_is_not_used_and_one_that_is_forgotten_is_g
     assert not place.exists()
 
 
+def test_a_login_that_cannot_be_read_is_made_anew_as_it_says() -> None:
+    place = account.keep(Account(url="https://one.example.org", token="t1"))
+    place.write_text("{")
+
+    with pytest.raises(Wrong, match="remove it, and log in anew"):
+        account.keep(Account(url="https://one.example.org", token="t2"))
+    place.unlink()
+    account.keep(Account(url="https://one.example.org", token="t2"))
+
+    assert account.current().token == "t2"
+
+
 @pytest.mark.parametrize("text", ["panda", "ftp://x", "http://u:p@x", "http://x?y", "http://[x"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(Wrong):
