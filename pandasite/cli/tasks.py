@@ -15,6 +15,7 @@ app = typer.Typer(help="Tasks: work that the server cuts into jobs, and carries 
 
 Which = Annotated[str, typer.Argument(metavar="TASK", help="Number, name, or LAST: my newest.")]
 Some = Annotated[list[str], typer.Argument(metavar="TASK...", help="Numbers, names, or LAST.")]
+MOST = 10_000  # tasks whose names begin with that of the one that is meant
 
 app.command()(submit)
 
@@ -95,6 +96,8 @@ def _tell(task: dict[str, Any]) -> None:
 
 def number_of(door: Any, which: str) -> int:
     """The number of a task that is named by it, by its name (mine before others'), or as LAST."""
+    from pandasite.cli.pages import listed
+
     if which.isascii() and which.isdigit():
         return int(which)
     mine = {"owner": door.get("me")["username"]}
@@ -104,7 +107,8 @@ def number_of(door: Any, which: str) -> int:
             raise Wrong("you have no task yet: `pandasite task submit --help`")
         return int(found[0]["task_id"])
     for more in (mine, {}):
-        same = [t for t in door.get("tasks", name=which, **more)["tasks"] if t["name"] == which]
+        begun = listed(door, "tasks", "tasks", limit=MOST, wanted={"name": which, **more})
+        same = [task for task in begun if task["name"] == which]
         if len(same) == 1:
             return int(same[0]["task_id"])
     if same:

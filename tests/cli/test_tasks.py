@@ -12,7 +12,7 @@ import pytest
 from jobs import identity
 from jobs.models import Task
 from pandasite.cli import account, following
-from tests.builders import create_site, create_transformation, create_user, create_vo
+from tests.builders import NOW, create_site, create_transformation, create_user, create_vo
 from tests.cli.calls import Call
 from tests.tasks_engine.drive import fail_for_good, finish_jobs, live_jobs, rounds
 from tests.tasks_engine.requests import evgen
@@ -173,6 +173,14 @@ def test_lists_go_over_pages_and_are_json_for_programs(
     assert "mine2" in told and "mine1" not in told
     assert call("task", "list", "--state", "sleeping").code == 1
     assert call("task", "show", "mine3", "--json").json["name"] == "mine3"
+
+
+def test_a_task_is_found_by_its_name_behind_many_that_begin_with_it(alice: Any, call: Call) -> None:
+    call(*SUBMIT)
+    later = [Task(name=f"mine.{n}", owner=alice, created_at=NOW) for n in range(101)]
+    Task.objects.bulk_create(later)
+
+    assert call("task", "show", "mine", "--json").json["name"] == "mine"
 
 
 def test_following_a_task_that_is_killed_ends_badly(
