@@ -12,7 +12,8 @@ from rest_framework.exceptions import ValidationError
 
 from jobs.api.names import Names
 from jobs.models import Tag, Task
-from jobs.tasks_engine import template
+from jobs.tasks_engine.body import INPUTS_MAX, OUTPUTS_MAX, PARAMETERS_MAX
+from jobs.tasks_engine.faults import placeholders, unknown_name
 from pandasite.base import audit
 from pandasite.base import serializers as strict
 from pandasite.base.errors import BadInput, Conflict, NotAllowed, field_error
@@ -21,7 +22,7 @@ from pandasite.base.problems import problem_of
 # What a tag says of a task; what it leaves empty, each request says itself.
 FACTS = ("transformation", "atlas_release", "cmt_config", "homepackage", "job_parameters")
 MAKE, REMOVE = "jobs.add_tag", "jobs.delete_tag"
-COUNTS = {"OUTPUT": 20, "SECONDARY": 20}  # as many as a task may have
+COUNTS = {"OUTPUT": OUTPUTS_MAX, "SECONDARY": INPUTS_MAX}  # as many as a task may have
 
 
 class TagNameField(strict.NameField):
@@ -42,7 +43,7 @@ class TagBody(strict.StrictSerializer):
     cmt_config = strict.StrictCharField(max_length=64, allow_blank=True, default="")
     homepackage = strict.StrictCharField(max_length=80, allow_blank=True, default="")
     job_parameters = strict.StrictCharField(
-        max_length=60_000, multiline=True, allow_blank=True, default=""
+        max_length=PARAMETERS_MAX, multiline=True, allow_blank=True, default=""
     )
     description = strict.StrictCharField(max_length=255, allow_blank=True, default="")
 
@@ -95,15 +96,8 @@ def _faults(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for column in ("transformation", "atlas_release"):
         name = facts[column]
         if name and name not in names.known[column]:
-            close = names.nearest.to(column, name)
-            hint = f"; nearest: {', '.join(close)}" if close else ""
-            words = f"{column} {name} is not known{hint}"
-            yield field_error(column, words, code="unknown_name", close=close)
-    text = facts["job_parameters"]
-    if wrong := template.unknown(text, known=template.IN_PARAMETERS, counts=COUNTS):
-        words = f"job_parameters has unknown placeholders {', '.join(wrong[:5])}"
-        known = [*template.IN_PARAMETERS, *(f"{name}<n>" for name in COUNTS)]
-        yield field_error("job_parameters", words, code="unknown_placeholder", known=known)
+            yield unknown_name(column, name, names, column=column)
+    yield from placeholders("job_parameters", facts["job_parameters"], COUNTS)
 
 
 def _same(there: Tag, facts: Mapping[str, Any]) -> Tag:

@@ -18,9 +18,9 @@ from jobs import tags
 from jobs.api.names import Names
 from jobs.models import Tag, Task
 from jobs.report import LOG_SCOPE
-from jobs.tasks_engine import template
 from jobs.tasks_engine.body import NUMBER, TaskBody
 from jobs.tasks_engine.circles import circular
+from jobs.tasks_engine.faults import placeholders, unknown_name
 from pandasite.base import serializers as strict
 from pandasite.base.errors import BadInput, field_error
 from pandasite.base.problems import problem_of
@@ -150,21 +150,13 @@ def _unknown(said: Said, known: Known) -> Iterator[Fault]:
     names = known.names
     for column, its_names in names.known.items():
         if said.get(column) and said[column] not in its_names:
-            yield _not_known(column, said[column], names.nearest.to(column, said[column]))
+            yield unknown_name(column, said[column], names, column=column)
     if said["merge"] and (name := said["merge"]["transformation"]) not in names.transformations:
-        close = names.nearest.to("transformation", name)
-        yield _not_known("merge.transformation", name, close)
+        yield unknown_name("merge.transformation", name, names, column="transformation")
     site, cloud = names.rows["site"].get(said["site"]), said["cloud"]
     if site is not None and cloud and site.cloud.name != cloud:
         message = f"site is in cloud {site.cloud.name}, not in {cloud}"
         yield field_error("site", message, code="wrong_cloud")
-
-
-def _not_known(field: str, name: str, close: Sequence[str]) -> Fault:
-    hint = f"; nearest: {', '.join(close)}" if close else ""
-    return field_error(
-        field, f"{field} {name} is not known{hint}", code="unknown_name", close=list(close)
-    )
 
 
 def _contradictions(said: Said) -> Iterator[Fault]:
@@ -202,15 +194,10 @@ def _without_input(said: Said) -> Iterator[Fault]:
 
 def _placeholders(said: Said) -> Iterator[Fault]:
     counts = {"OUTPUT": len(said["outputs"]), "SECONDARY": len(said["secondary"])}
-    texts = [("job_parameters", said["job_parameters"], counts)]
+    yield from placeholders("job_parameters", said["job_parameters"], counts)
     if said["merge"]:
-        merged = {"OUTPUT": 1, "SECONDARY": 0}
-        texts.append(("merge.job_parameters", said["merge"]["job_parameters"], merged))
-    for field, text, there in texts:
-        if wrong := template.unknown(text, known=template.IN_PARAMETERS, counts=there):
-            known = [*template.IN_PARAMETERS, *(f"{name}<n>" for name, n in there.items() if n)]
-            words = f"{field} has unknown placeholders {', '.join(wrong[:5])}"
-            yield field_error(field, words, code="unknown_placeholder", known=known)
+        merged = said["merge"]["job_parameters"]
+        yield from placeholders("merge.job_parameters", merged, {"OUTPUT": 1, "SECONDARY": 0})
 
 
 def _outputs(said: Said) -> Iterator[Fault]:

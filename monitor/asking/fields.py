@@ -12,7 +12,7 @@ from django import forms
 
 from jobs.tasks_engine import body
 
-LINES, WORDS = 60_000, 255
+LINES, WORDS = body.PARAMETERS_MAX, 255
 Making = Callable[[], forms.Field]
 EITHER = (("yes", "yes"), ("no", "no"))
 
