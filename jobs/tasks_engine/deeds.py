@@ -10,12 +10,9 @@ from django.contrib.auth.models import AbstractUser, User
 from django.db import transaction
 
 from jobs.models import Task
-from jobs.priority import HIGHEST, LOWEST
 from jobs.tasks_engine import services
 from pandasite.base import audit
 from pandasite.base.errors import BadInput, NotAllowed, NotThere, field_error
-
-__all__ = ["DEEDS", "HIGHEST", "LOWEST", "do", "may", "must_be_allowed"]
 
 # The verbs of services by the word for them; each takes a reason, and some more.
 DEEDS: Mapping[str, Callable[..., Any]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-# What a placeholder stands for; the numbered ones are written with a number from 0 on.
+# What a placeholder stands for. There are numbered ones too, from 0 on: ${OUTPUT0} is the name of
+# that output, ${SECONDARY0} those of the files of that secondary input, with commas between them.
 IN_NAMES: Mapping[str, str] = {
     "TASKID": "number of the task",
     "SN": "number of the piece of work, from 00001 on, with five digits at least",
@@ -18,10 +19,6 @@ IN_PARAMETERS: Mapping[str, str] = {
     "MAXEVENTS": "how many events the job has; 0: not known",
     "IN": "names of the input files, with commas between them",
     "INPUTS": "names of the input files, with blanks between them",
-}
-NUMBERED: Mapping[str, str] = {
-    "OUTPUT": "name of that output",
-    "SECONDARY": "names of the files of that secondary input, with commas between them",
 }
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 _NUMBERED = re.compile(r"([A-Z]+)(\d{1,3})")
