@@ -11,7 +11,7 @@ from django.db.models import F, Max
 from jobs.models import Task, TaskInput, TaskPiece
 from jobs.tasks_engine import splitting
 from jobs.tasks_engine.spec import MergeSpec, TaskSpec
-from jobs.tasks_engine.splitting import InFile, Rule
+from jobs.tasks_engine.splitting import InFile, Rule, events_of
 from jobs.tasks_engine.states import PieceState, Stage, TaskState
 from pandasite.base.copying import NewRows, reserve_keys
 
@@ -84,7 +84,7 @@ def _cut_files(
     groups = splitting.by_files(files[:FILES], rule, more_to_come=more, most=most)
     if not groups:
         return 0
-    sums = [(1, _events(group), len(group), sum(file.size for file in group)) for group in groups]
+    sums = [(1, events_of(group), len(group), sum(file.size for file in group)) for group in groups]
     keys = _insert(task, stage, sums, scout=scout)
     taken = [(f.key, key) for key, group in zip(keys, groups, strict=True) for f in group]
     with connection.cursor() as cursor:
@@ -92,11 +92,6 @@ def _cut_files(
     if stage == Stage.WORK:
         _book(task, sum(events for _, events, _, _ in sums))
     return len(groups)
-
-
-def _events(group: Sequence[InFile]) -> int:
-    """Of all files; 0 when one does not know."""
-    return sum(f.events for f in group) if all(f.events for f in group) else 0
 
 
 def _insert(

@@ -79,6 +79,11 @@ def by_files(
     return groups[:most]
 
 
+def events_of(group: Sequence[InFile]) -> int:
+    """Of all files of a piece; 0 when one does not know."""
+    return sum(f.events for f in group) if all(f.events for f in group) else 0
+
+
 def in_turn(files: Sequence[T], *, serial: int, per_piece: int) -> list[T]:
     """The secondary files of the piece with that number: all of them in turn, again and again.
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from brokerage.models import Cloud, Site
-from brokerage.policy import Needs
+from brokerage.policy import Choice, Needs
 from datasets.models import Dataset, DatasetFile
 from jobs import assign
 from jobs.tasks_engine.scouts import Piece, needs
 from jobs.tasks_engine.spec import TaskSpec
-from jobs.tasks_engine.splitting import InFile, Rule, by_files
+from jobs.tasks_engine.splitting import InFile, Rule, by_files, events_of
 from monitor.words import plural
 
 FILES = 5000  # of the input that are looked at
@@ -57,12 +57,12 @@ def preview(spec: TaskSpec, *, now: dt.datetime) -> Preview:
     files, more = _files(spec)
     jobs, piece = _cut(spec, files, more=more)
     first = [file.key for file in files[: piece.n_files]]
-    told = assign.explain_in_full(_needs(spec, piece), files=first, now=now)
+    choice = assign.explain(_needs(spec, piece), files=first, now=now)
     return Preview(
         jobs=jobs,
         exact=not more,
         words=_words(spec, jobs, files, more=more),
-        clouds=_clouds(spec, told),
+        clouds=_clouds(spec, choice),
         notes=[*_notes(spec, files)],
     )
 
@@ -85,7 +85,7 @@ def _cut(spec: TaskSpec, files: Sequence[InFile], *, more: bool) -> tuple[int, P
     rule = Rule(files=spec.files_per_job, gb=spec.gb_per_job)
     groups = by_files(files, rule, more_to_come=False, most=FILES)
     first = groups[0] if groups else []
-    piece = Piece(sum(f.events for f in first), len(first), sum(f.size for f in first))
+    piece = Piece(events_of(first), len(first), sum(f.size for f in first))
     if not more:
         return len(groups), piece
     whole = sum(Dataset.objects.filter(name__in=spec.inputs).values_list("n_files", flat=True))
@@ -137,12 +137,12 @@ def _notes(spec: TaskSpec, files: Sequence[InFile]) -> list[str]:
     return notes
 
 
-def _clouds(spec: TaskSpec, told: assign.InFull) -> list[CloudView]:
+def _clouds(spec: TaskSpec, choice: Choice) -> list[CloudView]:
     """Those that would take it first; each with the reasons of its sites."""
     homes: Mapping[str, str] = dict(Site.objects.values_list("name", "cloud__name"))
     there = Cloud.objects.order_by("name").values_list("name", flat=True)
     clouds = {name: _Sums() for name in ([spec.cloud] if spec.cloud else there)}
-    for verdict in told.choice.verdicts:
+    for verdict in choice.verdicts:
         sums = clouds.get(homes.get(verdict.site, ""))
         if sums is None:
             continue
@@ -156,7 +156,7 @@ def _clouds(spec: TaskSpec, told: assign.InFull) -> list[CloudView]:
             name=name,
             asked=sums.asked,
             sites=sums.sites,
-            chosen=told.choice.site if told.choice.site in sums.sites else "",
+            chosen=choice.site if choice.site in sums.sites else "",
             reasons=sums.reasons.most_common(REASONS),
         )
         for name, sums in clouds.items()
