@@ -225,12 +225,7 @@ def retry_failed(
     """
     with transaction.atomic():
         held = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
-        to = _RETRIED.get(held.state)
-        if held.is_grouping:
-            raise _illegal(held, TaskState.RUNNING)
-        if to is None:
-            words = f"task {held.pk} is {held.state}: tried again is what is {', '.join(_RETRIED)}"
-            raise IllegalMove(words, **{"from": held.state, "legal": legal(TaskState(held.state))})
+        to = _retried_in(held)
         changed = _changed(held, changes) if changes else {}
         again = recovery.plan_again(held)
         if not again and not held.cut_short:
@@ -257,6 +252,17 @@ _RETRIED: Mapping[str, TaskState] = {
     TaskState.FAILED: TaskState.RUNNING,
     TaskState.EXHAUSTED: TaskState.SCOUTING,
 }
+
+
+def _retried_in(task: Task) -> TaskState:
+    """Where a retry of it leads; IllegalMove when its state has none."""
+    if task.is_grouping:
+        raise _illegal(task, TaskState.RUNNING)
+    if (to := _RETRIED.get(task.state)) is None:
+        words = f"task {task.pk} is {task.state}: tried again is what is {', '.join(_RETRIED)}"
+        facts: dict[str, Any] = {"from": task.state, "legal": legal(TaskState(task.state))}
+        raise IllegalMove(words, **facts)
+    return to
 
 
 def _changed(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
