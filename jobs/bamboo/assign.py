@@ -118,8 +118,7 @@ def _give_noted(notes: Mapping[int, int], cloud: Cloud) -> set[int]:
 
 
 def _keep(decided: Sequence[Decided], rows: Mapping[str, Cloud], turn: Turn) -> None:
-    """A row for each choice. While a task waits for the same reasons, the same row is of a later time
-    and has the numbers of then, which are others in each round."""
+    """A row for each choice; while a task waits for the same reasons, the same one, only later."""
     waiting = [one.task_id for one in decided if not one.choice.chosen]
     open_ones = CloudDecision.objects.filter(task__in=waiting, cloud=None).order_by("at")
     latest = {row.task_id: row for row in open_ones}
