@@ -22,8 +22,6 @@ from jobs.tasks_engine import services
 from pandasite.base.errors import IllegalMove
 
 ACTIVITY = "production input"
-
-
 PAGE = 200  # tasks of a transaction
 
 
@@ -156,7 +154,7 @@ def _bring_input(candidate: Candidate, choice: CloudChoice, clouds: Clouds, turn
     """A simulation whose input is at no Tier-1: bring it to the least loaded, one at a time."""
     wanted = candidate.needs
     home = best_home(wanted, clouds.offers_for(wanted))
-    if home is None or not _only_input_is_missing(choice):
+    if home is None:  # there it is the input alone that is missing
         return choice.gist
     dataset, storage = asking.dataset(wanted.input_dataset), clouds.storages.get(home.name)
     if dataset is None or storage is None:
@@ -171,8 +169,3 @@ def _bring_input(candidate: Candidate, choice: CloudChoice, clouds: Clouds, turn
         subscribe(dataset, storage, activity=ACTIVITY, now=turn.now, terms=terms)
         return f"no cloud yet: its input is on the way to {home.tier1}, the least loaded"
     return f"no cloud yet: its input is on the way to {coming.storage.name}"
-
-
-def _only_input_is_missing(choice: CloudChoice) -> bool:
-    rules: Sequence[str] = [verdict.rule for verdict in choice.verdicts]
-    return "inputs" in rules

@@ -6,8 +6,10 @@ import pytest
 
 from brokerage.models import Cloud
 from datasets.models import StorageElement
+from jobs import errors
+from jobs import services as job_services
 from jobs.bamboo import take
-from jobs.models import CloudDecision, Job, Task
+from jobs.models import BambooJob, CloudDecision, Job, Task
 from jobs.proddb import door
 from jobs.proddb.models import JobDefinition, TaskRequest
 from jobs.tasks_engine import engine, services
@@ -18,6 +20,7 @@ from tests.bamboo.production import (
     bring,
     define,
     definition,
+    definitions,
     outbox,
     request,
     turn,
@@ -28,6 +31,7 @@ from tests.builders import (
     create_file,
     create_transformation,
     local_storage,
+    put_away,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "proddb"])
@@ -220,3 +224,36 @@ def test_the_reason_of_a_task_goes_when_its_definitions_are_mended():
 
     assert failed.reason == "none of its job definitions could be submitted"
     assert (request(number).state, request(number).reason) == ("SUBMITTED", "")
+
+
+# -- jobs that are not among the live ones ---------------------------------------------------------
+
+
+def test_a_definition_follows_an_archived_job_to_its_archived_successor():
+    a_cloud()
+    number = ask(1, details={"max_attempt": 2})
+    turn()
+    job = Job.objects.get()
+    bring(job, to="running")
+    job_services.fail(Job.objects.filter(pk=job.pk), errors.LOST_HEARTBEAT, actor="tests", now=NOW)
+    retried = Job.objects.get(retry_of=job.pk)
+    bring(retried, to="finished")
+    put_away()
+
+    turn()
+    turn()
+
+    (there,) = definitions(number)
+    assert (there.panda_id, there.state) == (retried.pk, "DONE")
+
+
+def test_a_definition_whose_job_nobody_has_any_more_has_failed():
+    a_cloud()
+    number = ask(1)
+    turn()
+    BambooJob.objects.update(panda_id=4711, seq=0, settled=False)
+
+    turn()
+
+    (there,) = definitions(number)
+    assert (there.state, there.reason) == ("FAILED", "its job is not kept any more")
