@@ -22,8 +22,6 @@ from jobs.tasks_engine import services
 from pandasite.base.errors import IllegalMove
 
 ACTIVITY = "production input"
-
-
 PAGE = 200  # tasks of a transaction
 
 
@@ -68,16 +66,23 @@ def _apply(decided: Sequence[Decided], clouds: Clouds, turn: Turn) -> int:
     """Write what was decided, set-wise; how many tasks have their cloud now."""
     gone = _give(decided, clouds.rows, turn)
     unplaced = [one for one in decided if not one.choice.chosen]
-    for one in unplaced:
-        if (note := one.candidate.note) is not None:
-            note.considered_at, note.reason, note.stale = turn.now, one.gist[:500], True
-    BambooTask.objects.bulk_update(
-        [one.candidate.note for one in unplaced if one.candidate.note is not None],
-        ["considered_at", "reason", "stale"],
-    )
+    _say_why([one for one in unplaced if one.candidate.note is not None], turn)
     kept = [one for one in decided if one.task_id not in gone]
     _keep(kept, clouds.rows, turn)
     return len(kept) - len(unplaced)
+
+
+def _say_why(unplaced: Sequence[Decided], turn: Turn) -> None:
+    """Another reason is a change that prodDB is to hear of."""
+    notes = []
+    for candidate, _choice, gist in unplaced:
+        note = candidate.note
+        assert note is not None
+        note.considered_at = turn.now
+        if note.reason != gist[:500]:
+            note.reason, note.seq = gist[:500], note.seq + 1
+        notes.append(note)
+    BambooTask.objects.bulk_update(notes, ["considered_at", "reason", "seq"])
 
 
 def _give(decided: Sequence[Decided], rows: Mapping[str, Cloud], turn: Turn) -> set[int]:
@@ -111,23 +116,28 @@ def _give_noted(notes: Mapping[int, int], cloud: Cloud) -> set[int]:
 
 
 def _keep(decided: Sequence[Decided], rows: Mapping[str, Cloud], turn: Turn) -> None:
-    """A row for each choice; as long as nothing changes, the same row is of a later time."""
+    """A row for each choice; while a task waits for the same reasons, the same one, only later."""
     waiting = [one.task_id for one in decided if not one.choice.chosen]
     open_ones = CloudDecision.objects.filter(task__in=waiting, cloud=None).order_by("at")
     latest = {row.task_id: row for row in open_ones}
-    same, new = [], []
+    later, new = [], []
     for one in decided:
         verdicts = [_as_json(verdict) for verdict in one.choice.verdicts]
-        before = latest.get(one.task_id)
-        if before and (before.gist, before.verdicts) == (one.gist[:500], verdicts):
-            same.append(before.pk)
-            continue
-        row = CloudDecision(task_id=one.task_id, at=turn.now, first_at=turn.now, verdicts=verdicts)
-        row.gist, row.draw = one.gist[:500], one.choice.draw
-        row.cloud = rows.get(one.choice.chosen)
-        new.append(row)
-    CloudDecision.objects.filter(pk__in=same).update(at=turn.now, times=F("times") + 1)
+        gist, row = one.gist[:500], latest.get(one.task_id)
+        if row is not None and (row.gist, _rules(row.verdicts)) == (gist, _rules(verdicts)):
+            row.times += 1
+            later.append(row)
+        else:
+            row = CloudDecision(task_id=one.task_id, first_at=turn.now)
+            row.cloud = rows.get(one.choice.chosen)
+            new.append(row)
+        row.at, row.gist, row.draw, row.verdicts = turn.now, gist, one.choice.draw, verdicts
+    CloudDecision.objects.bulk_update(later, ["at", "times", "verdicts"])
     CloudDecision.objects.bulk_create(new)
+
+
+def _rules(verdicts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(verdict["cloud"], verdict["rule"]) for verdict in verdicts]
 
 
 def _as_json(verdict: Any) -> dict[str, Any]:
@@ -144,7 +154,7 @@ def _bring_input(candidate: Candidate, choice: CloudChoice, clouds: Clouds, turn
     """A simulation whose input is at no Tier-1: bring it to the least loaded, one at a time."""
     wanted = candidate.needs
     home = best_home(wanted, clouds.offers_for(wanted))
-    if home is None or not _only_input_is_missing(choice):
+    if home is None:  # there it is the input alone that is missing
         return choice.gist
     dataset, storage = asking.dataset(wanted.input_dataset), clouds.storages.get(home.name)
     if dataset is None or storage is None:
@@ -159,8 +169,3 @@ def _bring_input(candidate: Candidate, choice: CloudChoice, clouds: Clouds, turn
         subscribe(dataset, storage, activity=ACTIVITY, now=turn.now, terms=terms)
         return f"no cloud yet: its input is on the way to {home.tier1}, the least loaded"
     return f"no cloud yet: its input is on the way to {coming.storage.name}"
-
-
-def _only_input_is_missing(choice: CloudChoice) -> bool:
-    rules: Sequence[str] = [verdict.rule for verdict in choice.verdicts]
-    return "inputs" in rules

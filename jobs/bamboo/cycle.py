@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from jobs.bamboo import assign, kill, submit, take, write
 from jobs.bamboo.lock import only_one
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 NAME = "jobs.bamboo"
 OFF = "Bamboo is off: no production database is named (PRODDB_URL)"
 BUSY = "another cycle is at work: this one has done nothing"
+OURS = "the database of the site"
 SKIPPED = "left out: prodDB did not answer the step before"
 # In a worker the sweeps wait behind it: what is left after so long is done in a round of its own.
 ROUND_SECONDS = 20.0
@@ -91,42 +92,44 @@ def _cycle(limits: Limits, seed: int | None, now: dt.datetime) -> Report:
     row = BambooRound.objects.create(started_at=now, host=settings.PANDASITE_HOST)
     turn = Turn(round=row, now=now, limits=limits, chance=random.Random(seed))
     steps: list[dict[str, Any]] = []
-    away = ""
     for name, work, needs_proddb in STEPS:
         BambooRound.objects.filter(pk=row.pk).update(step=name)
-        told = _step(turn, name, work, skip=bool(away) and needs_proddb)
-        away = away or (told["trouble"] if needs_proddb else "")
-        steps.append(told)
-    _end(turn, steps, away)
-    return Report(round=row, more=turn.more and not away)
+        steps.append(_step(turn, name, work, skip=turn.away and needs_proddb))
+    _end(turn, steps)
+    return Report(round=row, more=turn.more and not row.error)
 
 
 def _step(turn: Turn, name: str, work: Callable[[Turn], int], *, skip: bool) -> dict[str, Any]:
-    """Do one step; what it came to."""
+    """Do one step; what it came to. What our own database refuses is the trouble of one step."""
     begun, rows, trouble = time.monotonic(), 0, SKIPPED if skip else ""
     if not skip:
         try:
             rows = work(turn)
         except Away as error:
-            trouble = str(error)
+            turn.away, trouble = True, str(error)
             log.warning("proddb_away", extra={"step": name, "error": trouble})
+        except DatabaseError as error:
+            trouble = f"{OURS}: {(str(error).splitlines() or [type(error).__name__])[0]}"[:500]
+            log.warning("bamboo_step_failed", extra={"step": name, "error": trouble})
     seconds = round(time.monotonic() - begun, 3)
     return {"name": name, "rows": rows, "seconds": seconds, "trouble": trouble}
 
 
-def _end(turn: Turn, steps: list[dict[str, Any]], away: str) -> None:
+def _end(turn: Turn, steps: list[dict[str, Any]]) -> None:
     row = turn.round
     for name in COUNTS:
         setattr(row, name, turn.done[name])
-    if not away:
+    error = next((step["trouble"] for step in steps if step["trouble"]), "")
+    if not error:
         try:
-            row.backlog_tasks, row.backlog_jobs = door.backlog()
-        except Away as error:
-            away = str(error)
+            with door.open_session():
+                row.backlog_tasks, row.backlog_jobs = door.backlog()
+        except Away as away:
+            error = str(away)
     states = BambooRound.State
-    row.state = states.TROUBLE if away else states.MORE if turn.more else states.DONE
+    row.state = states.TROUBLE if error else states.MORE if turn.more else states.DONE
     took = dt.timedelta(seconds=time.monotonic() - turn.begun)
-    row.steps, row.error, row.ended_at = steps, away, turn.now + took
+    row.steps, row.error, row.ended_at = steps, error, turn.now + took
     row.step = next((step["name"] for step in steps if step["trouble"]), "")
     row.save()
     _log(row)

@@ -39,15 +39,20 @@ SAID: Mapping[TaskState, ProdState] = {
 
 
 def register(
-    requests: Sequence[Request], *, owner: Callable[[str], User], now: dt.datetime
+    requests: Sequence[Request],
+    *,
+    beside: Mapping[int, int],
+    owner: Callable[[str], User],
+    now: dt.datetime,
 ) -> tuple[dict[int, int], dict[int, str]]:
     """Tasks of these requests: taskIDs by request, and why others have none.
 
-    A task is known by its owner and name: to register it again is to find it.
+    `beside`: taskIDs of requests that are taken with them, and are none of the engine's. A task is
+    known by its owner and name: to register it again is to find it.
     """
     if not requests:
         return {}, {}
-    said = _with_parents(requests)
+    said = _with_parents(requests, beside)
     found = specs_from([(words, request.owner) for words, request in said])
     reasons, specs, numbers = {}, [], []
     for spec, (_words, request) in zip(found, said, strict=True):
@@ -74,11 +79,13 @@ def in_words(error: BadInput) -> str:
     return "; ".join(told)[:2000]
 
 
-def _with_parents(requests: Sequence[Request]) -> list[tuple[dict[str, Any], Request]]:
+def _with_parents(
+    requests: Sequence[Request], beside: Mapping[int, int]
+) -> list[tuple[dict[str, Any], Request]]:
     """What each says; a parent by its name when it comes along, else by its number."""
     along = {request.request_id: request for request in requests}
     above = {request.parent_id for request in requests if request.parent_id} - along.keys()
-    tasks = dict(BambooTask.objects.filter(pk__in=above).values_list("pk", "task_id"))
+    tasks = dict(BambooTask.objects.filter(pk__in=above).values_list("pk", "task_id")) | beside
     said = []
     for request in requests:
         parent = ""

@@ -40,7 +40,9 @@ def _tasks(turn: Turn) -> None:
         made = [n for n in notes.values() if n.kind == BambooTask.Kind.ENGINE]
         for note in made:
             turn.done["killed"] += engine.kill(note.task_id, reason=WHY, now=turn.now)
-        BambooTask.objects.filter(pk__in=notes).update(abort=True, stale=True)
+        taken = BambooTask.objects.filter(pk__in=notes)
+        taken.filter(state__in=door.FINAL).update(written_seq=0)  # ended before: said once more
+        taken.update(abort=True, stale=True)
         defined = [n.pk for n in notes.values() if n.kind == BambooTask.Kind.DEFINED]
         while door.abort_rest_of(defined, limit=PAGE) and not turn.over:
             continue

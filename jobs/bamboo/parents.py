@@ -25,6 +25,20 @@ def faults_of_parents(page: Sequence[Request]) -> Iterator[tuple[int, str]]:
                 yield request.request_id, reason
 
 
+def behind_their_parents(page: Sequence[Request]) -> set[int]:
+    """Those whose parents are still to be taken, in a later page: they wait for them."""
+    above = {request.parent_id for request in page if request.parent_id}
+    above -= {request.request_id for request in page}
+    above -= set(BambooTask.objects.filter(pk__in=above).values_list("pk", flat=True))
+    found = door.requests(above) if above else []
+    late = {request.request_id for request in found if request.state == door.ProdState.TOBEDONE}
+    waiting: set[int] = set()
+    while late:
+        late = {request.request_id for request in page if request.parent_id in late} - waiting
+        waiting |= late
+    return waiting
+
+
 def _fault(request: Request, known: dict[int, Request], taken: set[int]) -> str | None:
     way = [request.request_id]
     while (parent := known[way[-1]].parent_id if way[-1] in known else None) is not None:

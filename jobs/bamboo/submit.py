@@ -29,8 +29,8 @@ STRAYS = 1000
 def run(turn: Turn) -> int:
     """Submit a page at a time, in the order of the definitions; how many jobs that made."""
     with door.open_session():
-        _refuse_strays(turn)
         left = door.left()
+        _refuse_strays(turn, left)
         ready = _ready(left)
         after = 0
         while ready and not turn.over:
@@ -57,12 +57,17 @@ def _ready(left: Mapping[int, int]) -> dict[int, BambooTask]:
     return {pk: note for pk, note in found.items() if note.cloud is not None}
 
 
-def _refuse_strays(turn: Turn) -> None:
+def _refuse_strays(turn: Turn, left: Mapping[int, int]) -> None:
     """Definitions that nobody will ever come to."""
     reasons = {}
     for number, request, state in door.strays(limit=STRAYS):
         what = f"is {state}" if state else "is not there"
         reasons[number] = f"request_id: task request {request} {what}"
+    made = BambooTask.objects.filter(pk__in=left, kind=BambooTask.Kind.ENGINE)
+    if keys := list(made.values_list("pk", flat=True)):
+        for one in door.new_definitions(keys, after=0, limit=STRAYS):
+            what = "has parameters: its jobs are made of these"
+            reasons[one.definition_id] = f"request_id: task request {one.request_id} {what}"
     refused = door.refuse_definitions(reasons)
     turn.refused("job", {number: reasons[number] for number in refused}, {})
 

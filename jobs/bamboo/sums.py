@@ -94,9 +94,12 @@ def _count(task: BambooTask, counted: Sequence[int], defined: Mapping[str, int])
     if task.abort:
         if not alive and not task.to_submit:
             task.state = P.ABORTED
-    elif task.cloud_id is None:
+        return
+    if task.cloud_id is None:
         task.state = P.ASSIGNING
-    elif alive or task.to_submit or not (total or defined):
+        return
+    task.reason = ""
+    if alive or task.to_submit or not (total or defined):
         task.state = P.RUNNING if begun else P.SUBMITTED
     elif not total:
         task.state, task.reason = P.FAILED, "none of its job definitions could be submitted"

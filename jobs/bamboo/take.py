@@ -9,12 +9,13 @@ from django.contrib.auth.models import User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 
 from brokerage.models import VO, Cloud
 from datasets.models import Dataset
 from jobs import identity
 from jobs.bamboo import engine
-from jobs.bamboo.parents import faults_of_parents
+from jobs.bamboo.parents import behind_their_parents, faults_of_parents
 from jobs.bamboo.turn import Turn
 from jobs.models import BambooTask, Task
 from jobs.proddb import door
@@ -23,6 +24,11 @@ from pandasite.base.copying import reserve_keys
 
 PAGE = 500
 PRIORITY = (-100_000, 1_000_000)
+REQUIRED = (
+    "name", "owner", "vo", "working_group", "processing_type", "campaign", "priority", "cloud",
+    "input_dataset", "validation",
+)  # fmt: skip
+LONGEST = {"name": 255, "owner": 150, "working_group": 64, "processing_type": 64}
 _username = UnicodeUsernameValidator()
 
 
@@ -61,7 +67,10 @@ def run(turn: Turn) -> int:
     """Take requests a page at a time; how many were taken."""
     after = 0
     with door.open_session():
-        while not turn.over and turn.done["taken"] < turn.limits.tasks:
+        while not turn.over:
+            if turn.done["taken"] >= turn.limits.tasks:
+                turn.more = True
+                break
             page = door.new_tasks(after=after, limit=PAGE)
             if not page:
                 break
@@ -71,21 +80,26 @@ def run(turn: Turn) -> int:
 
 
 def _take(turn: Turn, page: Sequence[Request]) -> int:
-    """Those that were taken before have only not been confirmed: step 4 does that."""
+    """Those that were taken before have only not been confirmed, or were wished for again: step 4
+    says what they are."""
     before = BambooTask.objects.filter(pk__in=[request.request_id for request in page])
     taken = set(before.values_list("pk", flat=True))
+    before.filter(written_seq=F("seq")).update(written_seq=0)
     new = [request for request in page if request.request_id not in taken]
     known = Known.of(new)
     reasons = dict(_faults(new, known))
     _refuse_children(new, reasons)
     good = [request for request in new if request.request_id not in reasons]
+    waiting = behind_their_parents(good)
+    turn.more |= bool(waiting)
+    good = [request for request in good if request.request_id not in waiting]
     left = door.left_of([request.request_id for request in good])
     with transaction.atomic():
         reasons |= _create(good, known, left, turn)
     refused = door.refuse_tasks(reasons)
     names = {request.request_id: request.name for request in new}
     turn.refused("task", {number: reasons[number] for number in refused}, names)
-    return len(new) - len(reasons)
+    return len(new) - len(reasons) - len(waiting)
 
 
 def _faults(page: Sequence[Request], known: Known) -> Iterable[tuple[int, str]]:
@@ -115,6 +129,8 @@ def _refuse_children(page: Sequence[Request], reasons: dict[int, str]) -> None:
 
 def _fault(request: Request, known: Known) -> str | None:
     low, high = PRIORITY
+    if misfit := _misfit(request):
+        return misfit
     if not request.name.strip():
         return "name: is empty"
     try:
@@ -132,6 +148,17 @@ def _fault(request: Request, known: Known) -> str | None:
     return None
 
 
+def _misfit(request: Request) -> str | None:
+    """What a table of prodDB cannot hold; a view in its place may."""
+    for column in REQUIRED:
+        if getattr(request, column) is None:
+            return f"{column}: is NULL"
+    for column, longest in LONGEST.items():
+        if len(getattr(request, column)) > longest:
+            return f"{column}: may have {longest} characters at most"
+    return None
+
+
 def _create(
     good: Sequence[Request], known: Known, left: Mapping[int, int], turn: Turn
 ) -> dict[int, str]:
@@ -140,7 +167,7 @@ def _create(
     made = [request for request in good if request.parameters is not None]
     keys = dict(zip((r.request_id for r in defined), reserve_keys(Task, len(defined)), strict=True))
     Task.objects.bulk_create(_task(r, keys[r.request_id], known, turn) for r in defined)
-    tasks, reasons = engine.register(made, owner=known.owner, now=turn.now)
+    tasks, reasons = engine.register(made, beside=keys, owner=known.owner, now=turn.now)
     kinds = BambooTask.Kind
     rows = [_note(r, keys[r.request_id], kinds.DEFINED, left, turn) for r in defined]
     rows += [

@@ -25,7 +25,7 @@ class Limits:
 
 @dataclass(kw_only=True)
 class Turn:
-    """`more`: something is left, for which the next round need not wait."""
+    """`more`: something is left, for which the next round need not wait; `away`: prodDB is."""
 
     round: BambooRound
     now: dt.datetime
@@ -33,6 +33,7 @@ class Turn:
     chance: Random
     begun: float = field(default_factory=time.monotonic)
     more: bool = False
+    away: bool = False
     done: Counter[str] = field(default_factory=Counter)
 
     @property

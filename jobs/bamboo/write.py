@@ -6,14 +6,14 @@ same again, which changes nothing there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
 from jobs.bamboo import sums
 from jobs.bamboo.turn import Turn
-from jobs.models import AnyJob, BambooJob
+from jobs.models import AnyJob
 from jobs.proddb import door
 from jobs.proddb.door import JobNews
 from jobs.states import FINAL, JobState
@@ -64,6 +64,10 @@ WHERE NOT stale AND request_id IN (SELECT request_id FROM noted)
 _FOLLOW = """
 UPDATE jobs_bamboojob n SET panda_id = j.panda_id, seq = 0, settled = false
 FROM jobs_job j WHERE j.retry_of IS NOT NULL AND n.panda_id = j.retry_of
+"""
+_FOLLOW_THESE = """
+UPDATE jobs_bamboojob n SET panda_id = s.after, seq = 0, settled = false
+FROM unnest(%s::bigint[], %s::bigint[]) AS s (before, after) WHERE n.panda_id = s.before
 """
 
 
@@ -125,10 +129,10 @@ def write_these(definition_ids: Sequence[int]) -> int:
 
 def write(changes: Sequence[Change]) -> int:
     """Tell prodDB, and note what it has confirmed; how many were written."""
-    known, archived = _with_archived(changes)
-    known, overtaken = _with_successors(known, archived)
+    known, gone = _with_archived(changes)
+    known = _without_followed(known)
     reasons = _reasons([one.panda_id for one in known if one.state == JobState.FAILED])
-    reasons |= dict.fromkeys(overtaken, GONE)
+    reasons |= dict.fromkeys(gone, GONE)
     door.write_jobs([_news(one, reasons) for one in known])
     _confirm(known)
     return len(known)
@@ -147,10 +151,8 @@ def _news(one: Change, reasons: dict[int, str]) -> JobNews:
 
 
 def _with_archived(changes: Sequence[Change]) -> tuple[list[Change], set[int]]:
-    """The changes, with the states of jobs that are in the archive; and which those were."""
-    missing = [one.panda_id for one in changes if not one.state]
-    if not missing:
-        return list(changes), set()
+    """The changes, with the states of jobs that are in the archive; and which are nowhere."""
+    missing = {one.panda_id for one in changes if not one.state}
     rows = AnyJob.objects.filter(panda_id__in=missing)
     ended = {row[0]: row[1:] for row in rows.values_list("panda_id", "state", "event_seq")}
     # One that was thrown away before anybody heard of its end has failed, as far as we can say.
@@ -161,28 +163,21 @@ def _with_archived(changes: Sequence[Change]) -> tuple[list[Change], set[int]]:
         else Change(one.definition_id, one.panda_id, *ended.get(one.panda_id, gone))
         for one in changes
     ]
-    return found, set(missing)
+    return found, missing - ended.keys()
 
 
-def _with_successors(
-    changes: Sequence[Change], archived: Collection[int]
-) -> tuple[list[Change], set[int]]:
+def _without_followed(changes: Sequence[Change]) -> list[Change]:
     """Without failed jobs that are tried again: their notes go over to the successors.
 
     Those among the live ones `follow` has seen already; an archived one may have an archived one.
     """
     failed = [one.panda_id for one in changes if one.state == JobState.FAILED]
-    asked = AnyJob.objects.filter(retry_of__in=failed) if failed else AnyJob.objects.none()
-    after = dict(asked.values_list("retry_of", "panda_id"))
-    there = set(
-        AnyJob.objects.filter(panda_id__in=[p for p in failed if p in archived]).values_list(
-            "panda_id", flat=True
-        )
-    )
-    gone = {p for p in failed if p in archived and p not in there}
-    for old, new in after.items():
-        BambooJob.objects.filter(panda_id=old or 0).update(panda_id=new, seq=0, settled=False)
-    return [one for one in changes if one.panda_id not in after], gone
+    after = dict(AnyJob.objects.filter(retry_of__in=failed).values_list("retry_of", "panda_id"))
+    if not after:
+        return list(changes)
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLLOW_THESE, [[*after.keys()], [*after.values()]])
+    return [one for one in changes if one.panda_id not in after]
 
 
 def _reasons(panda_ids: Sequence[int]) -> dict[int, str]:

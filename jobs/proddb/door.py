@@ -35,7 +35,7 @@ from jobs.proddb.asking import (
     strays,
 )
 from jobs.proddb.router import ALIAS
-from jobs.proddb.session import Away, available, now, open_session
+from jobs.proddb.session import Away, available, open_session
 from jobs.proddb.states import FINAL, OF_JOB, UNDER_WAY, ProdState
 from jobs.proddb.telling import (
     JobNews,
@@ -75,7 +75,6 @@ __all__ = [
     "names_of_definitions",
     "new_definitions",
     "new_tasks",
-    "now",
     "open_session",
     "refuse_definitions",
     "refuse_tasks",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,21 +29,21 @@ def available() -> bool:
 def open_session() -> Iterator[None]:
     """Speak with prodDB: a server that stands still is given up after SECONDS.
 
-    Raises Away for any trouble of the database.
+    What is asked raises Away by itself; errors of our own database pass as what they are.
     """
     watch, over = Watch(SECONDS), threading.Event()
-    with translated():
-        connection = connections[ALIAS]
-        if not connection.in_atomic_block:
+    connection = connections[ALIAS]
+    if not connection.in_atomic_block:
+        with translated():
             connection.close_if_unusable_or_obsolete()
-        thread = threading.Thread(target=_look_after, args=(watch, over), daemon=True)
-        thread.start()
-        try:
-            with connection.execute_wrapper(watch.around):
-                yield
-        finally:
-            over.set()
-            thread.join()
+    thread = threading.Thread(target=_look_after, args=(watch, over), daemon=True)
+    thread.start()
+    try:
+        with connection.execute_wrapper(watch.around):
+            yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _look_after(watch: Watch, over: threading.Event) -> None:
@@ -68,10 +67,3 @@ def work() -> Iterator[Any]:
     """A cursor in one transaction of prodDB."""
     with translated(), transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         yield cursor
-
-
-def now() -> dt.datetime:
-    """The clock of prodDB."""
-    with work() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0].astimezone(dt.UTC)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from django.db import connection, transaction
 
 from jobs.models import Share, ShareTally, ShareUse
-from jobs.shares import facts
+from jobs.shares import facts, root
 from jobs.shares.facts import Rules
 from jobs.shares.tree import Node, problems, targets
 from pandasite.base.clock import full_hour
@@ -20,11 +20,8 @@ LONGEST = dt.timedelta(minutes=10)  # that a round speaks for
 
 def kept() -> Node:
     """The tree, with a row of its own for all jobs."""
-    root = facts.load()
-    if not root.id:
-        Share.objects.get_or_create(name=root.name, parent=None)
-        root = facts.load()
-    return root
+    root.make()
+    return facts.load()
 
 
 def set_children(parent: Share, children: Sequence[Node]) -> None:
@@ -44,7 +41,7 @@ def set_children(parent: Share, children: Sequence[Node]) -> None:
 
 def keep(rules: Rules, used: Mapping[int, int], now: dt.datetime) -> int:
     """Write what each leaf has and should have, and add it to what it had in this hour."""
-    waiting = facts.waiting(rules)
+    waiting = facts.waiting(rules.root)
     demand = {
         leaf.id: used.get(leaf.id, 0) + waiting.get(leaf.id, 0) for leaf in rules.root.leaves()
     }

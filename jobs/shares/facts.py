@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Sum
 
 from jobs import counts
 from jobs.labels import is_analysis
@@ -122,12 +123,14 @@ def used(rules: Rules) -> dict[int, int]:
     return dict(found)
 
 
-def waiting(rules: Rules) -> dict[int | None, int]:
+def waiting(root: Node) -> dict[int | None, int]:
     """Activated jobs by leaf, as tallied; None: those in no share."""
     found: defaultdict[int | None, int] = defaultdict(int)
-    tallied = LiveTally.objects.filter(state=JobState.ACTIVATED)
-    for group, kind, n in tallied.values_list("working_group", "processing_type", "n"):
-        found[rules.leaf(group, kind)] += n
+    tallied = LiveTally.objects.filter(state=JobState.ACTIVATED).order_by()
+    kinds = tallied.values_list("working_group", "processing_type").annotate(jobs=Sum("n"))
+    for group, kind, n in kinds:
+        leaf = leaf_of(root, group, kind)
+        found[leaf.id if leaf else None] += n
     return dict(found)
 
 

@@ -10,7 +10,7 @@ from jobs.models import Share
 def make() -> None:
     """Make it where it is missing."""
     if not Share.objects.filter(parent=None).exists():
-        Share.objects.create(name="all", percent=100)
+        Share.objects.get_or_create(name="all", parent=None)
 
 
 def make_after_migrate(**_: Any) -> None:

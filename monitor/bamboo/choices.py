@@ -47,7 +47,7 @@ class ChoiceSheet(Sheet):
     request_id = column("Request", "its number in prodDB; empty: it came from elsewhere", look="n")
     type = column("Type", "processing type")
     given = column("Decision", "the cloud that it was given; empty: none yet")
-    times = columns.number("Times", "rounds in which this came out the same")
+    times = columns.number("Times", "rounds in which it came out so; the numbers are of the last")
     cloud = columns.link(
         "Cloud",
         "that was asked",

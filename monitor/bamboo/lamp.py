@@ -52,7 +52,7 @@ def lamps(seen: Seen, *, now: dt.datetime) -> list[Lamp]:
         return [Lamp(name=NAME, state="ok", at=now, details=seen.words)]
     at = latest.ended_at or latest.started_at
     if latest.state == BambooRound.State.TROUBLE:
-        step = "see that the production database runs, and PRODDB_URL; it tries again by itself"
+        step = "see the error, and that the production database runs (PRODDB_URL); it tries again"
         return [Lamp(name=NAME, state="failed", at=at, details=latest.error, why=WHY, step=step)]
     if seen.plan.is_late(latest.started_at, now=now):
         age = ago((now - latest.started_at).total_seconds())

@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Max, Sum
+from django.db.models import Sum
 
-from jobs.models import LiveTally, ShareTally, ShareUse
+from jobs.models import ShareTally, ShareUse
 from jobs.shares import facts
-from jobs.shares.tree import Node, leaf_of
+from jobs.shares.tree import Node
 from jobs.states import JobState
 from monitor import columns
 from monitor.rows import jobs_url
@@ -137,8 +137,8 @@ def read(*, now: dt.datetime) -> Found:
     _add(rows, root, (), whole, _Below(tallies=tallies, core_s=core_s))
     return Found(
         rows=rows,
-        at=ShareTally.objects.aggregate(at=Max("at"))["at"],
-        outside=_outside(root),
+        at=max((row.at for row in tallies.values()), default=None),
+        outside=facts.waiting(root).get(None, 0),
     )
 
 
@@ -193,10 +193,3 @@ def _add(rows: list[Row], node: Node, above: Sequence[Node], whole: _Sum, below:
     )
     for child in node.children:
         _add(rows, child, path, whole, below)
-
-
-def _outside(root: Node) -> int:
-    """Jobs that wait in no share."""
-    tallied = LiveTally.objects.filter(state=JobState.ACTIVATED)
-    rows = tallied.values_list("working_group", "processing_type", "n")
-    return sum(n for group, kind, n in rows if leaf_of(root, group, kind) is None)

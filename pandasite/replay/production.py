@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from jobs import bamboo
 from jobs.proddb import door
-from jobs.proddb.door import NewDefinition, NewRequest, ProdState
+from jobs.proddb.door import NewDefinition, NewRequest
 from pandasite.base.errors import Conflict
 from pandasite.replay.entry import Entry
 from pandasite.replay.work import Job, name_of, number_of
@@ -50,11 +50,6 @@ class ProductionEntry(Entry):
         for states in door.states_of_tasks(self.requests).values():
             found.update(states)
         return found
-
-    @property
-    def is_told(self) -> bool:
-        """Whether prodDB knows that every job is done."""
-        return self.told() == {ProdState.DONE.value: len(self.work.jobs)}
 
     def _submit(self, jobs: Sequence[Job], now: dt.datetime) -> None:
         first = jobs[0]

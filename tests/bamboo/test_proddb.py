@@ -242,3 +242,22 @@ def test_a_cycle_whose_time_is_over_leaves_the_rest() -> None:
     assert report.more
     assert report.round is not None and report.round.state == "more"
     assert not Job.objects.exists()
+
+
+@both
+def test_trouble_of_our_own_database_is_called_so_and_the_other_steps_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_cloud()
+    number = ask(1)
+
+    def refuse(*_args: object, **_more: object) -> None:
+        raise OperationalError("canceling statement due to lock timeout\nCONTEXT: more lines")
+
+    monkeypatch.setattr("jobs.bamboo.submit._refuse_strays", refuse)
+    done = turn().round
+
+    assert done is not None
+    assert (done.state, done.step) == ("trouble", "submit")
+    assert done.error == "the database of the site: canceling statement due to lock timeout"
+    assert request(number).state == "SUBMITTED"
