@@ -80,6 +80,7 @@ class S3Place(NoTape):
                 "connect_timeout": CONNECT_SECONDS,
                 "read_timeout": seconds(),
                 "retries": {"total_max_attempts": 1},
+                "proxies": {},  # else those of the environment
                 "connector_args": {"resolver": GuardedResolver()},
             },
             client_kwargs={"region_name": "us-east-1"} if address.endpoint else {},
