@@ -209,6 +209,14 @@ def test_an_object_without_a_known_checksum_is_streamed(places):
     assert got(places["other"]) == b"by somebody else"
 
 
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+def test_an_address_is_signed_by_the_version_that_all_services_know(places, write):
+    signed = places["s3"].signed(PATH, write=write, lasts=604_800)
+
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in signed and "X-Amz-Expires=604800" in signed
+    assert "canary-s3" not in signed
+
+
 def test_s3_knows_no_quota(places):
     assert places["s3"].space() is None
 
