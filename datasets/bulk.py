@@ -24,7 +24,7 @@ _HOLD = """
 UPDATE datasets_transfer t SET state = 'copying', attempts = t.attempts + 1, source_id = s.source,
   bunch = %(bunch)s, started_at = %(now)s, lease_until = %(until)s, error = '', reason = ''
 FROM unnest(%(ids)s::bigint[], %(sources)s::bigint[]) AS s (id, source)
-WHERE t.id = s.id AND t.state = 'queued' RETURNING t.id, t.attempts
+WHERE t.id = s.id AND t.state = 'queued' AND t.carrier = '' RETURNING t.id, t.attempts
 """
 _FINISH = """
 WITH s AS MATERIALIZED (

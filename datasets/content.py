@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from datasets.models import File, StorageElement
-from datasets.storage import Copied, StorageError, open_place, path_of
+from datasets.storage import Copied, StorageError, open_place, path_of, settle
+from datasets.storage.base import Arrival
+from datasets.storage.copying import give_up, unsettled
 
 __all__ = ["Reading", "StorageError", "Wrong", "path_of"]
 
@@ -30,14 +32,8 @@ class Reading:
         self._pieces = self._open.enter_context(open_place(storage.address).read(path))
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except BaseException:
-            self.close()
-            raise
+        with self._open:
+            yield from self._pieces
 
     def close(self) -> None:
         """Hang up; who answers a request with it calls this at the end."""
@@ -58,9 +54,17 @@ def arriving(
     try:
         arrival.fill(_checked(pieces, size=size, adler32=adler32))
         arrival.prove(expected)
-        yield arrival.publish
+        yield lambda: _publish(arrival)
     finally:
-        arrival.discard()
+        give_up(arrival)
+
+
+def _publish(arrival: Arrival) -> None:
+    """Name it, and see it to the disk before it is in the catalogue."""
+    arrival.publish()
+    left = unsettled(arrival)
+    for refusal in settle([left] if left else []).values():
+        raise refusal
 
 
 def _checked(pieces: Iterator[bytes], *, size: int, adler32: str) -> Iterator[bytes]:

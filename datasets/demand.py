@@ -30,6 +30,11 @@ class Errand:
     priority: int = 0
     vo: str = ""
 
+    @classmethod
+    def of(cls, transfer: Transfer) -> Errand:
+        """That of a transfer, for the one that takes its place."""
+        return cls(activity=transfer.activity, priority=transfer.priority, vo=transfer.vo)
+
 
 PRODUCTION = Errand()
 
@@ -99,6 +104,6 @@ def ask_again(
     if last.permanent:
         return last
     pause = pause_after(failed.aggregate(tries=Sum("attempts"))["tries"])
-    errand = Errand(activity=last.activity, priority=last.priority, vo=last.vo)
+    errand = Errand.of(last)
     request_transfers([file], storage, now=now, pause=pause, error=last.error, errand=errand)
     return None

@@ -111,7 +111,7 @@ class Trip:
         self.flushed = time.monotonic()
 
     def _keep_up(self) -> None:
-        if time.monotonic() - self.flushed >= FLUSH_SECONDS:
+        if self.arrived and time.monotonic() - self.flushed >= FLUSH_SECONDS:
             self.flush()
         self._renew()
 
@@ -177,8 +177,11 @@ class Trip:
         )
 
     def _still_ours(self, transfer: Transfer) -> None:
-        """To be called with every piece. StorageError when somebody else has taken it over."""
-        self._renew()
+        """To be called with every piece. StorageError when somebody else has taken it over.
+
+        What arrived before a large file does not wait for its end.
+        """
+        self._keep_up()
         if transfer.pk not in self.held:
             raise storage.StorageError("another worker has taken over")
 

@@ -41,20 +41,24 @@ def prestage(files: Collection[int], storage: StorageElement, *, now: dt.datetim
 def stage(now: dt.datetime) -> int:
     """Put new requests to the tapes and look how far the others are; how many have ended.
 
-    Who was looked at longest ago comes first. A tape that does not answer keeps nobody waiting.
+    Who was looked at longest ago comes first. A tape that does not answer keeps nobody waiting:
+    its requests had their turn as well.
     """
     open_ones = StageRequest.objects.filter(state=StageRequest.State.REQUESTED)
-    due = open_ones.select_related("file", "storage").order_by(
-        F("looked_at").asc(nulls_first=True), "pk"
-    )[:BATCH]
+    due = list(
+        open_ones.select_related("file", "storage").order_by(
+            F("looked_at").asc(nulls_first=True), "pk"
+        )[:BATCH]
+    )
     ended, silent = 0, dict[int, str]()
-    for request in list(due):
+    for request in due:
         if request.storage_id in silent:
             continue
         try:
             ended += _look(request, now=now)
         except places.StorageError as error:
             silent[request.storage_id] = f"{request.storage.name}: {error}"
+    open_ones.filter(pk__in=[request.pk for request in due]).update(looked_at=now)
     if silent:
         raise Incomplete([*silent.values()], rows=ended)
     return ended
@@ -68,7 +72,6 @@ def _look(request: StageRequest, *, now: dt.datetime) -> int:
         place.stage(path, now=now.timestamp())
         mine.update(asked_at=now)
     found, error = place.staged(path, now=now.timestamp())
-    mine.update(looked_at=now)
     if found == Stage.REQUESTED:
         return 0
     return _end(request, mine, error, now=now)

@@ -41,12 +41,12 @@ SELECT lane.destination_id, lane.activity, head.priority, head.next_try_at
 FROM lane, LATERAL (
   SELECT priority, next_try_at FROM datasets_transfer t
   WHERE state = 'queued' AND t.destination_id = lane.destination_id
-    AND t.activity = lane.activity AND next_try_at <= %s
+    AND t.activity = lane.activity AND next_try_at <= %s AND carrier = ''
   ORDER BY priority DESC, next_try_at LIMIT 1) head
 """
 _BUSY = """
 SELECT source_id, destination_id, count(DISTINCT bunch) FROM datasets_transfer
-WHERE state = 'copying' AND bunch IS NOT NULL GROUP BY 1, 2
+WHERE state = 'copying' AND bunch IS NOT NULL AND source_id IS NOT NULL GROUP BY 1, 2
 """
 
 
@@ -114,8 +114,7 @@ def _traffic() -> Traffic:
         for source_id, destination_id, bunches in cursor.fetchall():
             traffic.links[source_id, destination_id] = bunches
             traffic.ends[destination_id] += bunches
-            if source_id is not None:
-                traffic.ends[source_id] += bunches
+            traffic.ends[source_id] += bunches
     limited = StorageElement.objects.values_list("pk", "max_transfers")
     traffic.limits = {pk: most for pk, most in limited if most is not None}
     return traffic
@@ -205,7 +204,7 @@ def _of_one_link(
     chosen: list[Transfer] = []
     link, size = 0, 0
     for transfer in transfers:
-        offers = [o for _s, o in sources.get(transfer.file_id, []) if o.storage_id]
+        offers = [offer for _storage, offer in sources.get(transfer.file_id, [])]
         here = any(offer.storage_id == transfer.destination_id for offer in offers)
         best = offers[0] if offers else None
         if best is not None and not here:

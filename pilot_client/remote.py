@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -21,6 +22,8 @@ from urllib.parse import quote
 import requests
 
 from pilot_client.checksum import CHUNK
+
+log = logging.getLogger(__name__)
 
 TIMEOUTS = (5.0, 60.0)  # s to connect, s without a byte
 SCHEMES = {"davs": "https", "dav": "http"}
@@ -47,7 +50,7 @@ class Remote:
             session.trust_env = False
             session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             if self.url and self.secret is not None:
-                _log_in(session, self.secret.read_text(encoding="utf-8").strip())
+                _log_in(session, _read(self.secret))
             yield session
 
     def fetch(
@@ -87,15 +90,13 @@ class Remote:
     def _put_and_move(self, session: requests.Session, path: PurePosixPath, body: Body) -> None:
         _make(session, self.url, path.parent)
         part = f"{self.url}/{quote(str(path.parent))}/.{uuid.uuid4()}.part"
-        try:
+        with ExitStack() as failed:
+            failed.callback(_discard, session, part)
             _accept(_ask(session, "PUT", part, data=body), OK, CREATED, NO_CONTENT)
             _compare(session, part, body)
             headers = {"Destination": self.address(path, ""), "Overwrite": "T"}
             _accept(_ask(session, "MOVE", part, headers=headers), OK, CREATED, NO_CONTENT)
-        except BaseException:
-            with _as_os_error():
-                _ask(session, "DELETE", part)
-            raise
+            failed.pop_all()
 
 
 class Body:
@@ -133,6 +134,14 @@ def _compare(session: requests.Session, url: str, body: Body) -> None:
             adler32 = zlib.adler32(piece, adler32)
     if (size, adler32) != (body.size, body.adler32):
         raise OSError(errno.EIO, "the storage has got other bytes than were sent")
+
+
+def _discard(session: requests.Session, part: str) -> None:
+    """Remove what was not to be; what went wrong before counts, not that this does as well."""
+    try:
+        _ask(session, "DELETE", part)
+    except requests.RequestException as error:
+        log.warning("stage out: %s is left at the storage: %s", part, type(error).__name__)
 
 
 def _make(session: requests.Session, base: str, folder: PurePosixPath) -> None:
@@ -187,6 +196,15 @@ def _as_os_error() -> Iterator[None]:
     except requests.RequestException as error:
         words = f"the storage cannot be reached: {type(error).__name__}"
         raise OSError(errno.EIO, words) from error
+
+
+def _read(secret: Path) -> str:
+    """The text of the secret. A PermissionError: it is this node's fault, and stays."""
+    try:
+        return secret.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = f"the secret of the storage, {secret}, cannot be read"
+        raise PermissionError(errno.EACCES, words) from error
 
 
 def _log_in(session: requests.Session, text: str) -> None:

@@ -205,7 +205,7 @@ def beside_the_pilots(bed: Bed) -> Iterator[Figure]:
     without = _claims(bed, bed.restore(data), n)
     queued = bed.scaled(QUEUED, least=1000)
     grid = bed.restore(data)
-    _wait_in_queue(queued)
+    _wait_in_queue(grid, queued)
     found = _claims(bed, grid, n)
     left = number("SELECT count(*) FROM datasets_transfer WHERE state = 'queued'")
     yield Figure(
@@ -230,12 +230,12 @@ def _claims(bed: Bed, grid: Grid, n: int) -> Beside:
     return Beside(p99_ms=claims.load.tally.as_json()["p99_ms"], right=claims.right)
 
 
-def _wait_in_queue(n: int) -> None:
+def _wait_in_queue(grid: Grid, n: int) -> None:
     """So many transfers that are due, over all activities, to places that take none just now."""
     StorageElement.objects.update(max_transfers=0)
     places = [pk for (pk,) in query("SELECT id FROM datasets_storageelement ORDER BY id")]
     now = moment()
-    fill.add_files(n, Grid(sites=[None] * len(places), manager=""), copies=1)  # type: ignore[list-item]
+    fill.add_files(n, grid, copies=1)
     keys = [pk for (pk,) in query("SELECT id FROM datasets_file ORDER BY id DESC LIMIT %s", [n])]
     Transfer.objects.bulk_create(
         (

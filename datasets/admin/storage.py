@@ -43,6 +43,8 @@ class StorageElementForm(forms.ModelForm):
             )
         if protocol == "file" and not rest.startswith("/"):
             raise forms.ValidationError("a file:// address names a folder from the root on")
+        if protocol == "s3" and not rest.partition("/")[0]:
+            raise forms.ValidationError("an s3:// address names a bucket")
         if ".." in rest.split("/"):
             raise forms.ValidationError("an address must not go up by '..'")
         if protocol in ("dav", "davs"):

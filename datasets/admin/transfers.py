@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from datasets.demand import request_transfers
+from datasets.demand import Errand, request_transfers
 from datasets.models import Replica, Transfer
 from datasets.states import TransferState
 from pandasite.base.admin_kit import BigTableAdmin
@@ -22,7 +22,8 @@ def _try_again(transfer: Transfer, order: Order) -> str:
     good = Replica.objects.filter(file=transfer.file, state=Replica.State.AVAILABLE)
     if good.filter(storage=transfer.destination).exists():
         raise Conflict("the file is there already")
-    request_transfers([transfer.file], transfer.destination, now=order.now)
+    errand = Errand.of(transfer)
+    request_transfers([transfer.file], transfer.destination, now=order.now, errand=errand)
     return "queued anew"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,19 +66,21 @@ def bring(order: Order) -> Brought:
     if proof := _by_themselves(order):
         return Brought(proof=proof, first_byte=0.0)
     begun = order.clock()
-    with _opened(order) as fill:
+    with _opened(order) as fill, ExitStack() as failed:
         first_byte = order.clock() - begun
         arrival = order.target.arrive(order.path, tag=order.tag, expected=order.expected)
-        try:
-            fill(arrival)
-            proof = _prove(order, arrival)
-            order.progress(order.expected.size)  # the last moment to learn that we are too late
-            arrival.publish()
-        except BaseException:
-            _give_up(arrival)
-            raise
-    unsettled = arrival.unsettled if isinstance(arrival, LocalArrival) else None
-    return Brought(proof=proof, first_byte=first_byte, unsettled=unsettled)
+        failed.callback(give_up, arrival)
+        fill(arrival)
+        proof = _prove(order, arrival)
+        order.progress(order.expected.size)  # the last moment to learn that we are too late
+        arrival.publish()
+        failed.pop_all()
+    return Brought(proof=proof, first_byte=first_byte, unsettled=unsettled(arrival))
+
+
+def unsettled(arrival: Arrival) -> Unsettled | None:
+    """What a power cut could still take of a file that has its name."""
+    return arrival.unsettled if isinstance(arrival, LocalArrival) else None
 
 
 def _by_themselves(order: Order) -> str:
@@ -187,8 +189,7 @@ def _prove(order: Order, arrival: Arrival) -> str:
         raise
 
 
-def _give_up(arrival: Arrival) -> None:
-    try:
+def give_up(arrival: Arrival) -> None:
+    """Remove what has been written; what cannot be removed now, the next try removes."""
+    with suppress(StorageError):
         arrival.discard()
-    except StorageError:
-        return  # the next try removes it, and says so if it cannot

@@ -1,4 +1,8 @@
-"""From the address of a storage element to the place itself; a connection is kept for the next."""
+"""From the address of a storage element to the place itself; a connection is kept for the next.
+
+A place that is kept no longer may still be in use, by another thread: it hangs up by itself when
+nobody holds it any more.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from datasets.storage.secrets import Secret, read_secret
 
 PROTOCOLS = ("dav", "davs", "file", "s3")
 KEPT = 200  # open places of a process
-_kept: dict[tuple[int, Address], tuple[Secret | None, Any]] = {}
+_kept: dict[tuple[int, Address], tuple[Secret | None, Any]] = {}  # lately used ones are last
 _lock = threading.Lock()
 
 
@@ -35,14 +39,13 @@ def _remote(protocol: str, address: Address) -> Place:
     secret = read_secret(address.secret)
     key = (os.getpid(), address)
     with _lock:
-        known = _kept.get(key)
-        if known and known[0] == secret:
-            return known[1]
-        if known or len(_kept) >= KEPT:
-            _close_all()
-        place = _make(protocol, address, secret)
-        _kept[key] = (secret, place)
-        return place
+        known = _kept.pop(key, None)
+        if known is None or known[0] != secret:
+            known = secret, _make(protocol, address, secret)
+        _kept[key] = known  # last: the first has gone unused for longest
+        while len(_kept) > KEPT:
+            del _kept[next(iter(_kept))]
+        return known[1]
 
 
 def _make(protocol: str, address: Address, secret: Secret | None) -> Any:
@@ -56,14 +59,10 @@ def _make(protocol: str, address: Address, secret: Secret | None) -> Any:
 
 
 def close_places() -> None:
-    """Close every connection that is kept."""
-    with _lock:
-        _close_all()
-
-
-def _close_all() -> None:
+    """Close every connection that is kept. For who is alone: others may be using them."""
     mine = os.getpid()
-    for pid, address in list(_kept):
-        _secret, place = _kept.pop((pid, address))
-        if pid == mine:
-            place.close()
+    with _lock:
+        for pid, address in list(_kept):
+            _secret, place = _kept.pop((pid, address))
+            if pid == mine:
+                place.close()

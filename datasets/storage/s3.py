@@ -80,6 +80,8 @@ class S3Place(NoTape):
                 "connect_timeout": CONNECT_SECONDS,
                 "read_timeout": seconds(),
                 "retries": {"total_max_attempts": 1},
+                "signature_version": "s3v4",  # else signed addresses are of version 2
+                "proxies": {},  # else those of the environment
                 "connector_args": {"resolver": GuardedResolver()},
             },
             client_kwargs={"region_name": "us-east-1"} if address.endpoint else {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class WebDAVPlace(NoTape):
         self.address = address
         self.base = hosts.checked_url(f"{SCHEMES[scheme]}://{rest}").rstrip("/")
         self.client = make_client(secret)
+        weakref.finalize(self, self.client.close)  # as s3fs does with its own
         self.folders: set[str] = set()
         self.tells_digest: bool | None = None
 

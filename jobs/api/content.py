@@ -101,7 +101,7 @@ class ContentView(PersonView):
 # -- download ----------------------------------------------------------------------------------
 
 
-def _whole(file: File) -> Iterator[bytes]:
+def _whole(file: File) -> content.Reading:
     """The content from the first replica that opens. NotThere, Unavailable when none does."""
     good = Replica.objects.filter(file=file, state=Replica.State.AVAILABLE)
     trouble = []

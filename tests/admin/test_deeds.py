@@ -119,11 +119,14 @@ def failed_transfer(destination: StorageElement | None = None) -> Transfer:
 
 def test_a_failed_transfer_is_requested_anew_and_stays_as_evidence(operator: Client) -> None:
     old = failed_transfer()
+    errand = {"activity": "user", "priority": 7, "vo": "atlas"}
+    Transfer.objects.update(**errand)
     act(operator, "retry", old, reason="disk was full")
     new = Transfer.objects.exclude(pk=old.pk).get()
     old.refresh_from_db()
     assert (old.state, new.state) == (TransferState.FAILED, TransferState.QUEUED)
     assert (new.file, new.destination) == (old.file, old.destination)
+    assert {name: getattr(new, name) for name in errand} == errand
     assert the_audit() == ("olga", "transfer_retry", "disk was full")
 
 

@@ -55,6 +55,7 @@ def test_a_folder_is_a_good_address(root: Client) -> None:
         ({"url": "s3://grid", "endpoint": "se.example.org"}, "endpoint", "must be an address"),
         ({"url": "s3://grid", "endpoint": "http://[fe80::1]/"}, "endpoint", "no storage element's"),
         ({"endpoint": "https://s3.example.org"}, "endpoint", "is for s3:// only"),
+        ({"url": "s3:///disk"}, "url", "names a bucket"),
         ({"url": "s3://grid", "kind": "tape"}, "kind", "cannot stage files by s3://"),
         ({"secret": "../token"}, "secret", "letters, digits and _ only"),
         ({"max_transfers": "-1"}, "max_transfers", "greater than or equal to 0"),

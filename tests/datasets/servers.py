@@ -164,8 +164,9 @@ def _hang_up(connection: socket.socket) -> None:
 
 
 def says(status: str, body: bytes = b"", more: str = "", kind: str = "text/plain") -> Any:
-    """An answer to whatever is asked."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    """An answer to whatever is asked, the only one on its connection, and says so."""
+    facts = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    head = f"HTTP/1.1 {status}\r\n{facts}{more}\r\n"
 
     def answer(_server: Raw, connection: socket.socket, _request: bytes) -> None:
         connection.sendall(head.encode() + body)

@@ -87,6 +87,21 @@ def test_a_redirect_is_not_followed():
     assert (server.came > 0, blocked.came) == (True, 0)
 
 
+@pytest.mark.parametrize("protocol", ["dav", "s3"])
+def test_no_proxy_of_the_environment_goes_where_nobody_may_go(settings, monkeypatch, protocol):
+    settings.PANDASITE_STORAGE_LOOPBACK = False
+    with Raw(says("200 OK")) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        url, endpoint = f"{protocol}://localhost/x", "http://localhost"
+        address = storage.Address(url=url, endpoint=endpoint if protocol == "s3" else "")
+        with pytest.raises(storage.StorageError):
+            storage.open_place(address).size("mc09/EVNT.1")
+    assert server.came == 0
+
+
 # -- A7: paths ---------------------------------------------------------------------------------
 
 PATHS = [

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from datasets import storage
-from datasets.storage import Address, Copied, StorageError
+from datasets.storage import Address, Copied, StorageError, opening
 from datasets.storage.listing import entries
 from tests.datasets import servers
 
@@ -209,6 +209,14 @@ def test_an_object_without_a_known_checksum_is_streamed(places):
     assert got(places["other"]) == b"by somebody else"
 
 
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+def test_an_address_is_signed_by_the_version_that_all_services_know(places, write):
+    signed = places["s3"].signed(PATH, write=write, lasts=604_800)
+
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in signed and "X-Amz-Expires=604800" in signed
+    assert "canary-s3" not in signed
+
+
 def test_s3_knows_no_quota(places):
     assert places["s3"].space() is None
 
@@ -225,6 +233,21 @@ def test_a_wrong_password_is_said_and_never_shown(running, monkeypatch, settings
         got(place)
 
     assert "canary" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", ["dav", "s3"])
+@pytest.mark.parametrize("why", ["secret", "many"])
+def test_who_uses_a_place_keeps_it_when_others_do_not(running, places, monkeypatch, kind, why):
+    put(places[kind], b"in use")
+    if why == "secret":
+        monkeypatch.setenv(f"PANDASITE_STORAGE_SECRET_{running[kind].secret.upper()}", "a:new-one")
+    else:
+        monkeypatch.setattr(opening, "KEPT", 1)
+        storage.open_place(Address(url="dav://se.example.org/"))
+
+    assert storage.open_place(running[kind]) is not places[kind]
+
+    assert got(places[kind]) == b"in use"
 
 
 def test_a_server_whose_certificate_nobody_vouches_for_is_not_believed(

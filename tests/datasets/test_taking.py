@@ -1,10 +1,11 @@
 """What a worker takes: within limits, in fair turns, the most urgent first, of one link."""
 
 import datetime as dt
+import uuid
 
 import pytest
 
-from datasets import taking
+from datasets import bulk, taking
 from datasets.models import Activity, Link, StorageElement, Transfer
 from datasets.quality import Offer, mean, ranked, used_now
 from pandasite.base.clock import database_now
@@ -116,6 +117,15 @@ def test_a_storage_element_with_no_room_at_all_is_closed():
     assert take() == []
 
 
+def test_a_bunch_of_which_some_is_there_already_is_one_copy(settings):
+    limited(settings, TRANSFER_BUNCH=2)
+    bnl, aglt2 = create_storage(), create_storage(max_transfers=2)
+    create_transfer(create_file(at=[bnl, aglt2]), aglt2)
+    wish(aglt2, bnl, 3)
+
+    assert [len(take()), len(take())] == [2, 2]
+
+
 def test_a_full_destination_keeps_no_other_waiting():
     closed, bnl = create_storage(max_transfers=0), create_storage()
     wish(closed, bnl, 3, priority=100)
@@ -158,6 +168,23 @@ def test_higher_priorities_go_first_then_who_has_waited_longest(settings):
     [urgent] = wish(aglt2, bnl, priority=5, next_try_at=after(minutes=9))
 
     assert [take()[0].pk for _ in range(3)] == [urgent.pk, early.pk, late.pk]
+
+
+def test_what_others_carry_makes_nothing_more_urgent_and_is_not_taken(settings):
+    limited(settings, TRANSFER_BUNCH=1)
+    bnl, aglt2, mwt2 = (create_storage() for _ in range(3))
+    wish(aglt2, bnl, priority=9, carrier="mover")
+    [late] = wish(aglt2, bnl)
+    [first] = wish(mwt2, bnl, priority=5)
+
+    assert [[t.pk for t in take()] for _ in range(3)] == [[first.pk], [late.pk], []]
+
+
+def test_what_became_anothers_to_carry_meanwhile_is_not_held():
+    [transfer] = wish(create_storage(), create_storage())
+    Transfer.objects.update(carrier="mover")
+
+    assert bulk.hold([transfer], bunch=uuid.uuid4(), now=database_now()) == []
 
 
 def test_what_rests_keeps_nothing_waiting_that_is_due():

@@ -9,6 +9,7 @@ from datasets import engine, staging
 from datasets.models import StageRequest, Transfer
 from pandasite.base.clock import database_now
 from pandasite.base.rounds import Incomplete
+from tests.builders import create_storage
 from tests.datasets.disks import create_disk, due, fresh, known_file, root, store, where
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,22 @@ def test_a_tape_that_does_not_answer_is_said_and_asked_again(tape, tmp_path):
     (tmp_path / "away").rename(tmp_path / "tape")
     staging.stage(database_now())
     assert staging.stage(in_minutes(2)) == 1
+
+
+def test_a_tape_that_does_not_answer_keeps_no_other_waiting(tape, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "BATCH", 2)
+    (tmp_path / "silent").write_text("in the way")
+    silent = create_storage("silent", url=f"file://{tmp_path}/silent", kind="tape")
+    staging.prestage([known_file().pk for _ in range(2)], silent, now=database_now())
+    file = known_file()
+    store(tape, file)
+    staging.prestage([file.pk], tape, now=database_now())
+
+    for minute in (0, 1):
+        with pytest.raises(Incomplete, match="silent: cannot write"):
+            staging.stage(in_minutes(minute))
+
+    assert asked(file).asked_at is not None
 
 
 def test_a_disk_copy_is_read_rather_than_the_tape(tape, disks):

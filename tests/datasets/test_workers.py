@@ -323,6 +323,28 @@ def test_a_long_copy_renews_its_lease(disks, settings, monkeypatch):
     assert len(renewed) >= 3  # once per piece of 1600 bytes
 
 
+def test_what_has_arrived_does_not_wait_for_the_large_file_behind_it(disks, monkeypatch):
+    bnl, _, aglt2 = disks
+    small, large = known_file(), known_file()
+    for file in (small, large):
+        store(bnl, file)
+        due(file, aglt2)
+    trip = engine.Trip(taking.take(now=database_now()))
+    finish, seen = bulk.finish, []
+
+    def noted(arrived, *, now):
+        seen.append(visible(aglt2))
+        return finish(arrived, now=now)
+
+    monkeypatch.setattr(bulk, "finish", noted)
+    monkeypatch.setattr(engine, "FLUSH_SECONDS", 3600)
+    trip.go(trip.bunch.transfers[0])
+    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0)  # that long it takes to copy the next
+    trip.go(trip.bunch.transfers[1])
+
+    assert seen == [[small.lfn], sorted([small.lfn, large.lfn])]
+
+
 def test_a_copy_that_was_taken_over_stops_and_shows_nothing(disks, settings, monkeypatch):
     settings.PANDASITE = settings.PANDASITE | {"TRANSFER_LEASE_SECONDS": 0}
     bnl, _, aglt2 = disks

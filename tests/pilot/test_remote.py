@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from datasets import engine, storage
 from datasets.models import Transfer
 from datasets.storage import Address
 from pandasite.base.clock import database_now
+from pilot_client import remote
 from tests.builders import create_file, create_replica, create_storage, create_transfer
 from tests.datasets import servers
 from tests.pilot.harness import FakeServer, Site
@@ -140,6 +141,39 @@ def test_a_pilot_without_the_secret_says_so(server: FakeServer, site: Site, dav:
 
     assert final["pilot_error_code"] == 1099
     assert "401" in final["pilot_error_diag"]
+
+
+def test_a_pilot_whose_secret_is_not_there_says_so(
+    server: FakeServer, site: Site, dav: Address, secret: str
+) -> None:
+    put(dav, "EVNT.1", CONTENT)
+    Path(secret).unlink()
+    job = job_at(site, dav, "touch HIST.1", reads=entry("EVNT.1", CONTENT), writes="HIST.1")
+
+    final = run(site, server, job, "--storage-secret", secret)
+
+    assert final["pilot_error_code"] == 1099
+    assert f"the secret of the storage, {secret}, cannot be read" in final["pilot_error_diag"]
+
+
+class Hurry(Exception):
+    """The pilot has to go."""
+
+
+def test_what_ends_a_stage_out_is_told_also_when_the_storage_goes_away(tmp_path: Path) -> None:
+    (tmp_path / "HIST.1").write_bytes(CONTENT)
+
+    def stop() -> None:
+        raise Hurry
+
+    def goes_away(server: Any, connection: Any, request: bytes) -> None:
+        if request.startswith(b"MKCOL"):
+            servers.says("201 Created")(server, connection, request)
+
+    with servers.Raw(goes_away) as server, (tmp_path / "HIST.1").open("rb") as file:
+        away = remote.Remote(url=f"http://127.0.0.1:{server.port}")
+        with pytest.raises(Hurry):
+            away.put(PurePosixPath("mc09/HIST.1"), "", file, check=stop)
 
 
 @pytest.mark.django_db
