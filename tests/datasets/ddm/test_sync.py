@@ -235,7 +235,7 @@ def test_wishes_that_there_was_no_time_for_are_the_first_to_be_asked_about_next(
     asked = []
 
     def one_at_a_time(self: Elsewhere, references: Collection[str]) -> dict[str, Seen]:
-        asked.append([*references][0])
+        asked.append(next(iter(references)))
         return {asked[-1]: Seen()}
 
     monkeypatch.setattr(Elsewhere, "states", one_at_a_time)
@@ -252,7 +252,7 @@ def test_a_wish_over_which_the_system_fails_does_not_stop_the_others(there, monk
     (file,) = good.dataset.files.all()
 
     def fails(self: Elsewhere, references: Collection[str]) -> dict[str, Seen]:
-        if [*references][0] == "rule-0":
+        if next(iter(references)) == "rule-0":
             raise DdmError("more than 16777216 bytes")
         return {"rule-1": Seen(arrived=[arrived(file)])}
 
