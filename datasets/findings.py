@@ -42,7 +42,8 @@ SELECT %(storage)s, %(kind)s, s.path, s.file_id, s.size, 1, %(now)s, %(now)s, ''
 FROM unnest(%(paths)s::text[], %(files)s::bigint[], %(sizes)s::bigint[])
   AS s (path, file_id, size) ORDER BY s.path
 ON CONFLICT (storage_id, kind, path) WHERE resolved_at IS NULL DO UPDATE SET
-  sightings = f.sightings + (f.last_seen_at < %(since)s)::int, last_seen_at = %(now)s
+  sightings = f.sightings + (f.last_seen_at < %(since)s)::int, last_seen_at = %(now)s,
+  resolution = ''
 """
 
 

@@ -174,6 +174,11 @@ def test_lost_files_come_from_elsewhere_or_are_listed_when_two_checks_missed_the
     assert line.facts == {"asked": 1, "alone": 1}
     again = findings.declare_lost(disk, actor="alice", reason="again", now=at(2))
     assert (again.asked, again.alone) == (0, 0)
+    check(disk, 3)
+    assert StorageFinding.objects.get(resolved_at=None).file == alone
+    create_replica(alone, cern)
+    check(disk, 4)
+    assert not StorageFinding.objects.filter(resolved_at=None).exists()
 
 
 def test_dark_files_are_removed_when_asked_and_old_and_seen_twice(disk):
