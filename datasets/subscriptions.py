@@ -23,6 +23,7 @@ from datasets.models import (
     StorageElement,
     Subscription,
 )
+from datasets.states import DatasetState
 from pandasite.base import audit
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
@@ -44,12 +45,19 @@ class Terms:
         """For a new row."""
         return vars(self) | {"ddm": choice.of_vo(self.vo)}
 
-    def errand(self, activity: str) -> Errand:
-        """For its transfers."""
-        return Errand(activity=activity, priority=self.priority, vo=self.vo)
-
 
 PLAIN = Terms()
+
+
+def refusal(dataset: Dataset) -> str:
+    """Why nobody may ask for the dataset anywhere; '' when somebody may."""
+    if dataset.type == Dataset.Type.CONTAINER:
+        return f"{dataset.name} is a container: subscribe the datasets in it"
+    if dataset.state == DatasetState.ERASED:
+        return f"{dataset.name} is erased"
+    if dataset.aborted_at:
+        return f"{dataset.name} was aborted: {dataset.aborted_reason}"
+    return ""
 
 
 def subscribe(
@@ -111,7 +119,10 @@ def _wish(
         subscription.refresh_from_db()
     elif not made:
         _tell_elsewhere(subscription)
-    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
+    errand = Errand(
+        activity=subscription.activity, priority=subscription.priority, vo=subscription.vo
+    )
+    request_transfers(missing, storage, now=now, errand=errand)
     return subscription
 
 
