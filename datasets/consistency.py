@@ -169,14 +169,17 @@ def _below(
 
 
 _KNOWN = """
-SELECT f.lfn FROM datasets_file f JOIN datasets_replica r ON r.file_id = f.id
-WHERE f.scope = %s AND f.lfn = ANY(%s) AND r.storage_id = %s
+SELECT f.scope, f.lfn FROM datasets_file f JOIN datasets_replica r ON r.file_id = f.id
+WHERE f.lfn = ANY(%s) AND r.storage_id = %s
 """
 
 
 def _known(storage: StorageElement, folder: str, names: Sequence[str]) -> set[str]:
-    """Those of the files of a folder that the catalogue has here, good or bad, in their place."""
-    scope = folder.partition("/")[0]
+    """Those of the files of a folder that the catalogue has here, good or bad, in their place.
+
+    By their LFNs: which scope a folder stands for cannot be told from its path.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [scope, list(names), storage.pk])
-        return {lfn for (lfn,) in cursor.fetchall() if path_of(scope, lfn) == f"{folder}/{lfn}"}
+        cursor.execute(_KNOWN, [list(names), storage.pk])
+        known = cursor.fetchall()
+    return {lfn for scope, lfn in known if path_of(scope, lfn) == f"{folder}/{lfn}"}

@@ -185,8 +185,11 @@ def remove_dark(
 
 
 def _is_wanted(storage: StorageElement, path: str) -> bool:
-    scope, lfn = path.partition("/")[0], path.rpartition("/")[2]
-    files = File.objects.filter(scope=scope, lfn=lfn)
+    files = [
+        file.pk
+        for file in File.objects.filter(lfn=path.rpartition("/")[2])
+        if path.startswith(content.path(file).rsplit("/", 3)[0] + "/")  # in the folder of its scope
+    ]
     here = Replica.objects.filter(file__in=files, storage=storage)
     coming = Transfer.objects.active().filter(file__in=files, destination=storage)
     return here.exists() or coming.exists()
