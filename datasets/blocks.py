@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -45,7 +45,7 @@ def send(blocks: Sequence[Block], *, now: dt.datetime) -> list[int]:
             )
             for block, row in made
         )
-        _ask_for({(file, block.storage_id) for block in blocks for file in block.files}, now)
+        _ask_for(blocks, now)
         assign_carriers({block.storage_id for block in blocks})
     nudge("datasets.schedule_transfers")
     return [row.pk for row in rows]
@@ -77,17 +77,26 @@ def _add(members: Sequence[tuple[int, int]]) -> None:
 # In one order, since another round may ask for the same files: it waits for the first, and the
 # second of two that go different ways would be a deadlock.
 _TRANSFERS = """
-INSERT INTO datasets_transfer (file_id, destination_id, state, attempts, error, permanent,
-  bytes_moved, created_at, next_try_at)
-SELECT file_id, storage_id, 'queued', 0, '', false, 0, %(now)s, %(now)s
-FROM unnest(%(files)s::bigint[], %(storages)s::bigint[]) AS wanted(file_id, storage_id)
+INSERT INTO datasets_transfer (file_id, destination_id, activity, vo, state, attempts, error,
+  permanent, bytes_moved, created_at, next_try_at)
+SELECT file_id, storage_id, activity, vo, 'queued', 0, '', false, 0, %(now)s, %(now)s
+FROM unnest(%(files)s::bigint[], %(storages)s::bigint[], %(activities)s::text[], %(vos)s::text[])
+  AS wanted(file_id, storage_id, activity, vo)
 ORDER BY file_id, storage_id
 ON CONFLICT DO NOTHING -- one_active_transfer
 """
 
 
-def _ask_for(pairs: Iterable[tuple[int, int]], now: dt.datetime) -> None:
-    """A transfer for each (file, storage element) that has none under way."""
-    files, storages = zip(*pairs, strict=True)
+def _ask_for(blocks: Sequence[Block], now: dt.datetime) -> None:
+    """A transfer for each (file, storage element) that has none under way, on the first block's
+    errand where several want it."""
+    wanted = {(file, one.storage_id): one for one in reversed(blocks) for file in one.files}
+    files, storages = zip(*wanted, strict=True)
+    columns = {
+        "files": list(files),
+        "storages": list(storages),
+        "activities": [one.activity for one in wanted.values()],
+        "vos": [one.vo for one in wanted.values()],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_TRANSFERS, {"files": list(files), "storages": list(storages), "now": now})
+        cursor.execute(_TRANSFERS, columns | {"now": now})

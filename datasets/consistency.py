@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from datasets import content
-from datasets.findings import Found, note, resolve
+from datasets.findings import ALONE, Found, note, resolve
 from datasets.models import Replica, StorageCheck, StorageElement, StorageFinding
 from datasets.storage import StorageError, path_of
 from datasets.storage.listing import Entry, entries
@@ -82,12 +82,14 @@ def _begun(storage: StorageElement, now: dt.datetime) -> StorageCheck:
 
 
 def _end(state: StorageCheck, now: dt.datetime) -> None:
-    """What this check did not meet again has been put right."""
+    """What this check did not meet again has been put right, but for files that were declared lost
+    and have no other replica: those are not looked for here any more."""
     state.ended_at = now
     gone = StorageFinding.objects.filter(
         storage=state.storage, resolved_at=None, last_seen_at__lt=state.started_at
     )
-    resolve(gone, "not found again", now=now)
+    good = Replica.objects.filter(file=OuterRef("file"), state=Replica.State.AVAILABLE)
+    resolve(gone.exclude(~Exists(good), resolution=ALONE), "not found again", now=now)
     log.info("storage_checked", extra={"storage": state.storage.name})
 
 
@@ -167,14 +169,17 @@ def _below(
 
 
 _KNOWN = """
-SELECT f.lfn FROM datasets_file f JOIN datasets_replica r ON r.file_id = f.id
-WHERE f.scope = %s AND f.lfn = ANY(%s) AND r.storage_id = %s
+SELECT f.scope, f.lfn FROM datasets_file f JOIN datasets_replica r ON r.file_id = f.id
+WHERE f.lfn = ANY(%s) AND r.storage_id = %s
 """
 
 
 def _known(storage: StorageElement, folder: str, names: Sequence[str]) -> set[str]:
-    """Those of the files of a folder that the catalogue has here, good or bad, in their place."""
-    scope = folder.partition("/")[0]
+    """Those of the files of a folder that the catalogue has here, good or bad, in their place.
+
+    By their LFNs: which scope a folder stands for cannot be told from its path.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [scope, list(names), storage.pk])
-        return {lfn for (lfn,) in cursor.fetchall() if path_of(scope, lfn) == f"{folder}/{lfn}"}
+        cursor.execute(_KNOWN, [list(names), storage.pk])
+        known = cursor.fetchall()
+    return {lfn for scope, lfn in known if path_of(scope, lfn) == f"{folder}/{lfn}"}

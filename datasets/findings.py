@@ -42,7 +42,8 @@ SELECT %(storage)s, %(kind)s, s.path, s.file_id, s.size, 1, %(now)s, %(now)s, ''
 FROM unnest(%(paths)s::text[], %(files)s::bigint[], %(sizes)s::bigint[])
   AS s (path, file_id, size) ORDER BY s.path
 ON CONFLICT (storage_id, kind, path) WHERE resolved_at IS NULL DO UPDATE SET
-  sightings = f.sightings + (f.last_seen_at < %(since)s)::int, last_seen_at = %(now)s
+  sightings = f.sightings + (f.last_seen_at < %(since)s)::int, last_seen_at = %(now)s,
+  resolution = ''
 """
 
 
@@ -184,8 +185,11 @@ def remove_dark(
 
 
 def _is_wanted(storage: StorageElement, path: str) -> bool:
-    scope, lfn = path.partition("/")[0], path.rpartition("/")[2]
-    files = File.objects.filter(scope=scope, lfn=lfn)
+    files = [
+        file.pk
+        for file in File.objects.filter(lfn=path.rpartition("/")[2])
+        if path.startswith(content.path(file).rsplit("/", 3)[0] + "/")  # in the folder of its scope
+    ]
     here = Replica.objects.filter(file__in=files, storage=storage)
     coming = Transfer.objects.active().filter(file__in=files, destination=storage)
     return here.exists() or coming.exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from datasets.models import (
     StorageElement,
     Subscription,
 )
+from datasets.states import DatasetState
 from pandasite.base import audit
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
@@ -44,12 +45,19 @@ class Terms:
         """For a new row."""
         return vars(self) | {"ddm": choice.of_vo(self.vo)}
 
-    def errand(self, activity: str) -> Errand:
-        """For its transfers."""
-        return Errand(activity=activity, priority=self.priority, vo=self.vo)
-
 
 PLAIN = Terms()
+
+
+def refusal(dataset: Dataset) -> str:
+    """Why nobody may ask for the dataset anywhere; '' when somebody may."""
+    if dataset.type == Dataset.Type.CONTAINER:
+        return f"{dataset.name} is a container: subscribe the datasets in it"
+    if dataset.state == DatasetState.ERASED:
+        return f"{dataset.name} is erased"
+    if dataset.aborted_at:
+        return f"{dataset.name} was aborted: {dataset.aborted_reason}"
+    return ""
 
 
 def subscribe(
@@ -65,21 +73,7 @@ def subscribe(
     `terms` are those of a new subscription: one that is there keeps its own.
     """
     missing = missing_files(dataset, storage)
-    state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    done_at = None if missing else now
-    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": "", "asked_at": None}
-    subscription, made = Subscription.objects.get_or_create(
-        dataset=dataset,
-        storage=storage,
-        defaults={"activity": activity, "created_at": now} | terms.columns() | now_is,
-    )
-    if not made and subscription.state != state:  # a block that got one more file is open again
-        Subscription.objects.filter(pk=subscription.pk).update(**now_is)
-        subscription.refresh_from_db()
-    elif not made:
-        _tell_elsewhere(subscription)
-    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
-    return subscription
+    return _wish(dataset, storage, missing, activity=activity, now=now, terms=terms)
 
 
 def extend(
@@ -96,26 +90,40 @@ def extend(
     Only they are asked for: a block that grows for hours is not gone through with each file.
     """
     missing = list(_without_replica(File.objects.filter(pk__in=files), storage))
-    if not missing:
+    if missing:
+        _wish(dataset, storage, missing, activity=activity, now=now, terms=terms)
+    else:
         subscribe(dataset, storage, activity=activity, now=now, terms=terms)
-        return
-    opened = {
-        "state": Subscription.State.OPEN,
-        "done_at": None,
-        "reason": "",
-        "told_state": "",
-        "asked_at": None,
-    }
+
+
+def _wish(
+    dataset: Dataset,
+    storage: StorageElement,
+    missing: Sequence[File],
+    *,
+    activity: str,
+    now: dt.datetime,
+    terms: Terms,
+) -> Subscription:
+    """The subscription, open when a file is missing, with transfers for what is."""
+    state = Subscription.State.OPEN if missing else Subscription.State.DONE
+    done_at = None if missing else now
+    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": "", "asked_at": None}
     subscription, made = Subscription.objects.get_or_create(
         dataset=dataset,
         storage=storage,
-        defaults={"activity": activity, "created_at": now} | terms.columns() | opened,
+        defaults={"activity": activity, "created_at": now} | terms.columns() | now_is,
     )
-    if not made and subscription.state != Subscription.State.OPEN:
-        Subscription.objects.filter(pk=subscription.pk).update(**opened)
+    if not made and subscription.state != state:  # a block that got one more file is open again
+        Subscription.objects.filter(pk=subscription.pk).update(**now_is)
+        subscription.refresh_from_db()
     elif not made:
         _tell_elsewhere(subscription)
-    request_transfers(missing, storage, now=now, errand=terms.errand(activity))
+    errand = Errand(
+        activity=subscription.activity, priority=subscription.priority, vo=subscription.vo
+    )
+    request_transfers(missing, storage, now=now, errand=errand)
+    return subscription
 
 
 def _tell_elsewhere(subscription: Subscription) -> None:

@@ -25,10 +25,6 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         """Those whose worker has not spoken within its lease."""
         return self.filter(state=TransferState.COPYING, lease_until__lt=now)
 
-    def of_movers(self) -> TransferQuerySet:
-        """Those that jobs make (PandaMover), not yet ended."""
-        return self.active().filter(carrier="mover")
-
 
 class Transfer(models.Model):
     """The copy of one file to one storage element; at most one is active for the pair."""

@@ -1,7 +1,7 @@
 """PandaMover: transfers of the channels that a rule names are made by `ddm` jobs.
 
 A round settles the jobs that have ended, kills those that take too long, and makes new ones for
-what is queued, as many as each channel may have (loading.py).
+what is queued, as many as each channel may have (moverload.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from django.db.models import Q
 
 from datasets import handover
 from datasets.ddm import arrivals
-from datasets.models import Transfer
-from datasets.states import TransferState
 from jobs import moverload, services
 from jobs.models import AnyJob, Job, Move
 from jobs.states import FINAL, LEASED, QUEUED, JobState
@@ -119,8 +117,3 @@ def _kill(job: Job, now: dt.datetime) -> int:
         log.info("mover_not_killed", extra={"panda_id": job.pk, "error": str(error)})
         return 0
     return 1
-
-
-def under_way() -> int:
-    """Transfers that jobs hold now."""
-    return Transfer.objects.of_movers().filter(state=TransferState.COPYING).count()

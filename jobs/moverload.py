@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from brokerage.models import VO, Site
 from datasets import handover
+from datasets.ddm import arrivals
 from datasets.models import (
     Dataset,
     MoverRule,
@@ -88,7 +89,7 @@ def load(*, now: dt.datetime) -> int:
 
 
 def _channels(due: Sequence[Transfer], *, now: dt.datetime) -> dict[int, Channel]:
-    """By transfer. What has no good replica any more is given up."""
+    """By transfer. What has no good replica any more is given up, what came otherwise is done."""
     replicas = Replica.objects.filter(
         file__in={one.file_id for one in due}, state=Replica.State.AVAILABLE
     )
@@ -96,13 +97,17 @@ def _channels(due: Sequence[Transfer], *, now: dt.datetime) -> dict[int, Channel
     for file, storage in replicas.order_by("storage__kind", "pk").values_list("file", "storage"):
         there[file].append(storage)
     handover.no_source([one.pk for one in due if not there[one.file_id]], now=now)
+    here = {one.pk: one for one in due if one.destination_id in there[one.file_id]}
+    with transaction.atomic():
+        came = {(one.file_id, one.destination_id): 0 for one in here.values()}  # bytes moved
+        arrivals.arrived(came, now=now)
     wanted_sources = _rule_sources()
     types = _types(due)
     found = {}
     for one in due:
-        sources = [se for se in there[one.file_id] if se != one.destination_id]
-        sources.sort(key=lambda se: se not in wanted_sources)  # disk before tape, as it came
-        if sources:
+        # disk before tape, as it came
+        sources = sorted(there[one.file_id], key=lambda se: se not in wanted_sources)
+        if sources and one.pk not in here:
             kind = types.get((one.file_id, one.destination_id), Move.Type.DDM)
             found[one.pk] = Channel(sources[0], one.destination_id, kind)
     return found

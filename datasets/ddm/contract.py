@@ -102,7 +102,8 @@ class DataManagement(Protocol):
         """More or less urgent from now on."""
 
     def states(self, references: Collection[str]) -> Mapping[str, Seen]:
-        """What became of these wishes, by reference; one that it does not know is left out."""
+        """What became of these wishes, by reference; one that it does not know is left out, and
+        so are the last ones when there is no time for all."""
 
     def replicas(self, names: Collection[Name]) -> Mapping[Name, Sequence[str]]:
         """The storage elements with a good replica, by name of the file."""

@@ -102,7 +102,8 @@ class Rucio:
                 return  # `states` tells that it is gone
 
     def states(self, references: Collection[str]) -> Mapping[str, Seen]:
-        """As many as there is time for; a rule that is gone is a wish that is over."""
+        """As many as there is time for, in their order; a rule that is gone is a wish that is
+        over. What was seen before trouble is told; one that is refused holds up no other."""
         seen: dict[str, Seen] = {}
         with Talk(self.tokens) as talk:
             for reference in references:
@@ -110,8 +111,13 @@ class Rucio:
                     break
                 try:
                     seen[reference] = _seen(talk, reference)
-                except DdmLater as error:
+                except (DdmLater, DdmRefused) as error:
                     log.warning("ddm_later", extra={"ddm": "rucio", "error": str(error)})
+                except DdmError as error:
+                    if not seen:
+                        raise
+                    log.warning("ddm_unavailable", extra={"ddm": "rucio", "error": str(error)})
+                    break
         return seen
 
     def replicas(self, names: Collection[Name]) -> Mapping[Name, Sequence[str]]:
@@ -241,11 +247,7 @@ def _seen(talk: Talk, reference: str) -> Seen:
     members = _members(talk, scope, name) or {}
     return Seen(
         arrived=list(_arrived(locks, members)),
-        failed={
-            _name(one): why or "Rucio calls it stuck"
-            for one in locks
-            if one.get("state") == "STUCK"
-        },
+        failed={_name(one): why or STUCK for one in locks if one.get("state") == "STUCK"},
         over=over[:255],
     )
 

@@ -198,7 +198,7 @@ def scope_of(dataset: Dataset, files: Sequence[File]) -> str:
 
 def _ask_all(system: DataManagement, path: str, work: Round, now: dt.datetime) -> int:
     """Ask about open wishes, those first that were asked about the longest ago."""
-    rows = _askable(path).select_related("storage").order_by("asked_at")
+    rows = _askable(path).select_related("storage").order_by("asked_at", "pk")
     waiting = list(rows[:BATCH])
     done = 0
     for start in range(0, len(waiting), TOGETHER):
@@ -217,10 +217,16 @@ def _askable(path: str) -> QuerySet[Subscription]:
 def _ask(
     system: DataManagement, path: str, asked: dict[str, Subscription], now: dt.datetime
 ) -> int:
-    """Record what came; how many files were told."""
-    seen = system.states(list(asked))
+    """Record what came; how many files were told.
+
+    What the system had no time for comes first in the next round. The first one has had its turn
+    even where the system fails over it: it would stop the others again.
+    """
     keys = [one.pk for one in asked.values()]
-    _askable(path).filter(pk__in=keys).update(asked_at=now)
+    _askable(path).filter(pk__in=keys[:1]).update(asked_at=now)
+    seen = system.states(list(asked))
+    last = max((nr for nr, one in enumerate(asked) if one in seen), default=len(asked) - 1)
+    _askable(path).filter(pk__in=keys[: last + 1]).update(asked_at=now)
     news = [n for ref, what in seen.items() for n in _news(asked[ref], what)]
     for start in range(0, len(news), NEWS):
         record(news[start : start + NEWS], sender=path[-64:], now=database_now())

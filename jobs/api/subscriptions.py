@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import subscriptions as wishes
-from datasets.models import Dataset, Subscription
+from datasets.models import Subscription
 from jobs.api import data_answers as answers
 from jobs.api import data_reading as reading
 from jobs.api.answers import documented
@@ -55,8 +55,8 @@ class SubscriptionsView(PersonView):
         dataset, storage = dataset_of(said["dataset"]), storage_of(said["storage"])
         if not user.has_perm("datasets.add_subscription"):
             must_own(user, dataset.name, field="dataset")
-        if dataset.type == Dataset.Type.CONTAINER:
-            raise Conflict(f"{dataset.name} is a container: subscribe the datasets in it")
+        if why := wishes.refusal(dataset):
+            raise Conflict(why)
         terms = wishes.Terms(
             owner=user.get_username(),
             vo=said["vo"],

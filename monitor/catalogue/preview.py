@@ -7,6 +7,7 @@ as PNG does, and of an .npz only flat arrays of numbers are read (no pickles), w
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 import zipfile
@@ -25,6 +26,10 @@ LOCAL = "file://"
 PNG = b"\x89PNG\r\n\x1a\n"
 NPY = b"\x93NUMPY"
 MOST_ARRAYS = 40
+ENDS = ("_edges.npy", "_counts.npy")
+# How numpy packs; others unpack a piece at once, however large it becomes.
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 0x1
 # Of the head, a Python literal: it is searched and not evaluated.
 DESCR = re.compile(r"'descr': '([<>|=]?\w{2,8})'")
 SHAPE = re.compile(r"'shape': \((\d{1,9}),\)")
@@ -75,11 +80,10 @@ def histograms(file: File, urls: Iterable[str]) -> dict[str, tuple[list[float], 
     found = content(file, urls)
     try:
         with zipfile.ZipFile(io.BytesIO(found)) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            wanted = [one for one in archive.infolist() if one.filename.endswith(ENDS)]
             arrays = {
-                name: _array(archive, name)
-                for name in names
-                if name.endswith(("_edges", "_counts"))
+                one.filename.removesuffix(".npy"): _array(archive, one)
+                for one in wanted[:MOST_ARRAYS]
             }
     except (zipfile.BadZipFile, zlib.error, ValueError, struct.error, EOFError, OSError) as error:
         raise NotThere(f"{file} is damaged or no .npz: {error}") from error
@@ -97,12 +101,14 @@ def _pairs(arrays: Mapping[str, list[float]]) -> Iterable[tuple[str, list[float]
             yield name, edges, arrays[f"{name}_counts"]
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> list[float]:
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> list[float]:
     """A flat array of numbers (numpy's format 1 and 2); empty when it is something else."""
-    with archive.open(f"{name}.npy") as member:
+    if info.compress_type not in PACKED or info.flag_bits & ENCRYPTED:
+        raise ValueError(f"{info.filename} is packed as numpy never does")
+    with archive.open(info) as member:
         raw = member.read(8 * (MOST_BINS + 1) + 4096)
     if raw[:6] != NPY:
-        raise ValueError(f"{name} is no array")
+        raise ValueError(f"{info.filename} is no array")
     length, at = struct.unpack_from("<H", raw, 8)[0], 10
     if raw[6] > 1:
         length, at = struct.unpack_from("<I", raw, 8)[0], 12
@@ -112,7 +118,8 @@ def _array(archive: zipfile.ZipFile, name: str) -> list[float]:
     n = int(shape[1]) if shape else 0
     if letter is None or not 0 < n <= MOST_BINS + 1:
         return []
-    return [float(one) for one in struct.unpack_from(f"<{n}{letter}", raw, at + length)]
+    numbers = [float(one) for one in struct.unpack_from(f"<{n}{letter}", raw, at + length)]
+    return numbers if all(map(math.isfinite, numbers)) else []  # JSON has no word for the others
 
 
 def drawn(edges: list[float], counts: list[float]) -> dict[str, Any]:

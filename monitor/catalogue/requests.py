@@ -11,8 +11,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from datasets.models import GB, Dataset, StorageElement, Subscription
-from datasets.states import DatasetState
-from datasets.subscriptions import Terms, subscribe
+from datasets.subscriptions import Terms, refusal, subscribe
 from monitor import columns, lists
 from monitor.catalogue.models import DataRequest
 from monitor.catalogue.wishes import Wish, described
@@ -66,10 +65,8 @@ def ask(order: Order) -> list[tuple[Dataset, Subscription]]:
 def _fault(dataset: Dataset | None, name: str) -> str:
     if dataset is None:
         return f"there is no dataset {name[:80]}"
-    if dataset.state == DatasetState.ERASED:
-        return f"{name} is erased"
-    if dataset.aborted_at:
-        return f"{name} was aborted: {dataset.aborted_reason}"
+    if why := refusal(dataset):
+        return why
     if dataset.n_files > FILES:
         return f"{name} has {dataset.n_files:,} files, at most {FILES:,} are asked for at once"
     return ""

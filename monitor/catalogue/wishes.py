@@ -173,10 +173,7 @@ def _matching(params: Params, *, now: dt.datetime) -> QuerySet[Subscription]:
 
 def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
     """How far each is, in a few statements for all."""
-    small = [one.pk for one in rows if one.dataset.n_files <= progress.COUNTED]
-    counts = progress.counted(small) | progress.kept(
-        [one for one in rows if one.dataset.n_files > progress.COUNTED]
-    )
+    counts = progress.of(rows)
     waiting = [one for one in rows if one.state == Subscription.State.OPEN]
     lasts = progress.lasts([one.pk for one in waiting])
     ready_at = progress.expected({one.storage_id for one in waiting}, now=now)

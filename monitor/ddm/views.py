@@ -85,15 +85,19 @@ def _plots(asked: Scope) -> list[dict[str, str]]:
     return found
 
 
-def _chips(asked: Scope) -> list[tuple[str, str, str]]:
-    """What narrows the page: name, value, and the address without it."""
+def _chips(asked: Scope) -> list[tuple[str, str]]:
+    """What narrows the page, and the address without it."""
     given = {
         "from": ("source", asked.source.text),
         "to": ("destination", asked.destination.text),
         "activity": ("activity", asked.activity),
         "VO": ("vo", asked.vo),
     }
-    return [(t, text, asked.query(**{name: ""})) for t, (name, text) in given.items() if text]
+    return [
+        (f"{title}: {text}", asked.query(**{name: ""}))
+        for title, (name, text) in given.items()
+        if text
+    ]
 
 
 @page

@@ -13,6 +13,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -31,12 +32,13 @@ def post(
 
     Without `private` only https and only to addresses of the public internet.
     """
+    end = time.monotonic() + seconds
     parts = _parts(url, private=private)
     family, address = _resolve(parts, private=private)
     wire = _connect(parts, family, address, seconds)
     # What drips in a byte at a time keeps every single read within its timeout.
     cut = threading.Event()
-    alarm = threading.Timer(seconds, _cut, [wire, cut])
+    alarm = threading.Timer(max(0.0, end - time.monotonic()), _cut, [wire, cut])
     alarm.start()
     too_long = f"{parts.netloc}: took more than {seconds:g} s"
     try:
@@ -68,6 +70,8 @@ def _parts(url: str, *, private: bool) -> SplitResult:
         raise CallFailed(f"the address must be {' or '.join(allowed)}, not {parts.scheme}")
     if not parts.hostname or "@" in parts.netloc:
         raise CallFailed("the address must name a host, and no user")
+    if not (parts.path + parts.query).isascii():
+        raise CallFailed("the address must be in ASCII behind the host: write the rest as %XX")
     return parts
 
 
@@ -108,13 +112,14 @@ def _connect(parts: SplitResult, family: int, address: Any, seconds: float) -> s
     raw.settimeout(seconds)
     try:
         raw.connect(address)
+        if parts.scheme != "https":
+            return raw
+        return ssl.create_default_context().wrap_socket(
+            raw, server_hostname=parts.hostname, do_handshake_on_connect=False
+        )
     except OSError as error:
         raw.close()
         raise CallFailed(f"{address[0]} port {address[1]}: {error.strerror or error}") from error
-    if parts.scheme != "https":
-        return raw
-    context = ssl.create_default_context()
-    return context.wrap_socket(raw, server_hostname=parts.hostname, do_handshake_on_connect=False)
 
 
 def _cut(wire: socket.socket, cut: threading.Event) -> None:

@@ -19,6 +19,7 @@ from tests.api.calls import person, problem
 from tests.builders import (
     ADLER32,
     GUID,
+    NOW,
     create_dataset,
     create_file,
     create_storage,
@@ -249,6 +250,18 @@ def test_the_same_wish_again_is_the_first_one():
     assert Transfer.objects.count() == 1
 
 
+def test_what_is_asked_for_again_is_on_the_terms_of_the_first_wish():
+    given_dataset()
+    alice = person()
+    wish(alice, priority=5)
+    Transfer.objects.update(state="failed", ended_at=NOW)
+
+    wish(alice, priority=9, activity="production")
+
+    again = Transfer.objects.get(state="queued")
+    assert (again.priority, again.activity) == (5, "user")
+
+
 def test_a_raised_priority_reaches_the_queued_transfers_and_is_noted():
     given_dataset()
     alice = person()
@@ -285,6 +298,24 @@ def test_only_the_owner_or_who_has_the_right_changes_a_subscription():
     carol = create_user("carol")
     carol.user_permissions.add(Permission.objects.get(codename="change_subscription"))
     post(person("carol"), path, body, 200)
+
+
+NOT_WANTED = {
+    "a container": ({"type": "container"}, "is a container: subscribe the datasets in it"),
+    "erased": ({"state": "erased"}, "is erased"),
+    "aborted": ({"aborted_at": NOW, "aborted_reason": "wrong tag"}, "was aborted: wrong tag"),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), NOT_WANTED.values(), ids=NOT_WANTED)
+def test_a_dataset_that_nobody_can_bring_is_not_wished_for(fields, words):
+    create_storage("BNL_DISK")
+    create_dataset("user.alice.d", **fields)
+
+    body = problem(wish(person()), 409, "conflict")
+
+    assert body["message"] == f"user.alice.d {words}"
+    assert not Subscription.objects.exists()
 
 
 def test_a_callback_is_named_and_never_an_address():

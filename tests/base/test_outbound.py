@@ -207,6 +207,11 @@ def test_a_server_that_drips_is_left_when_the_time_is_over():
         call(listener.port, seconds=0.3)
 
 
+def test_an_address_that_no_request_can_name_is_refused_in_words():
+    with pytest.raises(CallFailed, match="in ASCII behind the host"):
+        post("http://127.0.0.1:9/é", b"{}", headers={}, private=True, seconds=1)
+
+
 def test_a_server_that_is_not_there_is_said_to_refuse():
     with listening(says("200 OK", b"")) as listener:
         port = listener.port

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 
 from datasets import consistency, findings
 from datasets.models import Replica, StorageCheck, StorageFinding, Transfer
+from datasets.storage import path_of
 from pandasite.base.models import AuditLine
 from tests.builders import create_replica, create_transfer
 from tests.datasets.disks import CONTENT, create_disk, known_file, root, store, where
@@ -70,6 +71,25 @@ def test_what_is_stored_and_unknown_is_dark_and_what_is_known_and_not_stored_is_
     check(disk, 1)
 
     assert found() == [("dark", "mc09/aa/bb/dark.1", 2), ("lost", path, 2)]
+
+
+@pytest.mark.parametrize("scope", ["user.alice", "group.phys-higgs.x", "odd..scope."])
+def test_a_scope_of_several_words_has_its_files_in_deeper_folders(disk, scope):
+    known, coming = known_file(scope=scope), known_file(scope=scope)
+    for file in (known, coming):
+        os.utime(store(disk, file), (OLD, OLD))
+    Replica.objects.filter(file=coming).delete()
+    create_transfer(coming, disk)
+
+    check(disk)
+    check(disk, 1)
+    removed = findings.remove_dark(
+        disk, older_than=dt.timedelta(0), actor="a", reason="r", now=at(1)
+    )
+
+    assert StorageFinding.objects.get().path == path_of(scope, coming.lfn)
+    assert removed == 0
+    assert where(disk, known).exists() and where(disk, coming).exists()
 
 
 def test_a_file_at_another_place_than_its_own_is_dark(disk):
@@ -174,6 +194,11 @@ def test_lost_files_come_from_elsewhere_or_are_listed_when_two_checks_missed_the
     assert line.facts == {"asked": 1, "alone": 1}
     again = findings.declare_lost(disk, actor="alice", reason="again", now=at(2))
     assert (again.asked, again.alone) == (0, 0)
+    check(disk, 3)
+    assert StorageFinding.objects.get(resolved_at=None).file == alone
+    create_replica(alone, cern)
+    check(disk, 4)
+    assert not StorageFinding.objects.filter(resolved_at=None).exists()
 
 
 def test_dark_files_are_removed_when_asked_and_old_and_seen_twice(disk):
@@ -182,6 +207,7 @@ def test_dark_files_are_removed_when_asked_and_old_and_seen_twice(disk):
     once = findings.remove_dark(
         disk, older_than=dt.timedelta(0), actor="alice", reason="full", now=at(0)
     )
+    astray = lay(disk, "mc09/astray")
     lay(disk, "mc09/aa/bb/new")
     check(disk, 24)
     check(disk, 48)
@@ -192,8 +218,13 @@ def test_dark_files_are_removed_when_asked_and_old_and_seen_twice(disk):
 
     assert (once, removed) == (0, 1)
     assert not old.exists()
-    assert found() == [("dark", "mc09/aa/bb/new", 2)]
-    assert AuditLine.objects.get().facts == {"files": 1, "bytes": len(CONTENT)}
+    assert found() == [("dark", "mc09/aa/bb/new", 2), ("dark", "mc09/astray", 2)]
+    findings.remove_dark(
+        disk, older_than=dt.timedelta(0), actor="alice", reason="astray", now=at(48)
+    )
+    assert not astray.exists()
+    first = AuditLine.objects.earliest("pk")
+    assert first.facts == {"files": 1, "bytes": len(CONTENT)}
 
 
 def test_a_dark_file_that_has_become_known_or_is_coming_is_not_removed(disk):

@@ -22,6 +22,7 @@ from tests.builders import (
     create_dataset,
     create_file,
     create_pilot,
+    create_replica,
     create_site,
     create_storage,
     create_vo,
@@ -261,6 +262,21 @@ def test_a_file_without_a_good_replica_fails_for_good():
 
     transfer = Transfer.objects.get()
     assert (transfer.state, transfer.permanent) == ("failed", True)
+    assert not Job.objects.exists()
+
+
+def test_a_file_that_came_otherwise_is_not_brought_again():
+    grid = Grid()
+    dataset = create_dataset()
+    file = create_file(dataset=dataset, at=[grid.source])
+    subscribe(dataset, grid.here, activity="production", now=NOW)
+    create_replica(file, grid.here)
+
+    assert mover.run(NOW) == 0
+
+    transfer = Transfer.objects.get()
+    assert (transfer.state, transfer.bytes_moved) == ("done", 0)
+    assert Subscription.objects.get().state == "done"
     assert not Job.objects.exists()
 
 

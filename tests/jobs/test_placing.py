@@ -83,6 +83,20 @@ def test_a_file_that_two_bunches_lack_is_in_both_blocks_and_travels_once():
     assert fsck.check() == []
 
 
+def test_what_travels_for_a_block_is_on_the_errand_of_its_jobs():
+    manned_site()
+    labels = {"analysis": "user", "production": "managed"}
+    for label in labels.values():
+        file = create_file(at=[create_storage()])
+        create_job("defined", inputs=[file], prod_source_label=label)
+
+    assign.run(NOW)
+
+    errands = Transfer.objects.values_list("activity", "vo")
+    assert sorted(errands) == [(activity, "atlas") for activity in labels]
+    assert set(Subscription.objects.values_list("activity", "vo")) == set(errands)
+
+
 def test_a_transfer_that_is_under_way_already_is_not_asked_for_again():
     site, file = manned_site(), create_file(at=[create_storage()])
     Transfer.objects.create(

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from datasets.ddm import rucio
 from datasets.ddm.choice import KNOWN
-from datasets.ddm.contract import Arrived, DdmRefused, NewFile, Seen, Wish
+from datasets.ddm.contract import Arrived, DdmError, DdmRefused, NewFile, Seen, Wish
 from pandasite.ddm import rucio_server
 from pandasite.environment import Environment
 from tests.builders import ADLER32, GUID
@@ -75,6 +75,18 @@ def test_a_rule_that_is_gone_is_a_wish_that_is_over(script, system):
     script.answers["GET /rules/r1"] = refusal("404 Not Found", "RuleNotFound")
 
     assert system.states(["r1"])["r1"].over == "Rucio has no rule r1 any more"
+
+
+def test_a_rule_that_rucio_does_not_show_holds_up_no_other(script, system):
+    script.answers |= {
+        "GET /rules/r1": refusal("401 Unauthorized", "AccessDenied"),
+        "GET /rules/r2": lines(RULE),
+        "GET /rules/r3": says("502 Bad Gateway", more=CLOSE),
+    }
+
+    assert system.states(["r1", "r2", "r3"]) == {"r2": Seen()}
+    with pytest.raises(DdmError, match="502"):
+        system.states(["r3"])
 
 
 # -- what is told ------------------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from datasets.ddm import choice, sync
 from datasets.ddm.contract import Arrived, DdmError, DdmLater, DdmRefused, Seen, Wish
 from datasets.models import Dataset, File, Replica, Subscription, Transfer
 from datasets.subscriptions import Terms, cancel, extend, set_priority, subscribe
-from tests.builders import NOW, create_dataset, create_file, create_storage
+from tests.builders import NOW, after, create_dataset, create_file, create_storage
 from tests.datasets.ddm.elsewhere import Elsewhere
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +226,43 @@ def test_a_cancellation_that_is_refused_holds_up_nobody(there, monkeypatch):
 
     other.refresh_from_db()
     assert other.reference == "rule-1"
+
+
+def test_wishes_that_there_was_no_time_for_are_the_first_to_be_asked_about_next(there, monkeypatch):
+    for _ in range(3):
+        wish(1)
+    sync.run(NOW)
+    asked = []
+
+    def one_at_a_time(self: Elsewhere, references: Collection[str]) -> dict[str, Seen]:
+        asked.append(next(iter(references)))
+        return {asked[-1]: Seen()}
+
+    monkeypatch.setattr(Elsewhere, "states", one_at_a_time)
+
+    for minute in range(1, 4):
+        sync.run(after(minutes=minute))
+
+    assert sorted(asked) == ["rule-0", "rule-1", "rule-2"]
+
+
+def test_a_wish_over_which_the_system_fails_does_not_stop_the_others(there, monkeypatch):
+    _bad, good = wish(1), wish(1)
+    sync.run(NOW)
+    (file,) = good.dataset.files.all()
+
+    def fails(self: Elsewhere, references: Collection[str]) -> dict[str, Seen]:
+        if next(iter(references)) == "rule-0":
+            raise DdmError("more than 16777216 bytes")
+        return {"rule-1": Seen(arrived=[arrived(file)])}
+
+    monkeypatch.setattr(Elsewhere, "states", fails)
+
+    for minute in (1, 2):
+        sync.run(after(minutes=minute))
+
+    good.refresh_from_db()
+    assert good.state == "done"
 
 
 def test_where_files_are_that_are_nowhere_here_is_learnt(there):

@@ -207,12 +207,22 @@ def npy(numbers: list[float], *, descr: str = "<f8", shape: str = "") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + body
 
 
-def npz(arrays: dict[str, bytes]) -> bytes:
+def npz(arrays: dict[str, bytes], packed: int = zipfile.ZIP_DEFLATED, end: str = ".npy") -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", packed) as archive:
         for name, content in arrays.items():
-            archive.writestr(f"{name}.npy", content)
+            archive.writestr(f"{name}{end}", content)
     return buffer.getvalue()
+
+
+def marked_encrypted(archive: bytes) -> bytes:
+    """The same with the bit that says so, in the directory and in front of each member."""
+    marked = bytearray(archive)
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        where = -1
+        while (where := archive.find(signature, where + 1)) >= 0:
+            marked[where + at] |= 1
+    return bytes(marked)
 
 
 HISTOGRAM = {
@@ -263,6 +273,12 @@ DAMAGED: dict[str, bytes] = {
     "objects": npz({"pt_edges": npy([1.0], descr="|O"), "pt_counts": npy([1.0], descr="|O")}),
     "other shapes": npz({"pt_edges": npy([1.0]), "pt_counts": npy([1.0])}),
     "nothing": npz({}),
+    "packed as numpy never does": npz(HISTOGRAM, zipfile.ZIP_BZIP2),
+    "encrypted": marked_encrypted(npz(HISTOGRAM)),
+    "members that are no arrays by their names": npz(HISTOGRAM, end=""),
+    "counts that JSON has no word for": npz(
+        {"pt_edges": npy([0.0, 1.0]), "pt_counts": npy([float("nan")])}
+    ),
     "noise": zlib.compress(b"noise"),
 }
 
@@ -274,6 +290,17 @@ def test_what_is_no_histogram_is_not_drawn(client: Client, tmp_path: Path, kind:
     answer = client.get("/files/mc09/HIST._1.npz/histogram", headers={"accept": "text/html"})
 
     assert answer.status_code == 404
+
+
+def test_of_many_histograms_a_bounded_number_is_read(client: Client, tmp_path: Path) -> None:
+    edges, counts = npy([0.0, 1.0]), npy([1.0])
+    many = {f"h{nr}_{end}": edges if end == "edges" else counts
+            for nr in range(500) for end in ("edges", "counts")}  # fmt: skip
+    stored(tmp_path, "HIST._1.npz", npz(many))
+
+    plot = facts(client, "/files/mc09/HIST._1.npz/histogram")
+
+    assert plot["names"] == [f"h{nr}" for nr in range(20)]
 
 
 def test_a_file_that_is_large_or_not_at_hand_has_no_preview(client: Client, tmp_path: Path) -> None:

@@ -275,11 +275,12 @@ def test_an_operator_has_a_dataset_brought(operator: Client) -> None:
         ({"reason": " "}, 400, "reason must be given"),
         ({"datasets": "mc09.bad"}, 400, "mc09.bad was aborted: wrong tag"),
         ({"datasets": "mc09.erased"}, 400, "mc09.erased is erased"),
+        ({"datasets": "mc09.all/"}, 400, "mc09.all/ is a container: subscribe the datasets in it"),
         ({"storage": "FULL"}, 409, "FULL has 0.5 GB free, the datasets have 1.0 GB"),
         ({"colour": "red"}, 400, "colour is not a known filter"),
     ],
-    ids=["no dataset", "none", "too many", "no storage", "no reason", "aborted", "erased", "full",
-         "unknown"],
+    ids=["no dataset", "none", "too many", "no storage", "no reason", "aborted", "erased",
+         "container", "full", "unknown"],
 )  # fmt: skip
 def test_a_request_that_cannot_be_is_refused_whole(
     operator: Client, form: dict[str, str], status: int, words: str
@@ -289,6 +290,7 @@ def test_a_request_that_cannot_be_is_refused_whole(
     create_storage("FULL", free_bytes=5 * 10**8)
     services.abort_datasets([create_dataset("mc09.bad").pk], reason="wrong tag", now=NOW)
     create_dataset("mc09.erased", state=DatasetState.ERASED)
+    create_dataset("mc09.all/", type="container")
     sums.run(NOW)
 
     answer = send(operator, **form)
