@@ -100,26 +100,28 @@ def _feed(tasks: Sequence[int]) -> int:
         return feeding.feed(held) if held else 0
 
 
-def _feed_merges(tasks: Sequence[int]) -> None:
-    """List what is new to be merged."""
+def _feed_merges(tasks: Sequence[int]) -> set[int]:
+    """List what is new to be merged; returns the tasks of which that may not be all."""
     merged = TaskDataset.objects.filter(task=OuterRef("pk"), role=TaskDataset.Role.MERGED)
     merging = Task.objects.filter(Exists(merged), pk__in=tasks, state__in=_WITH_JOBS)
+    left = set(merging.values_list("pk", flat=True))
     with transaction.atomic():
         held = [task.pk for task in _hold(merging)]
-        if held:
-            feeding.feed_merges(held)
+        if held and feeding.feed_merges(held) < feeding.MOST:
+            left -= set(held)
+    return left
 
 
 def _move(tasks: Sequence[int], now: dt.datetime) -> int:
     """Each task by what is known of it; those with the same move and reason at once.
 
     What is to be merged is listed behind the look at the pieces: when all of them had ended by
-    then, all that they made is listed.
+    then, all that they made is listed. Where it is not, nothing is decided.
     """
     rows = list(Task.objects.select_related("parent").filter(pk__in=tasks, state__in=AT_WORK))
-    _feed_merges(tasks)
+    left = _feed_merges(tasks)
     alike: dict[tuple[TaskState, Move], list[int]] = defaultdict(list)
-    for pk, facts in facts_of(rows).items():
+    for pk, facts in facts_of([task for task in rows if task.pk not in left]).items():
         if step := decide(facts):
             alike[facts.state, step].append(pk)
     moved = 0

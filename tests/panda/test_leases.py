@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection, connections, transaction
 
 from jobs import closing, kept_leases, watch
-from jobs.models import Job, KeptLease
+from jobs.models import Job, KeptLease, Pulse
 from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, pilot, send
 from tests.builders import NOW, after, create_site, put_away
@@ -111,6 +113,46 @@ def test_two_pilots_in_one_call_do_not_share_an_attempt():
     assert (Job.objects.get().state, KeptLease.objects.get().pilot_id) == ("starting", PILOT)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_call_holds_no_job_while_it_waits_for_another():
+    """Else it and who holds some of these jobs, such as a sweep, could wait for each other."""
+    by = token()
+    taken, beating = given_job(by), given_job(by)
+    update(beating, "running", by=by)
+    words = [word(taken, "failed"), word(beating, "running")]
+
+    def call():
+        try:
+            return told(packed("/server/panda/updateJobsInBulk", {"jobList": words}, by=by))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            hold(Job, taken)
+            answer = other.submit(call)
+            eventually_waits()
+            hold(Pulse, beating)  # the heartbeat is committed: nobody is in the way
+        _good, answers = answer.result(timeout=30)
+
+    assert [one["StatusCode"] for one in answers] == [0, 0]
+
+
+def hold(model, job):
+    model.objects.select_for_update(nowait=True).get(pk=job["PandaID"])
+
+
+def eventually_waits():
+    """Until somebody waits for us."""
+    asked = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    for _ in range(10_000):
+        with connection.cursor() as cursor:
+            cursor.execute(asked)
+            if cursor.fetchone()[0]:
+                return
+    pytest.fail("nobody waits")
+
+
 def test_a_new_token_of_the_same_account_goes_on():
     job = given_job(token())
 
@@ -194,8 +236,6 @@ def test_words_are_numbered_by_the_server_so_none_is_taken_for_a_repeat():
     job = given_job(by)
     for seconds in (5, 6, 7):
         update(job, "running", by=by, cpuConsumptionTime=seconds)
-
-    from jobs.models import Pulse
 
     assert Pulse.objects.get().cpu_consumption_time == 7
 
