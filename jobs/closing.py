@@ -17,7 +17,7 @@ from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
 from jobs import archive, counts, decisions, ends, kept_leases, nodes, samples
-from jobs.models import ClaimKey, JobFile, Pilot, SubmitKey
+from jobs.models import ClaimKey, JobFile, Move, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
@@ -27,6 +27,7 @@ BATCH = 1000
 PILOT_BATCHES = 20  # a round; what is left waits for the next one
 DECISION_DAYS = (3, 10)  # while a job queues it may get another; `manage.py retain` has the rest
 FAILED_TRANSFER_DAYS = 7  # each try of a storage that is down leaves one
+MOVE_DAYS = 30  # what a mover's job carried; its own files say it as well
 HOUSEKEEP_SECONDS = 20.0
 
 
@@ -138,9 +139,9 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; leases kept for pilots; decisions that no job shows any more; old failures of
-    transfers; pilots and nodes long silent; bans that are over; samples of days gone by; hours of
-    counts and ends that no page shows; kinds of requirements that no queue has. And the archive
-    gets its next weeks.
+    transfers; what movers carried; pilots and nodes long silent; bans that are over; samples of
+    days gone by; hours of counts and ends that no page shows; kinds of requirements that no queue
+    has. And the archive gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -153,6 +154,7 @@ def housekeep(now: dt.datetime) -> int:
         kept_leases.served(before=keys_before),
         SubmitKey.objects.filter(created_at__lt=keys_before),
         old_transfers,
+        Move.objects.filter(settled_at__lt=now - dt.timedelta(days=MOVE_DAYS)),
     ):
         work.do(rows.model.__name__, partial(_delete, work, rows))
     forget = partial(decisions.forget, since=old, before=young, over=lambda: work.over)

@@ -27,6 +27,8 @@ PILOTS: Final = (
 PROGRAMS: Final = (
     *PILOTS,
     "/rest/v1/jobs",
+    "/rest/v1/tasks",
+    "/rest/v1/me",
     "/rest/v1/ddm/",
     "/rest/v1/datasets",
     "/rest/v1/files/",

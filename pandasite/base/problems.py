@@ -100,8 +100,8 @@ def current_request_id() -> str | None:
     return structlog.contextvars.get_contextvars().get("request_id")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """DRF's `EXCEPTION_HANDLER`: every exception of a view becomes a problem."""
+def logged(error: Exception) -> Problem:
+    """The problem of an error that a view ends with; the log has what it ought to say of it."""
     problem = problem_of(error)
     if problem.status == 500:
         log.error("unhandled_error", exc_info=error)
@@ -109,6 +109,12 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         log.warning("unavailable", extra={"problem": problem.code, "error": str(error)})
     if current_request_id():  # then django-structlog clears it behind the request
         structlog.contextvars.bind_contextvars(problem=problem.code)
+    return problem
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """DRF's `EXCEPTION_HANDLER`: every exception of a view becomes a problem."""
+    problem = logged(error)
     set_rollback()
     request = context.get("request")
     return ProblemResponse(problem, request_id=getattr(request, "request_id", None))

@@ -1,11 +1,14 @@
 """The programs' way in: no middleware of pages, and all that guards them."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from jobs.api.urls import urlpatterns as rest_addresses
+from pandasite.base.door import HEADERS
 from tests.api.calls import CLAIM, POSTS, client, pilot, problem, send
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +33,19 @@ def test_an_answer_says_how_long_it_is() -> None:
 
 def test_a_host_that_is_not_ours_is_refused() -> None:
     problem(send(pilot(), CLAIMS, CLAIM, HTTP_HOST="evil.example"), 400, "bad_request")
+
+
+def test_each_address_of_the_programs_goes_past_the_middleware_of_pages() -> None:
+    """Whatever it answers, it is no page: nothing of it may be run."""
+    plain = [re.sub(r"<\w+:\w+>", "1", str(entry.pattern)) for entry in rest_addresses]
+    found = {path: Client().get(f"/rest/v1/{path}").headers for path in plain}
+
+    assert {
+        path: headers["Content-Security-Policy"]
+        for path, headers in found.items()
+        if headers["Content-Security-Policy"] != HEADERS["Content-Security-Policy"]
+    } == {}
+    assert len(found) == len(rest_addresses)
 
 
 def test_pages_and_the_document_go_through_all_middleware(client: Client) -> None:

@@ -10,7 +10,7 @@ from datasets.demand import request_transfers
 from datasets.models import MoverRule, Replica, Subscription, Transfer
 from datasets.subscriptions import subscribe
 from datasets.wanted import assign_carriers
-from jobs import assign, dispatch, mover, register, report
+from jobs import assign, closing, dispatch, mover, register, report
 from jobs.identity import Caller, pilot_account
 from jobs.models import Job, JobFile, Move
 from tests.builders import (
@@ -251,6 +251,21 @@ def test_a_rule_with_a_source_is_for_what_lies_there():
     assert Transfer.objects.filter(carrier="mover").get().file == file
     mover.run(NOW)
     assert Move.objects.get().source == other
+
+
+def test_what_a_job_carried_is_forgotten_after_a_month_and_what_one_carries_is_not():
+    grid = Grid()
+    (brought, _carried) = [*grid.want(), *grid.want()]
+    mover.run(NOW)
+    Move.objects.filter(transfer=brought).update(settled_at=NOW)
+
+    closing.housekeep(after(days=30))
+    assert Move.objects.count() == 2
+    closing.housekeep(after(days=31))
+
+    (left,) = Move.objects.all()
+    assert left.settled_at is None
+    assert Transfer.objects.count() == 2
 
 
 def test_a_file_without_a_good_replica_fails_for_good():

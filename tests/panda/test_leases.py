@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connections, transaction
 
-from jobs import closing, kept_leases, watch
-from jobs.models import Job, KeptLease
+from jobs import closing, kept_leases, quick, watch
+from jobs.models import Job, KeptLease, Pulse
 from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, pilot, send
 from tests.builders import NOW, after, create_site, put_away
@@ -111,6 +113,37 @@ def test_two_pilots_in_one_call_do_not_share_an_attempt():
     assert (Job.objects.get().state, KeptLease.objects.get().pilot_id) == ("starting", PILOT)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_call_holds_no_job_while_it_is_heard_on_another(monkeypatch):
+    """Else it and who holds some of these jobs, such as a sweep, could wait for each other."""
+    by = token()
+    ending, beating = given_job(by), given_job(by)
+    update(beating, "running", by=by)
+    last_word = quick.final_word
+
+    def last_word_later(**said):
+        with ThreadPoolExecutor(1) as other:
+            other.submit(hold, beating).result()
+        return last_word(**said)
+
+    monkeypatch.setattr(quick, "final_word", last_word_later)
+    words = [word(beating, "running"), word(ending, "failed")]
+    _good, answers = told(packed("/server/panda/updateJobsInBulk", {"jobList": words}, by=by))
+
+    assert [one["StatusCode"] for one in answers] == [0, 0]
+    assert Job.objects.get(pk=ending["PandaID"]).verdict == "failed"
+
+
+def hold(job):
+    """As somebody else, at once or not at all."""
+    try:
+        with transaction.atomic():
+            Job.objects.select_for_update(nowait=True).get(pk=job["PandaID"])
+            Pulse.objects.select_for_update(nowait=True).get(pk=job["PandaID"])
+    finally:
+        connections.close_all()
+
+
 def test_a_new_token_of_the_same_account_goes_on():
     job = given_job(token())
 
@@ -194,8 +227,6 @@ def test_words_are_numbered_by_the_server_so_none_is_taken_for_a_repeat():
     job = given_job(by)
     for seconds in (5, 6, 7):
         update(job, "running", by=by, cpuConsumptionTime=seconds)
-
-    from jobs.models import Pulse
 
     assert Pulse.objects.get().cpu_consumption_time == 7
 

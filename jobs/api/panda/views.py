@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from jobs.api.panda import answers, endpoints
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.endpoints import Endpoint
-from pandasite.base.problems import Problem, problem_of
-
-log = logging.getLogger(__name__)
+from pandasite.base.problems import logged
 
 WORDS = ("updateJob", "updateJobsInBulk")
 Answer = Callable[[HttpRequest, Any], HttpResponse]
@@ -50,14 +47,5 @@ def _answer(
         return told(request, endpoint.answer(request))
     except Refused as refused:
         return refusal(request, refused)
-    except Exception as error:  # noqa: BLE001 - as DRF's exception_handler, to which it goes below
-        return problem(request, _problem(error))
-
-
-def _problem(error: Exception) -> Problem:
-    problem = problem_of(error)
-    if problem.status == 500:
-        log.error("unhandled_error", exc_info=error)
-    elif problem.status == 503:
-        log.warning("unavailable", extra={"problem": problem.code, "error": str(error)})
-    return problem
+    except Exception as error:  # noqa: BLE001 - as DRF's exception_handler
+        return problem(request, logged(error))
