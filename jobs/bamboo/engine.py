@@ -85,7 +85,8 @@ def _with_parents(
     """What each says; a parent by its name when it comes along, else by its number."""
     along = {request.request_id: request for request in requests}
     above = {request.parent_id for request in requests if request.parent_id} - along.keys()
-    tasks = dict(BambooTask.objects.filter(pk__in=above).values_list("pk", "task_id")) | beside
+    there = BambooTask.objects.filter(pk__in=above)
+    tasks = {**dict(there.values_list("pk", "task_id")), **beside}
     said = []
     for request in requests:
         parent = ""

@@ -113,5 +113,7 @@ def _book(task: Task, events: int) -> None:
 
 
 def began(task_ids: Sequence[int], *, now: dt.datetime) -> None:
-    """Note when the first jobs of tasks were made."""
-    Task.objects.filter(pk__in=task_ids, began_at=None).update(began_at=now)
+    """Note when the first jobs of tasks were made; the tasks are locked in ascending order."""
+    first = Task.objects.filter(pk__in=task_ids, began_at=None).order_by("pk")
+    held = list(first.select_for_update(no_key=True).values_list("pk", flat=True))
+    Task.objects.filter(pk__in=held).update(began_at=now)

@@ -56,7 +56,7 @@ def run(now: dt.datetime) -> int:
             break
     work.do("jobs that are not wanted", partial(cancel_rest, tasks, now=now))
     _cut(work, tasks)
-    Task.objects.filter(pk__in=tasks).update(looked_at=now)
+    work.do("the time of this look", partial(_looked, tasks, now))
     _make(work, now)
     if work.over or _news():  # there is more to do
         nudge(SWEEP)
@@ -73,6 +73,14 @@ def _due() -> list[int]:
 def _news() -> bool:
     """Whether there are tasks with news that this round has not looked at."""
     return Task.objects.filter(state__in=AT_WORK, looked_at=None).exists()
+
+
+def _looked(tasks: Sequence[int], now: dt.datetime) -> int:
+    """Note the look at these tasks; those that somebody else holds have news. No row counts."""
+    with transaction.atomic():
+        held = [task.pk for task in _hold(Task.objects.filter(pk__in=tasks))]
+        Task.objects.filter(pk__in=held).update(looked_at=now)
+    return 0
 
 
 def _follow(work: Round, now: dt.datetime) -> int:
