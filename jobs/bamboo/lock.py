@@ -24,5 +24,6 @@ def only_one() -> Iterator[bool]:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             mine = bool(cursor.fetchone()[0])
         yield mine
+        guard.rollback()  # a server that is only hung up on may keep the lock for a while
     finally:
         guard.close()

@@ -12,6 +12,7 @@ from jobs.bamboo import take
 from jobs.models import BambooJob, CloudDecision, Job, Task
 from jobs.proddb import door
 from jobs.proddb.models import JobDefinition, TaskRequest
+from jobs.states import JobState
 from jobs.tasks_engine import engine, services
 from pandasite.base.clock import database_now
 from tests.bamboo.production import (
@@ -237,6 +238,8 @@ def test_a_definition_follows_an_archived_job_to_its_archived_successor():
     bring(job, to="running")
     job_services.fail(Job.objects.filter(pk=job.pk), errors.LOST_HEARTBEAT, actor="tests", now=NOW)
     retried = Job.objects.get(retry_of=job.pk)
+    again = Job.objects.filter(pk=retried.pk)
+    job_services.move(again, JobState.DEFINED, actor="tests", now=NOW)  # it was waiting
     bring(retried, to="finished")
     put_away()
 
