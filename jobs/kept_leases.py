@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
-from jobs import dispatch, lease, report
+from jobs import dispatch, lease, quick, report
 from jobs.dispatch import Claimed, Facts
 from jobs.identity import Caller
 from jobs.models import Job, KeptLease
@@ -102,18 +101,24 @@ def hear(*, caller: Caller, word: Word, now: dt.datetime | None = None) -> Answe
 def hear_all(
     *, caller: Caller, words: Sequence[Word], now: dt.datetime | None = None
 ) -> list[Answer | DomainError]:
-    """As `report.hear_all`; when the database goes away meanwhile, nothing was heard."""
+    """As `report.hear_all`, in the same steps: no job is held while another is waited for."""
+    return report.in_steps(
+        [word.report for word in words],
+        beats=lambda places: _beats(caller, [words[place] for place in places], now),
+        hear=lambda place: hear(caller=caller, word=words[place], now=now),
+    )
+
+
+def _beats(caller: Caller, words: Sequence[Word], now: dt.datetime | None) -> dict[int, Answer]:
+    """Heartbeats together, each of another job; the answers by PandaID."""
     with transaction.atomic():
-        held = _held(caller, words)
-        mine = [(word, one) for word, one in zip(words, held, strict=True) if one is not None]
-        found = report.hear_all(caller=caller, reports=_numbered(mine), now=now)
-        pairs = zip(mine, found, strict=True)
-        _bind([pair for pair, answer in pairs if isinstance(answer, Answer)], now)
-    answers = iter(found)
-    return [
-        _not_there(caller, word) if one is None else next(answers)
-        for word, one in zip(words, held, strict=True)
-    ]
+        pairs = zip(words, _held(caller, words), strict=True)
+        mine = [(word, held) for word, held in pairs if held is not None]
+        if not mine:
+            return {}
+        found = quick.beats(caller=caller, reports=_numbered(mine), now=now)
+        _bind([(word, held) for word, held in mine if word.report.panda_id in found], now)
+    return found
 
 
 _HOLD = """
@@ -125,13 +130,14 @@ ORDER BY k.panda_id, k.attempt_nr FOR UPDATE OF k
 
 
 def _held(caller: Caller, words: Sequence[Word]) -> list[Held | None]:
-    """The lease of each word, None where it is another's; words on it wait for each other."""
+    """The lease of each word, None where it is another's; other calls on it wait for this one.
+
+    The words are on different attempts.
+    """
     wanted = sorted({word.key for word in words})
-    found: dict[Key, Held] = {}
-    if wanted:
-        with connection.cursor() as cursor:
-            cursor.execute(_HOLD, [*map(list, zip(*wanted, strict=True))])
-            found = {(row[0], row[1]): Held(*row[2:]) for row in cursor.fetchall()}
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [*map(list, zip(*wanted, strict=True))])
+        found: dict[Key, Held] = {(row[0], row[1]): Held(*row[2:]) for row in cursor.fetchall()}
     return [_if_of(caller, word, found.get(word.key)) for word in words]
 
 
@@ -144,7 +150,6 @@ def _if_of(caller: Caller, word: Word, held: Held | None) -> Held | None:
     ):
         return None
     if (held.pilot_id, held.node) != (word.pilot_id, word.node):
-        # A later word of the same call is held to it as well.
         held.pilot_id, held.node, held.named = word.pilot_id, word.node, True
     return held
 
@@ -158,15 +163,13 @@ _NUMBERS = "SELECT job_id, attempt_nr, report_seq FROM jobs_pulse WHERE job_id =
 
 
 def _numbered(words: Sequence[tuple[Word, Held]]) -> list[Report]:
-    """The reports with their lease tokens, and with numbers that count up in each attempt."""
+    """The reports with their lease tokens, and each with the next number of its attempt."""
     with connection.cursor() as cursor:
         cursor.execute(_NUMBERS, [[word.report.panda_id for word, _ in words]])
         heard = {(row[0], row[1]): int(row[2]) for row in cursor.fetchall()}
-    numbers = Counter(heard)
     said = []
     for word, held in words:
-        numbers[word.key] += 1
-        seq = numbers[word.key] if word.key in heard else ENDED
+        seq = heard[word.key] + 1 if word.key in heard else ENDED
         said.append(replace(word.report, lease_token=lease.token(held.salt), seq=seq))
     return said
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jobs import quick
 from jobs.identity import Caller, TokenGone, must_hold
@@ -25,6 +25,7 @@ __all__ = [
     "ReportedFile",
     "hear",
     "hear_all",
+    "in_steps",
     "log_name",
 ]
 
@@ -47,23 +48,42 @@ def hear_all(
     on one job in their order. Each step is a transaction of its own: when the database goes away
     in between, the same reports again get the answers that they would have had.
     """
+    return in_steps(
+        reports,
+        beats=lambda places: quick.beats(
+            caller=caller, reports=[reports[place] for place in places], now=now
+        ),
+        hear=lambda place: hear(caller=caller, report=reports[place], now=now),
+    )
+
+
+def in_steps(
+    reports: Sequence[Report],
+    *,
+    beats: Callable[[Sequence[int]], Mapping[int, Answer]],
+    hear: Callable[[int], Answer],
+) -> list[Answer | DomainError]:
+    """What `hear_all` says, of reports by their places.
+
+    `beats` hears heartbeats together and answers by PandaID; `hear` is for what it does not answer.
+    """
     times = Counter(report.panda_id for report in reports)
-    alone = [report for report in reports if times[report.panda_id] == 1]
-    calm = [report for report in alone if not report.is_final and report.exit_code is None]
-    heard = quick.beats(caller=caller, reports=calm, now=now) if calm else {}
+    calm = [
+        place
+        for place, report in enumerate(reports)
+        if times[report.panda_id] == 1 and not report.is_final and report.exit_code is None
+    ]
+    heard = beats(calm) if calm else {}
     answers: dict[int, Answer | DomainError] = {}
     for place in sorted(range(len(reports)), key=lambda place: reports[place].panda_id):
-        report = reports[place]
-        early = heard.get(report.panda_id)
-        answers[place] = early or _heard_or_refused(caller, report, now)
+        early = heard.get(reports[place].panda_id)
+        answers[place] = early or _heard_or_refused(hear, place)
     return [answers[place] for place in range(len(reports))]
 
 
-def _heard_or_refused(
-    caller: Caller, report: Report, now: dt.datetime | None
-) -> Answer | DomainError:
+def _heard_or_refused(hear: Callable[[int], Answer], place: int) -> Answer | DomainError:
     try:
-        return hear(caller=caller, report=report, now=now)
+        return hear(place)
     except TokenGone:
         raise  # whoever it is, nothing more is heard
     except DomainError as refusal:
