@@ -22,6 +22,7 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
+from jobs.models.client import ClientTask, DebugMode
 from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
@@ -61,8 +62,10 @@ __all__ = [
     "BambooTask",
     "BrokerageDecision",
     "ClaimKey",
+    "ClientTask",
     "CloudDecision",
     "CountDelta",
+    "DebugMode",
     "EndDelta",
     "ErrorCode",
     "ErrorCount",

@@ -20,6 +20,7 @@ from jobs.api.panda import callers, others, pilots
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.body import BODY_MAX, BULK_MAX, read
 from jobs.api.panda.call import Call, Handler
+from jobs.api.panda.client import doors
 from jobs.api.panda.readers import READERS
 from pandasite.base import rate
 
@@ -30,7 +31,9 @@ BY_LEASE: Final = (
     "/server/panda/getJob", "/server/panda/updateJob", "/api/v1/pilot/acquire_jobs",
     "/api/v1/pilot/update_job", *BULK,
 )  # fmt: skip
-HANDLERS: Final[Mapping[str, Handler]] = {**pilots.HANDLERS, **others.HANDLERS}
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **pilots.HANDLERS, **others.HANDLERS, **doors.HANDLERS,
+}  # fmt: skip
 REFUSED: Final = {"not yet": "is not offered here yet", "not meant": "is not offered here"}
 
 
