@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """A task may be cut inside its files, and may build something first."""
 
     dependencies = [
-        ("jobs", "0030_tags"),
+        ("jobs", "0031_sandboxes"),
     ]
 
     operations = [

@@ -32,6 +32,7 @@ from jobs.models.move import Move
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
+from jobs.models.sandbox import Sandbox
 from jobs.models.share import PriorityLift, QuotaHold, Share, ShareTally, ShareUse
 from jobs.models.tag import Tag
 from jobs.models.task import Task
@@ -89,6 +90,7 @@ __all__ = [
     "Pulse",
     "QueueKind",
     "QuotaHold",
+    "Sandbox",
     "Share",
     "ShareTally",
     "ShareUse",

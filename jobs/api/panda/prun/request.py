@@ -9,9 +9,8 @@ from typing import Any, Final
 from jobs.api.panda.prun import steps, streams, words
 from jobs.api.panda.prun.fields import Fields
 from jobs.api.panda.prun.streams import Streams
+from jobs.trf.programs import MAINS, RUN
 
-RUN: Final = "runGen-00-00-02"
-PROGRAMS: Final = (RUN, "buildGen-00-00-01", "runMerge-00-00-02")
 FILES_PER_JOB: Final = 200  # where nothing is said: as many as prun itself says at most, and ...
 GB_PER_JOB: Final = 10  # ... as much
 FILES_MOST: Final = 500
@@ -50,8 +49,8 @@ def request_of(given: Mapping[str, Any]) -> dict[str, Any]:
 def program(fields: Fields, field: str, path: str, *, usual: str) -> str:
     """The transformation that an address ends in: it is one of ours, wherever PanDA's stood."""
     name = path.rpartition("/")[2] if path else usual
-    if name not in PROGRAMS:
-        fields.refuse(field, f"must be one of {', '.join(PROGRAMS)}, not {path[:100]}")
+    if name not in MAINS:
+        fields.refuse(field, f"must be one of {', '.join(MAINS)}, not {path[:100]}")
         return usual
     return name
 

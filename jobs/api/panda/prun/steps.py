@@ -9,9 +9,8 @@ from typing import Any, Final
 from jobs.api.panda.prun import words
 from jobs.api.panda.prun.fields import Fields
 from jobs.api.panda.prun.streams import scope_of
+from jobs.trf.programs import BUILD, MERGE
 
-BUILD: Final = "buildGen-00-00-01"
-MERGE: Final = "runMerge-00-00-02"
 UNMERGED: Final = "panda.um."  # as PanDA calls what is still to be merged
 # What becomes of what in a merge: runMerge has an option for it. Logs are kept apart from outputs.
 _TRANSIENT: Final = re.compile(r"\$\{TRN_OUTPUT\d*:OUTPUT\d*\}")
