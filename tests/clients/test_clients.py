@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.clients.site import ClientSite
 
 pytestmark = pytest.mark.clients
-QUICK = ("--skipScout", "--outputs", "out.txt", "--maxAttempt", "1")
+ONCE = ("--outputs", "out.txt", "--maxAttempt", "1")
 
 
 def name(task: str) -> str:
@@ -41,7 +41,7 @@ def test_prun_with_an_input_dataset_reads_two_files_per_job(site: ClientSite) ->
 
     task = user.prun(
         "--exec", "cat $(echo %IN | tr , ' ') > out.txt", "--inDS", DATASET, "--noBuild",
-        "--nFilesPerJob", "2", "--outDS", name("input"), *QUICK,
+        "--nFilesPerJob", "2", "--outDS", name("input"), *ONCE,
     )  # fmt: skip
 
     ended = site.await_state(task, "done")
@@ -56,7 +56,7 @@ def test_prun_with_a_build_runs_what_was_built(site: ClientSite) -> None:
     task = user.prun(
         "--exec", "cat built/product.txt > out.txt", "--nJobs", "2",
         "--bexec", "mkdir built; cp source.txt built/product.txt",
-        "--outDS", name("build"), *QUICK,
+        "--outDS", name("build"), *ONCE,
     )  # fmt: skip
 
     site.await_state(task, "done")
@@ -73,7 +73,7 @@ def test_prun_counts_up_from_what_rndm_says(site: ClientSite) -> None:
 
     task = user.prun(
         "--exec", "echo seed %RNDM=10 > out.txt", "--nJobs", "3", "--noBuild",
-        "--outDS", name("rndm"), *QUICK,
+        "--outDS", name("rndm"), *ONCE,
     )  # fmt: skip
 
     site.await_state(task, "done")
@@ -83,7 +83,7 @@ def test_prun_counts_up_from_what_rndm_says(site: ClientSite) -> None:
 def test_pbook_shows_a_task_and_kills_it_and_nobody_elses(site: ClientSite) -> None:
     user = site.user("kill")
     task = user.prun(
-        "--exec", "sleep 600; echo > out.txt", "--noBuild", "--outDS", name("kill"), *QUICK
+        "--exec", "sleep 600; echo > out.txt", "--noBuild", "--outDS", name("kill"), *ONCE
     )
     eventually(
         lambda: any(job.state == "running" for job in site.jobs(task)),
@@ -112,7 +112,7 @@ def test_pbook_finishes_a_task_with_what_it_has(site: ClientSite) -> None:
     user = site.user("finish")
     task = user.prun(
         "--exec", "sleep 2; echo > out.txt", "--nJobs", "40", "--noBuild",
-        "--outDS", name("finish"), *QUICK,
+        "--outDS", name("finish"), *ONCE,
     )  # fmt: skip
     eventually(
         lambda: site.task(task).pieces_done > 0, seconds=100.0, what=lambda: site.story(task)
@@ -132,14 +132,14 @@ def test_pbook_retries_a_task_as_it_is_and_with_new_parameters(site: ClientSite)
     )
     task = user.prun(
         "--exec", "bash one.sh %IN", "--inDS", DATASET, "--nFilesPerJob", "2", "--noBuild",
-        "--outDS", name("retry"), *QUICK,
+        "--outDS", name("retry"), *ONCE,
     )  # fmt: skip
-    site.await_state(task, "failed")
+    site.await_state(task, "exhausted")
     assert [job.state for job in site.jobs(task)] == ["failed"] * 2
 
     user.pbook("retry", task)
     eventually(lambda: len(site.jobs(task)) == 4, seconds=60.0, what=lambda: site.story(task))
-    site.await_state(task, "failed")
+    site.await_state(task, "exhausted")
 
     user.pbook("retry", task, "--nFilesPerJob=1")
     site.await_state(task, "done")
