@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.api.panda.client.changing import changes_of
+from jobs.api.panda.prun import fields
 from jobs.api.panda.prun.request import request_of
 from jobs.models import Task
 from jobs.tasks_engine import template
@@ -234,3 +236,10 @@ def test_a_new_parameter_that_cannot_change_is_refused_by_its_name():
 
 def test_what_stays_as_it_is_is_no_change():
     assert changes_of({"nFilesPerJob": 2}, Task(spec={"files_per_job": 2})) == {}
+
+
+def test_every_parameter_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "panda-tasks.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`([A-Za-z_]+)`", text))
+
+    assert (fields.TAKEN | fields.IDLE) - words == set()
