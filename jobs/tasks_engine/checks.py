@@ -197,7 +197,7 @@ def _without_input(said: Said) -> Iterator[Fault]:
 def _placeholders(said: Said) -> Iterator[Fault]:
     besides = len(said["secondary"])
     counts = {"OUTPUT": len(said["outputs"]), "SECONDARY": besides, "SECONDARYLIST": besides}
-    known = template.IN_PARAMETERS | (template.LIB if said["build"] else {})
+    known = {**template.IN_PARAMETERS, **(template.LIB if said["build"] else {})}
     yield from placeholders("job_parameters", said["job_parameters"], counts, names=known)
     for step, names in (("merge", known), ("build", template.IN_PARAMETERS)):
         if said[step]:

@@ -41,8 +41,10 @@ class SelectSpec:
     @classmethod
     def of(cls, said: Mapping[str, Any] | None) -> SelectSpec | None:
         """From what was said; None for nothing."""
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in (said or {}).items()}
-        return cls(**lists) if said else None
+        if not said:
+            return None
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
+        return cls(**made)
 
 
 @dataclass(frozen=True, kw_only=True)

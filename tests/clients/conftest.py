@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.clients.site import ClientSite
 
 HERE = Path(__file__).parent
-SECONDS = 420  # for the first test, which waits for the site
+SECONDS = 600  # for the first test, which waits for the site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -87,7 +87,7 @@ def test_pbook_shows_a_task_and_kills_it_and_nobody_elses(site: ClientSite) -> N
     )
     eventually(
         lambda: any(job.state == "running" for job in site.jobs(task)),
-        seconds=100.0,
+        seconds=200.0,
         what=lambda: site.story(task),
     )
     shown = user.pbook("show", task)
@@ -115,7 +115,7 @@ def test_pbook_finishes_a_task_with_what_it_has(site: ClientSite) -> None:
         "--outDS", name("finish"), *ONCE,
     )  # fmt: skip
     eventually(
-        lambda: site.task(task).pieces_done > 0, seconds=100.0, what=lambda: site.story(task)
+        lambda: site.task(task).pieces_done > 0, seconds=200.0, what=lambda: site.story(task)
     )
 
     user.pbook("finish", task)
@@ -138,7 +138,7 @@ def test_pbook_retries_a_task_as_it_is_and_with_new_parameters(site: ClientSite)
     assert [job.state for job in site.jobs(task)] == ["failed"] * 2
 
     user.pbook("retry", task)
-    eventually(lambda: len(site.jobs(task)) == 4, seconds=60.0, what=lambda: site.story(task))
+    eventually(lambda: len(site.jobs(task)) == 4, seconds=150.0, what=lambda: site.story(task))
     site.await_state(task, "exhausted")
 
     user.pbook("retry", task, "--nFilesPerJob=1")

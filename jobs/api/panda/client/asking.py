@@ -65,9 +65,21 @@ def person(call: Call) -> User:
     return call.caller
 
 
+def changing(work: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    """For what changes something: the caller has to be one who may."""
+
+    @wraps(work)
+    def handler(call: Call) -> Any:
+        person(call)
+        return work(call)
+
+    return handler
+
+
 def task_of(call: Call) -> Task:
     """The task that is named, whosever it is."""
     task_id = Said(call.values).whole("task_id", low=1, high=INT64, needed=True)
+    assert task_id is not None  # it is needed
     task = Task.objects.select_related(*RELATED).filter(pk=task_id).first()
     if task is None:
         raise no_task(task_id)
@@ -82,7 +94,7 @@ def own_task(call: Call) -> Task:
     return task
 
 
-def no_task(task_id: int | None) -> NotThere:
+def no_task(task_id: int) -> NotThere:
     """The same words for what is not there and for what is not the caller's."""
     return NotThere(f"there is no task {task_id} of yours")
 

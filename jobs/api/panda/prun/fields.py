@@ -8,7 +8,7 @@ from typing import Any, Final
 from pandasite.base.errors import BadInput, field_error
 
 Fault = dict[str, Any]
-NOTHING: Final = (None, "", False, 0, [], {})
+NOTHING: Final[tuple[Any, ...]] = (None, "", False, 0, [], {})
 
 # These say something that `request` translates.
 TAKEN: Final = frozenset({
