@@ -16,9 +16,10 @@ from datasets import services as data
 from datasets.models import Dataset, DatasetFile, Subscription, Transfer
 from datasets.states import ACTIVE_TRANSFERS, DatasetState, TransferState
 from datasets.subscriptions import settle_subscriptions
-from jobs import archive, counts, decisions, ends, kept_leases, nodes, samples
+from jobs import archive, counts, debug, decisions, ends, kept_leases, nodes, samples
 from jobs.models import ClaimKey, JobFile, Move, Pilot, SubmitKey
 from jobs.queue import forget_kinds
+from jobs.sandboxes import services as sandboxes
 from jobs.states import LIVE
 from pandasite.base.errors import IllegalMove
 from pandasite.base.rounds import Round
@@ -141,7 +142,8 @@ def housekeep(now: dt.datetime) -> int:
     Idempotency keys; leases kept for pilots; decisions that no job shows any more; old failures of
     transfers; what movers carried; pilots and nodes long silent; bans that are over; samples of
     days gone by; hours of counts and ends that no page shows; kinds of requirements that no queue
-    has. And the archive gets its next weeks.
+    has; sandboxes that nobody uses; debug modes of jobs long gone. And the archive gets its next
+    weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -166,6 +168,8 @@ def housekeep(now: dt.datetime) -> int:
     work.do("counts", partial(counts.merge_old, now))
     work.do("ends", partial(ends.merge_old, now))
     work.do("kinds of queues", forget_kinds)
+    work.do("debug modes", partial(debug.forget, now))
+    work.do("sandboxes", partial(sandboxes.forget, now))
     work.do("weeks of the archive", partial(archive.make_weeks, now))
     return work.end()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -96,6 +98,33 @@ def new_token(user: User, *, days: float) -> str:
         raise BadInput(f"a token may live from 1 minute to 366 days, not {days} days")
     _row, token = get_token_model().objects.create(user=user, expiry=dt.timedelta(days=days))
     return str(token)
+
+
+def _part(facts: dict[str, object]) -> str:
+    text = json.dumps(facts, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+# By which a token for PanDA's client is known. A token of an issuer has a signature, and `alg`.
+CLIENT_HEADER = _part({"alg": "none", "typ": "pandasite"})
+
+
+def client_token(user: User, *, days: float) -> str:
+    """A new token of a user in the form that PanDA's client wants: `header.claims.token`.
+
+    The client reads the claims, for the name that it shows and that names of datasets begin with.
+    Here nobody reads them, and nobody may: the last part is the token, as any other.
+    """
+    name = user.get_username()
+    claims = {"name": user.get_full_name() or name, "preferred_username": name}
+    return f"{CLIENT_HEADER}.{_part({**claims})}.{new_token(user, days=days)}"
+
+
+def without_claims(token: bytes) -> bytes:
+    """What is to be checked of a token: of one for PanDA's client, its last part."""
+    if not token.startswith(f"{CLIENT_HEADER}.".encode()):
+        return token
+    return token.rpartition(b".")[2]
 
 
 def new_pilot_token(site: Site, *, days: float = PILOT_TOKEN_DAYS) -> str:

@@ -77,6 +77,15 @@ LIMITS = {
     "DDM_PAUSE_SECONDS": Limit(300, 1, DAY),  # the longest between two tries of a callback
     "DDM_NEWS_DAYS": Limit(30, 1, 365),
     "UPLOAD_MAX_MB": Limit(5000, 1, 10_000_000),
+    # Sandboxes of users: MB (of 1,048,576 bytes) as they come and unpacked, of one owner, and left
+    # free on the disk; and days without use.
+    "SANDBOX_JOBO_MB": Limit(10, 1, 100_000),
+    "SANDBOX_JOBO_UNPACKED_MB": Limit(500, 1, 1_000_000),
+    "SANDBOX_SOURCES_MB": Limit(768, 1, 100_000),
+    "SANDBOX_SOURCES_UNPACKED_MB": Limit(8000, 1, 1_000_000),
+    "SANDBOX_QUOTA_MB": Limit(5000, 1, 10_000_000),
+    "SANDBOX_FREE_MB": Limit(500, 0, 10_000_000),
+    "SANDBOX_DAYS": Limit(30, 1, 3650),
     "MOVER_ATTEMPTS": Limit(10, 1, 100),
     "MOVER_PAUSE_MINUTES": Limit(180, 0, 10_080),
     "MOVER_CHANNEL_JOBS": Limit(10, 1, 10_000),

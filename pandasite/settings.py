@@ -39,6 +39,12 @@ PANDASITE_DDM_SECRETS = ddm_secrets(environment)
 PANDASITE_RUCIO = rucio_server(environment, PANDASITE_DDM.values())
 # Where files go that people upload; empty: nobody may.
 PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
+# Where users' sandboxes lie, the same folder for all hosts; and where PanDA's pilots fetch our
+# transformations, if that is not the address by which they call.
+PANDASITE_SANDBOXES = environment.text(
+    "PANDASITE_SANDBOXES", str(PANDASITE_HOME.path / "sandboxes")
+)
+PANDASITE_TRF_URL = environment.text("PANDASITE_TRF_URL").rstrip("/")
 # Whether who has not logged in may read the monitor.
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED

@@ -5,6 +5,7 @@
     lock            held as long as this pilot lives: a folder that can be locked is a leftover
     state.json      stage, payload, final report (0600, replaced atomically)
     pilot.log, payload.stdout, payload.stderr
+    trf/            the transformation, where the server brought it
     work/           the payload's current folder; with bubblewrap all it sees of the above
 """
 
@@ -76,6 +77,12 @@ class JobFolder:
     @property
     def stderr(self) -> Path:
         return self.path / "payload.stderr"
+
+    def program(self, name: str) -> Path:
+        """Where a transformation lies that the server brought: out of the payload's reach."""
+        place = self.path / "trf"
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place / name
 
     @property
     def lease(self) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pilot_client import launch, payload
+from pilot_client import download, launch, payload
 from pilot_client.config import Config
 from pilot_client.control import Control, Stop, Stopping
 from pilot_client.deliver import deliver
@@ -161,6 +161,12 @@ class Attempt:
             check=self._control.check,
         )
         self._control.check()
+        download.bring(
+            job=job,
+            folder=self._folder,
+            server=self._means.server,
+            pause=self._control.pause_for_orders,
+        )
 
     def _payload(self, job: Job) -> Verdict:
         means, account = self._means, self._account

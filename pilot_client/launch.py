@@ -29,14 +29,14 @@ MARKER = "PILOT_JOB_FOLDER"  # lets a restarted pilot find what its dead predece
 
 def spec_of(*, job: Job, folder: JobFolder, software: Path, sandbox: Sandbox) -> guard.Spec:
     """The command and its surroundings; raises JobFailed if it cannot be put together."""
-    program = find_program(job, software)
+    program, platform = chosen(job, folder, software)
+    brought = [program] if job.program else []
     mounted = [job.storage] if isinstance(job.storage, Path) else []
-    platform = software.joinpath(*program.relative_to(software).parts[:2])
     return guard.Spec(
         argv=sandbox.wrap(
             [str(program), *arguments(job.parameters)],
             work=folder.work,
-            readable=[*mounted, *sources(job)],
+            readable=[*brought, *mounted, *sources(job)],
         ),
         cwd=str(folder.work),
         env=environment(job, folder, platform),
@@ -61,6 +61,23 @@ def sources(job: Job) -> list[Path]:
     ]
 
 
+def chosen(job: Job, folder: JobFolder, software: Path) -> tuple[Path, Path | None]:
+    """The program, and the platform whose release it runs with; one of the server's needs none."""
+    if job.program is None:
+        program = find_program(job, software)
+        return program, software.joinpath(*program.relative_to(software).parts[:2])
+    fitting = installed(job, software) if job.release or job.cmt_config else []
+    if not fitting and (job.release or job.cmt_config):
+        raise missing_release(job)
+    return folder.program(job.program.name), fitting[-1] if fitting else None
+
+
+def missing_release(job: Job) -> JobFailed:
+    """The node has not what the job wants."""
+    wanted = f"{job.release or 'any release'}/{job.cmt_config or 'any platform'}"
+    return JobFailed(PilotCode.MISSING_RELEASE, f"{wanted} is not installed here")
+
+
 def find_program(job: Job, software: Path) -> Path:
     """The transformation in the software area, executable."""
     wanted = f"{job.release or 'any release'}/{job.cmt_config or 'any platform'}"
@@ -68,7 +85,7 @@ def find_program(job: Job, software: Path) -> Path:
         raise JobFailed(PilotCode.NO_SOFTWARE_AREA, "this node has no software area")
     fitting = installed(job, software)
     if not fitting:
-        raise JobFailed(PilotCode.MISSING_RELEASE, f"{wanted} is not installed here")
+        raise missing_release(job)
     programs = [path for folder in fitting if (path := folder / job.transformation).is_file()]
     if not programs:
         raise JobFailed(PilotCode.NO_TRANSFORMATION, f"{job.transformation} is not in {wanted}")
@@ -99,7 +116,7 @@ def arguments(parameters: str) -> list[str]:
     return words
 
 
-def environment(job: Job, folder: JobFolder, platform: Path) -> dict[str, str]:
+def environment(job: Job, folder: JobFolder, platform: Path | None) -> dict[str, str]:
     """A small clean environment: nothing of the pilot's own, so no secret of it either."""
     temporary = folder.work / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -110,8 +127,8 @@ def environment(job: Job, folder: JobFolder, platform: Path) -> dict[str, str]:
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",  # a beat carries the tail of stdout while the payload runs
-        "ATLAS_RELEASE": platform.parent.name,
-        "CMTCONFIG": platform.name,
+        "ATLAS_RELEASE": platform.parent.name if platform else "",
+        "CMTCONFIG": platform.name if platform else "",
         "PANDAID": folder.path.name.partition(".")[0],
         MARKER: str(folder.path),
         **dict.fromkeys(THREADS, str(max(1, job.core_count))),

@@ -96,7 +96,7 @@ class Server:
                     url,
                     json=body,
                     headers={"User-Agent": f"pandasite-pilot/{VERSION}", **headers},
-                    auth=TokenAuth(self._token()),
+                    auth=TokenAuth(self.token()),
                     timeout=TIMEOUTS,
                     allow_redirects=False,  # the token goes to no other host
                     stream=True,
@@ -106,7 +106,8 @@ class Server:
         except requests.RequestException as error:
             raise NoAnswer(type(error).__name__) from error
 
-    def _token(self) -> str:
+    def token(self) -> str:
+        """As the file has it now. Raises PilotEnds."""
         try:
             return self.token_file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:

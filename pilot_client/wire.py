@@ -16,6 +16,7 @@ from pilot_client.errors import JobFailed, PilotCode
 from pilot_client.remote import SCHEMES, Remote
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}")
+PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._+-]*)+")  # of an address here, with no `..` in it
 Fields = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -81,6 +82,17 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A file that the server itself has: below its own address, and never elsewhere."""
+
+    name: str
+    path: str
+    key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run: memory and disk in MB, time in s; 0 means that there is no limit.
 
@@ -100,6 +112,8 @@ class Job:
     outputs: tuple[Output, ...]
     log: Output | None
     storage: Path | Remote
+    program: Fetched | None = None
+    sandbox: Fetched | None = None
 
     @classmethod
     def of(cls, answer: Fields, *, secret: Path | None = None) -> Job:
@@ -122,6 +136,8 @@ class Job:
             outputs=tuple(output_of(entry) for entry in entries(answer, "output_files")),
             log=output_of(log) if isinstance(log, dict) and log.get("lfn") else None,
             storage=storage_of(answer.get("storage"), secret=secret),
+            program=fetched_of(answer, "program", under="/trf/"),
+            sandbox=fetched_of(answer, "sandbox", under="/cache/"),
         )
 
 
@@ -143,6 +159,24 @@ def output_of(entry: Fields) -> Output:
         lfn=file_name(need(entry, "lfn", str)),
         path=relative(need(entry, "path", str)),
         url=signed(entry),
+    )
+
+
+def fetched_of(answer: Fields, name: str, *, under: str) -> Fetched | None:
+    """A file of the server's, in its folder `under`; None where the job needs none."""
+    entry = answer.get(name)
+    if not isinstance(entry, dict):
+        return None
+    file = file_name(need(entry, "name", str))
+    path = need(entry, "path", str)
+    if not path.startswith(under) or not path.endswith(f"/{file}") or not PATH.fullmatch(path):
+        raise BadAnswer(f"names a path {path[:80]!r} for its {name}")
+    return Fetched(
+        name=file,
+        path=path,
+        key=str(entry.get("key") or ""),
+        sha256=need(entry, "sha256", str),
+        size=need(entry, "size", int),
     )
 
 

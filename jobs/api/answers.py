@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
+from jobs.api.job_needs import Program, SandboxToFetch, Storage
 from jobs.api.keys import HEADER
 from jobs.api.listing import LIMIT_MAX
 from jobs.labels import LABELS
@@ -61,13 +62,6 @@ class InputFile(NamedFile):
     adler32 = s.CharField(allow_null=True)
 
 
-class Storage(s.Serializer[Any]):
-    """Where inputs lie and outputs go."""
-
-    name = s.CharField()
-    url = s.CharField()
-
-
 class JobToRun(s.Serializer[Any]):
     """A job as its pilot gets it. Times in s, memory and disk in MB."""
 
@@ -97,6 +91,8 @@ class JobToRun(s.Serializer[Any]):
     output_files = NamedFile(many=True)
     log_file = LogName()
     storage = Storage(allow_null=True)
+    program = Program(required=False)
+    sandbox = SandboxToFetch(required=False, allow_null=True)
 
 
 class ClaimAnswer(s.Serializer[Any]):

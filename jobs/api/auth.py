@@ -11,7 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from jobs.identity import Caller
+from jobs.identity import Caller, without_claims
 from jobs.models import PilotAccount
 
 
@@ -21,7 +21,7 @@ class TokenAuthentication(KnoxAuthentication):
     def authenticate_credentials(self, token: bytes) -> Any:
         """(user, token) or AuthenticationFailed."""
         try:
-            return super().authenticate_credentials(token)
+            return super().authenticate_credentials(without_claims(token))
         except UnicodeDecodeError as error:
             raise AuthenticationFailed("Invalid token.") from error
 

@@ -13,6 +13,7 @@ from django.db import models
 from brokerage.models import VO, Cloud, Release, Site
 from datasets.models import StorageElement
 from jobs.models import Transformation
+from jobs.trf.programs import MAINS as OURS
 
 NAMED: dict[str, type[models.Model]] = {
     "vo": VO,
@@ -26,7 +27,10 @@ HINTS = 20
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Transformations by name, or by a beginning that ends in `*`. An empty one knows any."""
+    """Transformations by name, or by a beginning that ends in `*`. An empty one knows any.
+
+    Those that the server itself brings are always known.
+    """
 
     names: Sequence[str]
 
@@ -39,7 +43,12 @@ class Catalogue:
         return frozenset(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return not self.names or name in self._whole or str(name).startswith(self._beginnings)
+        return (
+            not self.names
+            or name in self._whole
+            or name in OURS
+            or str(name).startswith(self._beginnings)
+        )
 
 
 @dataclass

@@ -20,6 +20,7 @@ from jobs.api.signed import sign
 from jobs.identity import Caller, TokenGone
 from jobs.models import JobFile
 from jobs.said import log_name
+from jobs.sandboxes.needs import needs_of
 from pandasite.base import serializers as strict
 from pandasite.base.errors import NotAllowed, NotThere, field_error
 from pandasite.base.views import JSONView, json_answer
@@ -103,7 +104,8 @@ def _question(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claim_answer(claimed: dispatch.Claimed, *, bulk: bool) -> dict[str, Any]:
-    jobs = [_job_answer(job) for job in claimed.jobs]
+    needs = needs_of(claimed.jobs)
+    jobs = [_job_answer(job) | needs.get(job["panda_id"], {}) for job in claimed.jobs]
     if jobs:
         return {"jobs": jobs} if bulk else {"job": jobs[0]}
     return {

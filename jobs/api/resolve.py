@@ -14,6 +14,10 @@ from jobs.api.names import Names
 from jobs.labels import LABELS, is_analysis
 from jobs.report import LOG_SCOPE
 from jobs.rows import SAID, FileSpec, JobSpec
+from jobs.sandboxes import services as sandboxes
+from jobs.sandboxes.names import named_in
+from jobs.trf.programs import MAINS as PROGRAMS
+from pandasite.base.clock import database_now
 from pandasite.base.errors import BadInput, NotAllowed, field_error
 
 MAX_FAULTS = 1000
@@ -24,7 +28,7 @@ def specs(jobs: Sequence[dict[str, Any]], *, user: AbstractUser) -> list[JobSpec
     """Checked job specifications; BadInput lists every fault with job index and field."""
     check_rights(jobs, user)
     names = Names.of(jobs)
-    faults = list(islice(_all_faults(jobs, names), MAX_FAULTS))
+    faults = list(islice((*_all_faults(jobs, names), *_foreign(jobs, user)), MAX_FAULTS))
     if faults:
         raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
     return [_spec(job, names) for job in jobs]
@@ -57,6 +61,23 @@ def index_of(place: str) -> int:
 def _alone(message: str) -> str:
     """What is said of `jobs[3].site`, said of the `site` of a job alone."""
     return _PLACE.sub("", message)
+
+
+def _foreign(jobs: Sequence[dict[str, Any]], user: AbstractUser) -> Iterable[dict[str, Any]]:
+    """Of the transformations that the server brings: sandboxes that this user does not have."""
+    named = {
+        i: name
+        for i, job in enumerate(jobs)
+        if job["transformation"] in PROGRAMS and (name := named_in(job["job_parameters"]))
+    }
+    missing = sandboxes.not_of(user, named.values())
+    if named:  # it stays while the jobs wait
+        sandboxes.touch(set(named.values()) - missing, now=database_now())
+    for i, name in named.items():
+        if name in missing:
+            field = f"jobs[{i}].job_parameters"
+            message = f"{field} names the sandbox {name}, which you do not have here"
+            yield field_error(field, message, code="unknown_sandbox")
 
 
 def _all_faults(jobs: Sequence[dict[str, Any]], names: Names) -> Iterable[dict[str, Any]]:

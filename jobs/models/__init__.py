@@ -22,6 +22,7 @@ from jobs.models.books import (
     SubmitKey,
     Transformation,
 )
+from jobs.models.client import ClientTask, DebugMode
 from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
 from jobs.models.file import JobFile
@@ -31,6 +32,7 @@ from jobs.models.move import Move
 from jobs.models.name import JobName
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
+from jobs.models.sandbox import Sandbox
 from jobs.models.share import PriorityLift, QuotaHold, Share, ShareTally, ShareUse
 from jobs.models.tag import Tag
 from jobs.models.task import Task
@@ -61,8 +63,10 @@ __all__ = [
     "BambooTask",
     "BrokerageDecision",
     "ClaimKey",
+    "ClientTask",
     "CloudDecision",
     "CountDelta",
+    "DebugMode",
     "EndDelta",
     "ErrorCode",
     "ErrorCount",
@@ -86,6 +90,7 @@ __all__ = [
     "Pulse",
     "QueueKind",
     "QuotaHold",
+    "Sandbox",
     "Share",
     "ShareTally",
     "ShareUse",

@@ -41,6 +41,7 @@ class TaskDataset(models.Model):
         INPUT = "input"
         SECONDARY = "secondary"
         OUTPUT = "output"
+        BUILT = "built", "built library"
         MERGED = "merged", "merged output"
 
     task = models.ForeignKey(
@@ -122,7 +123,11 @@ class TaskPiece(models.Model):
 
 
 class TaskInput(models.Model):
-    """A file that a task reads in one of its pieces: each file once in a stage."""
+    """A file that a task reads in one of its pieces: each file once in a stage.
+
+    A task that is cut inside files has a row for each part: its first event, counted from 1, and
+    how many there are. `first_event` 0: the whole file, or one that was not looked at yet.
+    """
 
     task = models.ForeignKey(
         Task,
@@ -135,11 +140,15 @@ class TaskInput(models.Model):
     piece = models.ForeignKey(  # the files of a piece, when its job is made
         TaskPiece, null=True, blank=True, on_delete=models.PROTECT, related_name="inputs"
     )
+    first_event = models.BigIntegerField(default=0, db_default=0)
+    n_events = models.BigIntegerField(default=0, db_default=0, help_text="0: not known")
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["task", "stage", "file"], name="task_input_once")
+            models.UniqueConstraint(
+                fields=["task", "stage", "file", "first_event"], name="task_input_once"
+            )
         ]
         indexes = [
             # the engine: files that are in no piece yet

@@ -18,6 +18,9 @@ FILES_PER_JOB_MAX = 500
 SCOUTS_MAX = 100
 EVENTS_MAX = 10**12
 PARAMETERS_MAX = 60_000
+EXPRESSIONS_MAX = 20
+LFNS_MAX = 10_000
+_COSTLY = re.compile(r"\{|\(\?|\\[1-9]")
 _FILLED = dict.fromkeys(template.IN_NAMES, "0" * 12)
 
 
@@ -30,10 +33,51 @@ class PatternField(strict.LfnField):
         if wrong := template.unknown(text, known=template.IN_NAMES, counts={}):
             words = f"has unknown placeholders {', '.join(wrong)}"
             strict.refuse("unknown_placeholder", words, known=sorted(template.IN_NAMES))
-        if "${SN}" not in text:
-            strict.refuse("no_serial", "must have ${SN}, which keeps the names of jobs apart")
+        if not any(f"${{{name}}}" in text for name in template.SERIALS):
+            words = "must have ${SN}, ${SN6} or ${N}, which keep the names of jobs apart"
+            strict.refuse("no_serial", words)
         super().to_internal_value(template.fill(text, _FILLED))
         return text
+
+
+class LibraryField(strict.LfnField):
+    """A file name that has the number of its task, and no number of a piece: there is one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The pattern, when what it makes is a name."""
+        text = strict.StrictCharField.to_internal_value(self, data)
+        if "${TASKID}" not in text or template.unknown(text, known={"TASKID": ""}, counts={}):
+            strict.refuse("no_task_id", "must have ${TASKID}, and no other placeholder")
+        super().to_internal_value(template.fill(text, _FILLED))
+        return text
+
+
+class ExpressionField(strict.StrictCharField):
+    """A regular expression of a kind whose time is bounded by its length."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The expression; PostgreSQL tells whether it is one."""
+        text: str = super().to_internal_value(data)
+        if found := _COSTLY.search(text):
+            words = (
+                f"must not have {found[0]}: neither repetition by number, nor references, nor (?"
+            )
+            strict.refuse("costly_expression", words)
+        return text
+
+
+class SelectBody(strict.StrictSerializer):
+    """Which files of a dataset are read: by name, without the first ones, at most so many."""
+
+    include = strict.StrictListField(
+        child=ExpressionField(max_length=250), max_length=EXPRESSIONS_MAX, default=list
+    )
+    exclude = strict.StrictListField(
+        child=ExpressionField(max_length=250), max_length=EXPRESSIONS_MAX, default=list
+    )
+    lfns = strict.StrictListField(child=strict.LfnField(), max_length=LFNS_MAX, default=list)
+    skip = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
+    files = strict.StrictIntegerField(min_value=0, max_value=INT32, default=0)
 
 
 class OutputBody(strict.StrictSerializer):
@@ -49,6 +93,19 @@ class SecondaryBody(strict.StrictSerializer):
 
     dataset = strict.DatasetNameField(max_length=DATASET_MAX)
     files_per_job = strict.StrictIntegerField(min_value=1, max_value=FILES_PER_JOB_MAX, default=1)
+    select = SelectBody(allow_null=True, default=None)
+
+
+class BuildBody(strict.StrictSerializer):
+    """One job before all others; they read what it makes, `${LIB}`."""
+
+    transformation = strict.StrictCharField(max_length=255)
+    job_parameters = strict.StrictCharField(
+        max_length=PARAMETERS_MAX, multiline=True, allow_blank=True, default=""
+    )
+    dataset = strict.DatasetNameField(max_length=DATASET_MAX)
+    scope = strict.ScopeField()
+    lfn = LibraryField(max_length=200)
 
 
 class MergeBody(strict.StrictSerializer):
@@ -115,6 +172,9 @@ class TaskBody(strict.StrictSerializer):
     destination_se = strict.StrictCharField(max_length=64, allow_blank=True, default="")
     scouts = strict.StrictBooleanField(default=True)
     n_scouts = strict.StrictIntegerField(min_value=1, max_value=SCOUTS_MAX, default=5)
+    select = SelectBody(allow_null=True, default=None)
+    events_per_file = strict.StrictIntegerField(min_value=0, max_value=EVENTS_MAX, default=0)
+    build = BuildBody(allow_null=True, default=None)
 
 
 class ChangesBody(strict.StrictSerializer):
@@ -129,6 +189,10 @@ class ChangesBody(strict.StrictSerializer):
     cpu_s_per_event = strict.StrictFloatField(min_value=0, max_value=10**7, required=False)
     wall_s = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
     disk_mb = strict.StrictIntegerField(min_value=0, max_value=INT32, required=False)
+    files_per_job = strict.StrictIntegerField(
+        min_value=0, max_value=FILES_PER_JOB_MAX, required=False
+    )
+    gb_per_job = strict.StrictFloatField(min_value=0, max_value=100_000, required=False)
     core_count = strict.StrictIntegerField(min_value=1, max_value=100_000, required=False)
     max_attempts = strict.StrictIntegerField(min_value=1, max_value=100, required=False)
     site = strict.StrictCharField(max_length=64, allow_blank=True, required=False)
@@ -136,5 +200,6 @@ class ChangesBody(strict.StrictSerializer):
 
 
 CHANGEABLE = tuple(ChangesBody().fields)
+CUTTING = ("files_per_job", "gb_per_job")  # by these, work that has not been done is cut anew
 # The number of a task: a parent may be given by it as well as by its name.
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")

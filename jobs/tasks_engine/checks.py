@@ -18,6 +18,7 @@ from jobs import tags
 from jobs.api.names import Names
 from jobs.models import Tag, Task
 from jobs.report import LOG_SCOPE
+from jobs.tasks_engine import selection, template
 from jobs.tasks_engine.body import NUMBER, TaskBody
 from jobs.tasks_engine.circles import circular
 from jobs.tasks_engine.faults import placeholders, unknown_name
@@ -132,12 +133,12 @@ def _reads(said: Said) -> list[str]:
 
 
 def _makes(said: Said) -> list[str]:
-    return [one["dataset"] for one in (*said["outputs"], said["merge"]) if one]
+    return [one["dataset"] for one in (*said["outputs"], said["merge"], said.get("build")) if one]
 
 
 def _checked(said: dict[str, Any], owner: str, known: Known) -> dict[str, Any] | BadInput:
     """A request that was kept before is not checked against the names of today."""
-    faults = list(_contradictions(said))
+    faults = [*_contradictions(said), *selection.faults(said)]
     if (owner, said["name"]) not in known.tasks:
         faults += [*_unknown(said, known), *_data(said, known), *_family(said, owner, known)]
         faults += tags.contradictions(said, known.tags)
@@ -151,8 +152,10 @@ def _unknown(said: Said, known: Known) -> Iterator[Fault]:
     for column, its_names in names.known.items():
         if said.get(column) and said[column] not in its_names:
             yield unknown_name(column, said[column], names, column=column)
-    if said["merge"] and (name := said["merge"]["transformation"]) not in names.transformations:
-        yield unknown_name("merge.transformation", name, names, column="transformation")
+    for step in ("merge", "build"):
+        name = said[step]["transformation"] if said.get(step) else ""
+        if name and name not in names.transformations:
+            yield unknown_name(f"{step}.transformation", name, names, column="transformation")
     site, cloud = names.rows["site"].get(said["site"]), said["cloud"]
     if site is not None and cloud and site.cloud.name != cloud:
         message = f"site is in cloud {site.cloud.name}, not in {cloud}"
@@ -162,10 +165,9 @@ def _unknown(said: Said, known: Known) -> Iterator[Fault]:
 def _contradictions(said: Said) -> Iterator[Fault]:
     """What a request says against itself."""
     if said["inputs"]:
-        for name in ("events", "events_per_job"):
-            if said[name]:
-                words = f"{name} is for tasks without input: with input, its files have the events"
-                yield field_error(name, words, code="not_with_input")
+        if said["events"]:
+            words = "events is for tasks without input: with input, its files have the events"
+            yield field_error("events", words, code="not_with_input")
     else:
         yield from _without_input(said)
     if said["merge"] and not said["outputs"]:
@@ -175,7 +177,7 @@ def _contradictions(said: Said) -> Iterator[Fault]:
 
 
 def _without_input(said: Said) -> Iterator[Fault]:
-    for name in ("files_per_job", "gb_per_job"):
+    for name in ("files_per_job", "gb_per_job", "events_per_file", "select"):
         if said[name]:
             yield field_error(name, f"{name} is for tasks with input", code="needs_input")
     if said["secondary"]:
@@ -193,17 +195,19 @@ def _without_input(said: Said) -> Iterator[Fault]:
 
 
 def _placeholders(said: Said) -> Iterator[Fault]:
-    counts = {"OUTPUT": len(said["outputs"]), "SECONDARY": len(said["secondary"])}
-    yield from placeholders("job_parameters", said["job_parameters"], counts)
-    if said["merge"]:
-        merged = said["merge"]["job_parameters"]
-        yield from placeholders("merge.job_parameters", merged, {"OUTPUT": 1, "SECONDARY": 0})
+    besides = len(said["secondary"])
+    counts = {"OUTPUT": len(said["outputs"]), "SECONDARY": besides, "SECONDARYLIST": besides}
+    known = {**template.IN_PARAMETERS, **(template.LIB if said["build"] else {})}
+    yield from placeholders("job_parameters", said["job_parameters"], counts, names=known)
+    for step, names in (("merge", known), ("build", template.IN_PARAMETERS)):
+        if said[step]:
+            text = said[step]["job_parameters"]
+            yield from placeholders(f"{step}.job_parameters", text, {"OUTPUT": 1}, names=names)
 
 
 def _outputs(said: Said) -> Iterator[Fault]:
     places = [(f"outputs[{i}]", one) for i, one in enumerate(said["outputs"])]
-    if said["merge"]:
-        places.append(("merge", said["merge"]))
+    places += [(step, said[step]) for step in ("merge", "build") if said[step]]
     seen: dict[str, str] = {}
     for place, one in places:
         if one["scope"] == LOG_SCOPE:
@@ -216,9 +220,11 @@ def _outputs(said: Said) -> Iterator[Fault]:
         if one["dataset"] in _reads(said):
             words = f"{place}.dataset {one['dataset']} is read by the same task"
             yield field_error(f"{place}.dataset", words, code="circular")
-    if said["merge"] and said["merge"]["dataset"] in {one["dataset"] for one in said["outputs"]}:
-        words = f"merge.dataset {said['merge']['dataset']} is an output of the jobs themselves"
-        yield field_error("merge.dataset", words, code="circular")
+    made = {one["dataset"] for one in said["outputs"]}
+    for step in ("merge", "build"):
+        if said[step] and said[step]["dataset"] in made:
+            words = f"{step}.dataset {said[step]['dataset']} is an output of the jobs themselves"
+            yield field_error(f"{step}.dataset", words, code="circular")
 
 
 def _unreadable(said: Said, known: Known) -> Iterator[Fault]:
@@ -234,6 +240,8 @@ def _data(said: Said, known: Known) -> Iterator[Fault]:
     yield from _unreadable(said, known)
     for i, one in enumerate(said["outputs"]):
         yield from _takes_files(f"outputs[{i}].dataset", one["dataset"], known)
+    if said["build"]:
+        yield from _takes_files("build.dataset", said["build"]["dataset"], known)
     if said["merge"]:
         yield from _takes_files("merge.dataset", said["merge"]["dataset"], known)
         first = said["outputs"][0]["dataset"] if said["outputs"] else ""

@@ -18,12 +18,34 @@ from pandasite.base.copying import NewRows, reserve_keys
 MOST = 2000  # pieces of a task that are cut at once, and that may lie there without a job
 LIVE = 20_000  # pieces of work of a task that may be under way: more would only fill the queues
 FILES = 20_000  # files of a task that are looked at at once
+PARTS = 2000  # files of a task that are split into parts of their events at once
 MERGE_RULE = Rule(files=10)  # where the request says nothing
 
 _TAKE = """
 UPDATE jobs_taskinput i SET piece_id = n.piece_id
 FROM unnest(%s::bigint[], %s::bigint[]) AS n (input_id, piece_id)
 WHERE i.id = n.input_id AND i.piece_id IS NULL
+"""
+# Files become parts of so many events; those that are one part too, with `first_event` 1, and those
+# whose events nobody knows, with none: they are not looked at again. The order of files stays.
+_SPLIT = """
+WITH taken AS (
+  DELETE FROM jobs_taskinput WHERE id IN (
+    SELECT id FROM jobs_taskinput WHERE task_id = %(task)s AND stage = 'work' AND piece_id IS NULL
+      AND first_event = 0 ORDER BY id LIMIT %(most)s)
+  RETURNING id, file_id
+), known AS (
+  SELECT t.id, t.file_id, coalesce(nullif(%(per_file)s::bigint, 0), f.events, 0) AS events
+  FROM taken t JOIN datasets_file f ON f.id = t.file_id
+), parts AS (
+  INSERT INTO jobs_taskinput (task_id, stage, file_id, first_event, n_events)
+  SELECT %(task)s, 'work', k.file_id, s.first, least(%(per_job)s, k.events - s.first + 1)
+  FROM known k
+  CROSS JOIN LATERAL generate_series(1::bigint, greatest(k.events, 1), %(per_job)s) AS s (first)
+  ORDER BY k.id, s.first
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM parts), (SELECT count(*) FROM taken)
 """
 _COLUMNS = (
     "id", "serial", "first_event", "n_events", "n_files", "input_bytes",
@@ -40,7 +62,7 @@ def cut(task: Task, *, work_ended: bool) -> int:
     planned = TaskPiece.objects.filter(task=task, state=PieceState.PLANNED).count()
     room = max(0, min(MOST - planned, LIVE - under_way))
     pieces = 0
-    if task.state in (TaskState.SCOUTING, TaskState.RUNNING):
+    if task.state in (TaskState.SCOUTING, TaskState.RUNNING) and _is_built(task, spec):
         scouting = task.state == TaskState.SCOUTING
         wanted = min(room, spec.n_scouts - task.pieces) if scouting else room
         if wanted > 0:
@@ -51,6 +73,29 @@ def cut(task: Task, *, work_ended: bool) -> int:
     return pieces
 
 
+def cut_build(task: Task) -> int:
+    """The piece that builds, of a task that the caller holds and that has none."""
+    if TaskPiece.objects.filter(task=task, stage=Stage.BUILD).exists():
+        return 0
+    return len(_insert(task, Stage.BUILD, [(1, 0, 0, 0)], scout=False))
+
+
+def _is_built(task: Task, spec: TaskSpec) -> bool:
+    """Whether what its jobs read besides has been made."""
+    built = TaskPiece.objects.filter(task=task, stage=Stage.BUILD, state=PieceState.DONE)
+    return spec.build is None or built.exists()
+
+
+def _split(task: Task, spec: TaskSpec) -> None:
+    """Turn input files that nobody has looked at into parts of their events."""
+    said = {"task": task.pk, "most": PARTS}
+    said |= {"per_file": spec.events_per_file, "per_job": spec.events_per_job}
+    with connection.cursor() as cursor:
+        cursor.execute(_SPLIT, said)
+        made, taken = cursor.fetchone()
+    Task.objects.filter(pk=task.pk).update(inputs=F("inputs") + made - taken)
+
+
 def _merge_rule(merge: MergeSpec) -> Rule:
     rule = Rule(merge.files_per_job, merge.gb_per_job)
     return rule if any(rule) else MERGE_RULE
@@ -58,7 +103,9 @@ def _merge_rule(merge: MergeSpec) -> Rule:
 
 def _cut_work(task: Task, spec: TaskSpec, *, most: int, scout: bool) -> int:
     if spec.inputs:
-        rule = Rule(spec.files_per_job, spec.gb_per_job)
+        rule = Rule(spec.files_per_job, spec.gb_per_job, spec.events_per_job)
+        if rule.events:
+            _split(task, spec)
         return _cut_files(
             task, Stage.WORK, rule, more_to_come=task.input_open, most=most, scout=scout
         )
@@ -78,13 +125,18 @@ def _cut_files(
 ) -> int:
     """Pieces of the files that are in none yet."""
     uncut = TaskInput.objects.filter(task=task, stage=stage, piece=None).order_by("pk")
-    rows = uncut.values_list("pk", "file__size", "file__events")[: FILES + 1]
-    files = [InFile(key, size, events or 0) for key, size, events in rows]
+    if rule.events:
+        uncut = uncut.filter(first_event__gt=0)
+    rows = uncut.values_list(*_READ)[: FILES + 1]
+    files = [_in_file(*row, per_file=task.spec.get("events_per_file", 0)) for row in rows]
     more = more_to_come or len(files) > FILES
     groups = splitting.by_files(files[:FILES], rule, more_to_come=more, most=most)
     if not groups:
         return 0
-    sums = [(1, events_of(group), len(group), sum(file.size for file in group)) for group in groups]
+    sums = [
+        (max(1, group[0].first), events_of(group), len(group), sum(file.size for file in group))
+        for group in groups
+    ]
     keys = _insert(task, stage, sums, scout=scout)
     taken = [(f.key, key) for key, group in zip(keys, groups, strict=True) for f in group]
     with connection.cursor() as cursor:
@@ -92,6 +144,18 @@ def _cut_files(
     if stage == Stage.WORK:
         _book(task, sum(events for _, events, _, _ in sums))
     return len(groups)
+
+
+_READ = ("pk", "file__size", "file__events", "n_events", "first_event")
+
+
+def _in_file(
+    key: int, size: int, events: int | None, n_events: int, first: int, *, per_file: int
+) -> InFile:
+    """`first` is that of a part alone: a whole file that was looked at is a whole file."""
+    whole = per_file or events or 0
+    part = first > 1 or (first and n_events < whole)
+    return InFile(key, size, n_events or whole, first if part else 0)
 
 
 def _insert(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jobs.tasks_engine.states import TaskState
+from jobs.tasks_engine.states import PieceState, TaskState
 
 S = TaskState
 
@@ -26,6 +26,9 @@ class Facts:
     input_open: bool = False
     inputs: int = 0
     uncut: bool = False  # there is input that is in no piece yet
+    build: str | None = (
+        None  # state of the piece that builds; '': there is none yet; None: no build
+    )
     events: int = 0
     events_cut: int = 0
     pieces: int = 0
@@ -58,15 +61,37 @@ class Facts:
         return self.events_cut >= self.events
 
     @property
+    def to_build(self) -> bool:
+        """Whether it wants the piece that builds."""
+        return self.build == "" and self.state in (S.SCOUTING, S.RUNNING)
+
+    @property
+    def built(self) -> bool:
+        """Whether its jobs have what they read besides."""
+        return self.build in (None, PieceState.DONE)
+
+    @property
+    def building(self) -> bool:
+        """Whether that is being made."""
+        return self.build in (PieceState.PLANNED, PieceState.SUBMITTED)
+
+    @property
+    def unbuilt(self) -> bool:
+        """Whether nobody will make it."""
+        return self.build in (PieceState.FAILED, PieceState.DROPPED)
+
+    @property
     def to_cut(self) -> bool:
         """Whether something of it may be put into pieces."""
         work = self.uncut or (not self.reads and self.events_cut < self.events)
-        return self.merge_uncut or (work and self.state in (S.SCOUTING, S.RUNNING))
+        return self.merge_uncut or (work and self.built and self.state in (S.SCOUTING, S.RUNNING))
 
     @property
     def work_ended(self) -> bool:
         """Whether its jobs, but for merging, have ended for good."""
-        return self.pieces_left == 0 and (self.cut_short or self.all_cut)
+        if self.building:
+            return False
+        return self.pieces_left == 0 and (self.cut_short or self.unbuilt or self.all_cut)
 
 
 class Move(NamedTuple):
@@ -118,6 +143,10 @@ def _ready(facts: Facts) -> Move | None:
 
 
 def _scouting(facts: Facts) -> Move | None:
+    if facts.unbuilt:
+        return _unbuilt(facts)
+    if not facts.built:
+        return None
     if facts.pieces_left or (facts.pieces < facts.scouts and not facts.all_cut):
         return None
     if not facts.pieces:
@@ -127,7 +156,13 @@ def _scouting(facts: Facts) -> Move | None:
     return Move(S.RUNNING, f"{facts.pieces_done} of {facts.pieces} scouts finished")
 
 
+def _unbuilt(facts: Facts) -> Move:
+    return Move(S.FINISHING, f"its build has {facts.build}: there is nothing for its jobs to run")
+
+
 def _running(facts: Facts) -> Move | None:
+    if facts.unbuilt:
+        return _unbuilt(facts)
     if not facts.work_ended:
         return None
     ended = f"{facts.pieces_done:,} of {facts.pieces:,} pieces of work are done"
@@ -137,7 +172,9 @@ def _running(facts: Facts) -> Move | None:
 
 
 def _finishing(facts: Facts) -> Move | None:
-    if facts.pieces_left or not (facts.cut_short or facts.all_cut):
+    if facts.build and facts.built and not (facts.cut_short or facts.all_cut):
+        return Move(S.RUNNING, "its build is done after all")
+    if not facts.work_ended:
         return None
     if facts.merges and (facts.merge_uncut or facts.merges_left):
         return None
@@ -147,6 +184,8 @@ def _finishing(facts: Facts) -> Move | None:
 
 
 def _end(facts: Facts) -> Move:
+    if facts.unbuilt and not facts.pieces:
+        return Move(S.FAILED, f"its build has {facts.build}: see its job")
     words = f"{facts.pieces_done:,} of {facts.pieces:,} pieces of work are done"
     if facts.merges:
         words += f", {facts.merges_done:,} of {facts.merge_pieces:,} merges"
@@ -182,6 +221,8 @@ def waits_for(facts: Facts, *, reason: str = "") -> str:
         return f"is paused ({reason}): somebody has to resume it"
     if facts.state in _WAITS:
         return _WAITS[facts.state]
+    if facts.state in (S.SCOUTING, S.RUNNING) and not facts.built:
+        return "waits for its build: no other job of it is made before that is done"
     if facts.state == S.SCOUTING:
         ended = facts.pieces_done + facts.pieces_failed
         return f"waits for its scouts: {ended} of {max(facts.scouts, facts.pieces)} have ended"
@@ -203,6 +244,8 @@ def _runs(facts: Facts) -> str:
 
 
 def _finishes(facts: Facts) -> str:
+    if facts.building:
+        return "waits for the end of its build"
     if facts.pieces_left:
         return f"waits for the last {facts.pieces_left:,} pieces of work"
     if facts.merges and (facts.merge_uncut or facts.merges_left):

@@ -18,7 +18,7 @@ from pandasite.base.errors import IllegalMove
 
 MOST = 5000  # jobs of a task that are cancelled in a round
 ACTOR = "tasks"
-_MADE = (TaskDataset.Role.OUTPUT, TaskDataset.Role.MERGED)
+_MADE = (TaskDataset.Role.BUILT, TaskDataset.Role.OUTPUT, TaskDataset.Role.MERGED)
 
 
 def cancel_rest(task_ids: Collection[int], *, now: dt.datetime) -> int:
@@ -35,7 +35,9 @@ def cancel_rest(task_ids: Collection[int], *, now: dt.datetime) -> int:
         ended += jobs.order_end(told, reason=f"{ACTOR}: {_why(task)}", now=now)
     short = Task.objects.filter(pk__in=task_ids, state=TaskState.FINISHING, cut_short=True)
     for task in short.order_by("pk"):
-        work = TaskPiece.objects.filter(task=task, stage=Stage.WORK, state=PieceState.SUBMITTED)
+        work = TaskPiece.objects.filter(
+            task=task, stage__in=[Stage.BUILD, Stage.WORK], state=PieceState.SUBMITTED
+        )
         mine = Job.objects.filter(pk__in=work.order_by().values("panda_id"), state__in=QUEUED)
         ended += _cancel(mine.order_by("pk"), task, now=now)
     return ended

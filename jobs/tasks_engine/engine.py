@@ -181,8 +181,17 @@ def _cut(work: Round, tasks: Sequence[int]) -> None:
     for pk, facts in facts_of(list(rows)).items():
         if work.over:
             break
-        if facts.to_cut:
+        if facts.to_build:
+            work.do(f"build of task {pk}", partial(_build_one, pk))
+        elif facts.to_cut:
             work.do(f"task {pk}", partial(_cut_one, pk, facts.work_ended))
+
+
+def _build_one(pk: int) -> int:
+    """The piece that builds."""
+    with transaction.atomic():
+        held = _hold(Task.objects.filter(pk=pk, state__in=_WITH_JOBS))
+        return sum(cutting.cut_build(task) for task in held)
 
 
 def _cut_one(pk: int, work_ended: bool) -> int:

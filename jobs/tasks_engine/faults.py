@@ -18,9 +18,15 @@ def unknown_name(field: str, name: str, names: Names, *, column: str) -> dict[st
     return field_error(field, words, code="unknown_name", close=close)
 
 
-def placeholders(field: str, text: str, counts: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def placeholders(
+    field: str,
+    text: str,
+    counts: Mapping[str, int],
+    *,
+    names: Mapping[str, str] = template.IN_PARAMETERS,
+) -> Iterator[dict[str, Any]]:
     """Placeholders of job parameters that stand for nothing; `counts` is that of `unknown`."""
-    if wrong := template.unknown(text, known=template.IN_PARAMETERS, counts=counts):
-        known = [*template.IN_PARAMETERS, *(f"{name}<n>" for name, n in counts.items() if n)]
+    if wrong := template.unknown(text, known=names, counts=counts):
+        known = [*names, *(f"{name}<n>" for name, n in counts.items() if n)]
         words = f"{field} has unknown placeholders {', '.join(wrong[:5])}"
         yield field_error(field, words, code="unknown_placeholder", known=known)

@@ -7,11 +7,13 @@ files can be seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.db import connection
+from django.db.models import Count, QuerySet
 
-from jobs.models import Task
+from jobs.models import Task, TaskInput
 from jobs.tasks_engine.states import FINAL, Stage
 
 MOST = 50_000  # files that one statement lists
@@ -49,8 +51,38 @@ WITH listed AS (
   ON CONFLICT DO NOTHING
   RETURNING task_id, file_id
 )
-SELECT l.task_id, count(*), coalesce(sum(f.events), 0)
-FROM listed l JOIN datasets_file f ON f.id = l.file_id GROUP BY l.task_id ORDER BY l.task_id
+SELECT l.task_id, count(*),
+  coalesce(sum(coalesce((t.spec->>'events_per_file')::bigint, f.events)), 0)
+FROM listed l JOIN datasets_file f ON f.id = l.file_id JOIN jobs_task t ON t.task_id = l.task_id
+GROUP BY l.task_id ORDER BY l.task_id
+"""
+# The same for one task that reads some files of its datasets, in the order in which they came.
+_CHOOSE = """
+WITH chosen AS (
+  SELECT file_id, row_number() OVER (ORDER BY place, member) AS nr FROM (
+    SELECT m.file_id, min(d.place) AS place, min(m.id) AS member
+    FROM jobs_taskdataset d JOIN datasets_datasetfile m ON m.dataset_id = d.dataset_id
+    JOIN datasets_file f ON f.id = m.file_id
+    WHERE d.task_id = %(task)s AND d.role = 'input'
+      AND (%(lfns)s::text[] = '{}' OR f.lfn = ANY(%(lfns)s))
+      AND (%(include)s::text[] = '{}' OR f.lfn ~ ANY(%(include)s))
+      AND NOT f.lfn ~ ANY(%(exclude)s::text[])
+    GROUP BY m.file_id
+  ) members
+), listed AS (
+  INSERT INTO jobs_taskinput (task_id, stage, file_id)
+  SELECT %(task)s, 'work', c.file_id FROM chosen c
+  WHERE c.nr > %(skip)s AND (%(files)s = 0 OR c.nr <= %(skip)s + %(files)s)
+    AND NOT EXISTS (SELECT FROM jobs_taskinput i
+      WHERE i.task_id = %(task)s AND i.stage = 'work' AND i.file_id = c.file_id)
+  ORDER BY c.nr LIMIT %(most)s
+  ON CONFLICT DO NOTHING
+  RETURNING task_id, file_id
+)
+SELECT l.task_id, count(*),
+  coalesce(sum(coalesce((t.spec->>'events_per_file')::bigint, f.events)), 0)
+FROM listed l JOIN datasets_file f ON f.id = l.file_id JOIN jobs_task t ON t.task_id = l.task_id
+GROUP BY l.task_id
 """
 _BOOK = """
 UPDATE jobs_task t SET inputs = t.inputs + n.files, events = t.events + n.events
@@ -67,13 +99,37 @@ def feed(task_ids: Collection[int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_COMPLETE, [list(task_ids)])
         complete = [task_id for (task_id,) in cursor.fetchall()]
-        rows = _list(cursor, task_ids, Stage.WORK, "input")
+        choosy = dict(_choosy(task_ids))
+        rows = _list(cursor, set(task_ids) - choosy.keys(), Stage.WORK, "input")
+        for task_id, select in sorted(choosy.items()):
+            rows += _choose(cursor, task_id, select)
         if rows:
             cursor.execute(_BOOK, [list(column) for column in zip(*rows, strict=True)])
     listed = sum(files for _, files, _ in rows)
+    if listed < MOST:
+        complete += _satisfied(choosy)
     if complete and listed < MOST:
         Task.objects.filter(pk__in=complete).update(input_open=False)
     return listed
+
+
+def _choosy(task_ids: Collection[int]) -> QuerySet[Task, tuple[int, dict[str, Any]]]:
+    """Tasks that read some files of their datasets, and which."""
+    some = Task.objects.filter(pk__in=task_ids, spec__has_key="select").order_by("pk")
+    return some.values_list("pk", "spec__select")
+
+
+def _choose(cursor: Any, task_id: int, select: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    cursor.execute(_CHOOSE, {**select, "task": task_id, "most": MOST})
+    return list(cursor.fetchall())
+
+
+def _satisfied(choosy: Mapping[int, Mapping[str, Any]]) -> list[int]:
+    """Those that have as many files as they want."""
+    wanted = {task_id: select["files"] for task_id, select in choosy.items() if select["files"]}
+    rows = TaskInput.objects.filter(task__in=wanted, stage=Stage.WORK).order_by()
+    counts = rows.values_list("task").annotate(n=Count("file", distinct=True))
+    return [task_id for task_id, n in counts if n >= wanted[task_id]]
 
 
 def feed_merges(task_ids: Collection[int]) -> int:
@@ -84,8 +140,8 @@ def feed_merges(task_ids: Collection[int]) -> int:
 
 
 def _list(
-    cursor: object, task_ids: Collection[int], stage: Stage, role: str
+    cursor: Any, task_ids: Collection[int], stage: Stage, role: str
 ) -> list[tuple[int, int, int]]:
     said = {"stage": stage.value, "role": role, "tasks": list(task_ids), "most": MOST}
-    cursor.execute(_FEED, said)  # type: ignore[attr-defined]
-    return list(cursor.fetchall())  # type: ignore[attr-defined]
+    cursor.execute(_FEED, said)
+    return list(cursor.fetchall())

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
+from django.db.models import Q
+
+from brokerage.models import Site
 from datasets.models import Dataset, DatasetFile, StorageElement
 from jobs.models import Task, TaskDataset, TaskInput, TaskPiece
 from jobs.rows import FileSpec, JobSpec
 from jobs.tasks_engine import template
 from jobs.tasks_engine.scouts import Piece, needs
-from jobs.tasks_engine.spec import OutputSpec, TaskSpec
+from jobs.tasks_engine.spec import (
+    BuildSpec,
+    MergeSpec,
+    OutputSpec,
+    SecondarySpec,
+    SelectSpec,
+    TaskSpec,
+)
 from jobs.tasks_engine.splitting import in_turn
 from jobs.tasks_engine.states import Stage
 
@@ -34,7 +46,7 @@ class Library:
     specs: Mapping[int, TaskSpec]  # by task
     datasets: Mapping[str, Dataset]  # by name
     inputs: Mapping[int, Sequence[FileSpec]]  # by piece
-    secondary: Mapping[str, Sequence[Named]]  # by dataset
+    secondary: Mapping[SecondarySpec, Sequence[Named]]
     storages: Mapping[str, StorageElement]
 
     @classmethod
@@ -91,34 +103,43 @@ def _datasets_of(
 
 def _secondary(
     specs: Collection[TaskSpec], datasets: Mapping[str, Dataset]
-) -> dict[str, list[Named]]:
+) -> dict[SecondarySpec, list[Named]]:
     """The first files of each secondary dataset, in the order in which they came into it."""
-    names = {one.dataset for spec in specs for one in spec.secondary}
     return {
-        name: [
-            Named(scope, lfn)
-            for scope, lfn in DatasetFile.objects.filter(dataset=datasets[name])
-            .order_by("pk")
-            .values_list("file__scope", "file__lfn")[:SECONDARY_FILES]
-        ]
-        for name in names
+        one: _files_of(datasets[one.dataset], one.select or SelectSpec())
+        for one in {one for spec in specs for one in spec.secondary}
     }
+
+
+def _files_of(dataset: Dataset, select: SelectSpec) -> list[Named]:
+    """Files of a dataset that are wanted."""
+    members = DatasetFile.objects.filter(dataset=dataset).order_by("pk")
+    if select.lfns:
+        members = members.filter(file__lfn__in=select.lfns)
+    if select.include:
+        wanted = (Q(file__lfn__regex=one) for one in select.include)
+        members = members.filter(reduce(or_, wanted))
+    for one in select.exclude:
+        members = members.exclude(file__lfn__regex=one)
+    most = min(select.files or SECONDARY_FILES, SECONDARY_FILES)
+    rows = members.values_list("file__scope", "file__lfn")[select.skip : select.skip + most]
+    return [Named(scope, lfn) for scope, lfn in rows]
 
 
 def job_spec(task: Task, piece: TaskPiece, library: Library) -> JobSpec:
     """The job of a piece."""
     spec = library.specs[task.pk]
-    merges = piece.stage == Stage.MERGE
+    stage = Stage(piece.stage)
     names = template.of_piece(task.pk, piece.serial)
     outputs = [
         FileSpec(one.scope, template.fill(one.lfn, names), one.dataset)
-        for one in _outputs(spec, merges=merges)
+        for one in _outputs(spec, stage)
     ]
     inputs = list(library.inputs.get(piece.pk, ()))
-    besides = [] if merges else _besides(spec, piece, library)
+    besides = _besides(spec, piece, library) if stage == Stage.WORK else []
+    built = _built(spec, stage, names)
     values = template.of_job(
-        names,
-        serial=piece.serial,
+        names | {"LIB": built[0].lfn} if built else names,
         first_event=piece.first_event,
         n_events=piece.n_events,
         inputs=[f.lfn for f in inputs],
@@ -127,23 +148,43 @@ def job_spec(task: Task, piece: TaskPiece, library: Library) -> JobSpec:
     )
     taken = {(f.scope, f.lfn) for f in inputs}
     more = {(f.scope, f.lfn): f for files in besides for f in files}
-    site = task.cloud.tier1 if merges and task.cloud and task.cloud.tier1 else task.site
     return JobSpec(
-        fields=_fields(task, spec, piece, values, merges=merges),
+        fields=_fields(task, spec, piece, values),
         vo=task.vo,  # type: ignore[arg-type]  # the engine's tasks have one
         cloud=task.cloud,
-        site=site,
+        site=_site(task, stage),
         destination_se=library.storages.get(spec.destination_se),
         task=str(task.pk),
-        input_files=[*inputs, *(f for key, f in more.items() if key not in taken)],
+        input_files=[*inputs, *built, *(f for key, f in more.items() if key not in taken)],
         output_files=outputs,
     )
 
 
-def _outputs(spec: TaskSpec, *, merges: bool) -> Sequence[OutputSpec]:
-    if merges and spec.merge:
-        return [OutputSpec(dataset=spec.merge.dataset, scope=spec.merge.scope, lfn=spec.merge.lfn)]
-    return spec.outputs
+def _step(spec: TaskSpec, stage: Stage) -> TaskSpec | MergeSpec | BuildSpec:
+    """What of the request says what a job of the stage runs."""
+    steps = {Stage.MERGE: spec.merge, Stage.BUILD: spec.build}
+    return steps.get(stage) or spec
+
+
+def _outputs(spec: TaskSpec, stage: Stage) -> Sequence[OutputSpec]:
+    step = _step(spec, stage)
+    if isinstance(step, TaskSpec):
+        return spec.outputs
+    return [OutputSpec(dataset=step.dataset, scope=step.scope, lfn=step.lfn)]
+
+
+def _built(spec: TaskSpec, stage: Stage, names: Mapping[str, str]) -> list[FileSpec]:
+    """What the build made, for the jobs behind it."""
+    if spec.build is None or stage == Stage.BUILD:
+        return []
+    lfn = template.fill(spec.build.lfn, names)
+    return [FileSpec(spec.build.scope, lfn, spec.build.dataset)]
+
+
+def _site(task: Task, stage: Stage) -> Site | None:
+    """Merging is done at the Tier-1, all else where the request wants it."""
+    merges = stage == Stage.MERGE and task.cloud and task.cloud.tier1
+    return task.cloud.tier1 if merges and task.cloud else task.site
 
 
 def _besides(spec: TaskSpec, piece: TaskPiece, library: Library) -> list[list[FileSpec]]:
@@ -152,7 +193,7 @@ def _besides(spec: TaskSpec, piece: TaskPiece, library: Library) -> list[list[Fi
         [
             FileSpec(file.scope, file.lfn, one.dataset)
             for file in in_turn(
-                library.secondary[one.dataset], serial=piece.serial, per_piece=one.files_per_job
+                library.secondary[one], serial=piece.serial, per_piece=one.files_per_job
             )
         ]
         for one in spec.secondary
@@ -160,16 +201,17 @@ def _besides(spec: TaskSpec, piece: TaskPiece, library: Library) -> list[list[Fi
 
 
 def _fields(
-    task: Task, spec: TaskSpec, piece: TaskPiece, values: Mapping[str, str], *, merges: bool
+    task: Task, spec: TaskSpec, piece: TaskPiece, values: Mapping[str, str]
 ) -> dict[str, object]:
     """Columns of the job."""
-    step = spec.merge if merges and spec.merge else spec
-    kind = ".merge" if merges else ""
-    facts = Piece(piece.n_events, piece.n_files, piece.input_bytes, merges)
+    step = _step(spec, Stage(piece.stage))
+    works = piece.stage == Stage.WORK
+    kind = "" if works else f".{piece.stage}"
+    facts = Piece(piece.n_events, piece.n_files, piece.input_bytes, not works)
     return {
         "job_name": f"{task.name[:230]}{kind}._{piece.serial:05d}",
         "prod_source_label": spec.prod_source_label,
-        "processing_type": "merge" if merges else spec.processing_type,
+        "processing_type": spec.processing_type if works else piece.stage,
         "transformation": step.transformation,
         "job_parameters": template.fill(step.job_parameters, values),
         "atlas_release": spec.atlas_release,
@@ -178,6 +220,6 @@ def _fields(
         "working_group": spec.working_group,
         "assigned_priority": task.priority,
         "max_attempt": spec.max_attempts,
-        "core_count": 1 if merges else spec.core_count,
+        "core_count": spec.core_count if works else 1,
         **needs(spec, task.measured, facts),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import connection
+from django.db.models import F
 
 from jobs.models import Task, TaskPiece
 from jobs.tasks_engine.states import PieceState
@@ -29,9 +30,32 @@ def revive(task_ids: Collection[int]) -> list[int]:
         return sorted({task_id for (task_id,) in cursor.fetchall()})
 
 
-def plan_again(task: Task) -> int:
-    """Let every piece that failed, or was left out, have another job; returns how many."""
+# The files of pieces of work that failed or were left out are in no piece any more.
+_FREE = """
+WITH gone AS (
+  SELECT id, n_events FROM jobs_taskpiece
+  WHERE task_id = %s AND stage = 'work' AND state IN ('failed', 'dropped') AND n_files > 0
+  ORDER BY id FOR UPDATE
+), freed AS (
+  UPDATE jobs_taskinput SET piece_id = NULL WHERE piece_id IN (SELECT id FROM gone)
+)
+SELECT coalesce(array_agg(id), '{}'), coalesce(sum(n_events), 0) FROM gone
+"""
+
+
+def plan_again(task: Task, *, cut_anew: bool = False) -> int:
+    """Let every piece that failed, or was left out, have another job; returns how many.
+
+    `cut_anew`: the files of such pieces are cut by the rule of today. The caller holds the task.
+    """
     revived = revive([task.pk])
+    if cut_anew:
+        with connection.cursor() as cursor:
+            cursor.execute(_FREE, [task.pk])
+            gone, events = cursor.fetchone()
+        TaskPiece.objects.filter(pk__in=gone).delete()
+        Task.objects.filter(pk=task.pk).update(events_cut=F("events_cut") - events)
+        return len(gone) + plan_again(task)
     pieces = TaskPiece.objects.filter(task=task, state__in=[PieceState.FAILED, PieceState.DROPPED])
     again = pieces.update(state=PieceState.PLANNED, panda_id=None, ended_at=None)
     return again + len(revived)

@@ -141,7 +141,7 @@ def _give_datasets(
     )
 
 
-MADE = (Role.OUTPUT, Role.MERGED)
+MADE = (Role.BUILT, Role.OUTPUT, Role.MERGED)
 
 
 def _uses(spec: TaskSpec) -> list[tuple[TaskDataset.Role, int, str]]:
@@ -149,5 +149,6 @@ def _uses(spec: TaskSpec) -> list[tuple[TaskDataset.Role, int, str]]:
         *((Role.INPUT, i, name) for i, name in enumerate(spec.inputs)),
         *((Role.SECONDARY, i, one.dataset) for i, one in enumerate(spec.secondary)),
         *((Role.OUTPUT, i, one.dataset) for i, one in enumerate(spec.outputs)),
+        *((Role.BUILT, 0, one.dataset) for one in (spec.build,) if one),
         *((Role.MERGED, 0, one.dataset) for one in (spec.merge,) if one),
     ]

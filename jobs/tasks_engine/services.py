@@ -17,7 +17,7 @@ from brokerage.models import Cloud, Site
 from jobs.models import Job, Task, TaskEvent, TaskPiece
 from jobs.states import QUEUED
 from jobs.tasks_engine import checks, progress, recovery, registering
-from jobs.tasks_engine.body import CHANGEABLE
+from jobs.tasks_engine.body import CHANGEABLE, CUTTING
 from jobs.tasks_engine.spec import TaskSpec, spec_from
 from jobs.tasks_engine.states import FINAL, PAUSABLE, PieceState, Stage, TaskState, legal, since
 from pandasite.base.errors import BadInput, Conflict, IllegalMove, field_error
@@ -186,7 +186,7 @@ def finish(task: Task, *, reason: str, actor: str, now: dt.datetime) -> None:
     """-> finishing: no new jobs but merges; those that no pilot has are cancelled, others end."""
     with transaction.atomic():
         must_move(task, TaskState.FINISHING, actor=actor, reason=reason, now=now, cut_short=True)
-        _drop_planned(task, [Stage.WORK], now=now)
+        _drop_planned(task, [Stage.BUILD, Stage.WORK], now=now)
     nudge(SWEEP)
 
 
@@ -227,10 +227,12 @@ def retry_failed(
         held = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         to = _retried_in(held)
         changed = _changed(held, changes) if changes else {}
-        again = recovery.plan_again(held)
+        cut_anew = any(name in CUTTING for name in changes or ())
+        again = recovery.plan_again(held, cut_anew=cut_anew)
         if not again and not held.cut_short:
             raise Conflict(f"nothing of task {held.pk} has failed", code="nothing_failed")
-        words = f"tries {again:,} of {held.pieces:,} pieces of work again: {reason}"
+        whole = f" of {held.pieces:,}" if held.pieces else ""
+        words = f"tries {again:,}{whole} pieces of work again: {reason}"
         columns = {**changed, "cut_short": False}
         same = Task.objects.filter(pk=held.pk)
         if to == held.state:

@@ -12,6 +12,8 @@ from jobs.labels import is_analysis
 from jobs.tasks_engine import checks
 from pandasite.base.errors import BadInput
 
+LATER = ("select", "events_per_file", "build")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSpec:
@@ -23,11 +25,51 @@ class OutputSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SelectSpec:
+    """Which files of a dataset are read: by name, without the first ones, at most so many.
+
+    `include` and `exclude` are regular expressions that are looked for in the LFN; empty and 0 are
+    no limit.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    lfns: tuple[str, ...] = ()
+    skip: int = 0
+    files: int = 0
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any] | None) -> SelectSpec | None:
+        """From what was said; None for nothing."""
+        if not said:
+            return None
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
+        return cls(**made)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecondarySpec:
     """Files that each job reads besides, taken in turn."""
 
     dataset: str
     files_per_job: int = 1
+    select: SelectSpec | None = None
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> SecondarySpec:
+        """From what was said."""
+        return cls(**{**said, "select": SelectSpec.of(said.get("select"))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSpec:
+    """One job before all others: it makes the file that they read besides, `${LIB}`."""
+
+    transformation: str
+    dataset: str
+    scope: str
+    lfn: str
+    job_parameters: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,23 +128,34 @@ class TaskSpec:
     destination_se: str = ""
     scouts: bool = True
     n_scouts: int = 5
+    select: SelectSpec | None = None
+    events_per_file: int = 0
+    build: BuildSpec | None = None
 
     @classmethod
     def of(cls, said: Mapping[str, Any], *, owner: str) -> TaskSpec:
         """From what was said, checked before, or from its form in the database."""
-        merge = said.get("merge")
+        merge, build = said.get("merge"), said.get("build")
         made = {
             "inputs": tuple(said.get("inputs", ())),
-            "secondary": tuple(SecondarySpec(**one) for one in said.get("secondary", ())),
+            "secondary": tuple(SecondarySpec.of(one) for one in said.get("secondary", ())),
             "outputs": tuple(OutputSpec(**one) for one in said.get("outputs", ())),
             "merge": MergeSpec(**merge) if merge else None,
+            "build": BuildSpec(**build) if build else None,
+            "select": SelectSpec.of(said.get("select")),
             "owner": owner,
         }
         return cls(**{**said, **made})
 
     def as_json(self) -> dict[str, Any]:
-        """Its form in the database."""
-        return dict(json.loads(json.dumps(asdict(self))))
+        """Its form in the database. What came later and is not said is left out: so the same
+        request has the same sum as ever."""
+        said = dict(json.loads(json.dumps(asdict(self))))
+        for one in (said, *said["secondary"]):
+            for name in LATER:
+                if name in one and not one[name]:
+                    del one[name]
+        return said
 
     @property
     def sha256(self) -> str:

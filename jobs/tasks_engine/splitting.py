@@ -12,11 +12,15 @@ T = TypeVar("T")
 
 
 class InFile(NamedTuple):
-    """A file to read: its key, size in bytes, and events where they are known (0: not)."""
+    """A file to read: its key, size in bytes, and events where they are known (0: not).
+
+    `first`: 0 for a whole file, else the number of the first event of a part of it.
+    """
 
     key: int
     size: int
     events: int = 0
+    first: int = 0
 
 
 class Events(NamedTuple):
@@ -31,11 +35,36 @@ class Rule(NamedTuple):
 
     files: int = 0
     gb: float = 0
+    events: int = 0
 
     @property
     def most_files(self) -> int:
         """The limit in files."""
-        return self.files or (FILES_OF_SIZE if self.gb else 1)
+        return self.files or (FILES_OF_SIZE if self.gb or self.events else 1)
+
+    def holds(self, group: Sequence[InFile], file: InFile) -> bool:
+        """Whether a piece of these files has room for that one as well."""
+        if self.events and not _together(group, file, self.events):
+            return False
+        return not self.gb or sum(f.size for f in group) + file.size <= self.gb * GB
+
+    def full(self, group: Sequence[InFile]) -> bool:
+        """Whether a piece of these files has no room for any other."""
+        if self.events and (group[-1].first or _events(group) >= self.events):
+            return True
+        size = sum(f.size for f in group)
+        return len(group) == self.most_files or bool(self.gb and size >= self.gb * GB)
+
+
+def _together(group: Sequence[InFile], file: InFile, most: int) -> bool:
+    """Parts of files, and files whose events nobody knows, are alone."""
+    if file.first or not file.events or not all(f.events for f in group):
+        return False
+    return _events(group) + file.events <= most
+
+
+def _events(group: Sequence[InFile]) -> int:
+    return sum(f.events for f in group)
 
 
 def by_events(*, total: int, per_piece: int, cut: int, most: int) -> list[Events]:
@@ -62,21 +91,31 @@ def by_files(
     """
     groups: list[list[InFile]] = []
     group: list[InFile] = []
-    size = 0
     for file in files:
         if len(groups) == most:
             return groups
-        if group and rule.gb and size + file.size > rule.gb * GB:
+        if group and not rule.holds(group, file):
             groups.append(group)
-            group, size = [], 0
+            group = []
         group.append(file)
-        size += file.size
-        if len(group) == rule.most_files or (rule.gb and size >= rule.gb * GB):
+        if rule.full(group):
             groups.append(group)
-            group, size = [], 0
+            group = []
     if group and not more_to_come:
         groups.append(group)
     return groups[:most]
+
+
+def parts(file: InFile, per_piece: int) -> list[InFile]:
+    """A file with more events than a piece may have, in parts; else the file itself.
+
+    >>> [(part.first, part.events) for part in parts(InFile(1, 10, events=250), 100)]
+    [(1, 100), (101, 100), (201, 50)]
+    """
+    if not per_piece or file.events <= per_piece:
+        return [file]
+    spans = by_events(total=file.events, per_piece=per_piece, cut=0, most=file.events)
+    return [file._replace(first=span.first, events=span.n) for span in spans]
 
 
 def events_of(group: Sequence[InFile]) -> int:

@@ -94,5 +94,6 @@ class PieceState(StrEnum):
 class Stage(StrEnum):
     """What a piece is for."""
 
+    BUILD = "build"  # one job before all others, whose output they read
     WORK = "work"
     MERGE = "merge"

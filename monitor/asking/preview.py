@@ -14,7 +14,7 @@ from datasets.models import Dataset, DatasetFile
 from jobs import assign
 from jobs.tasks_engine.scouts import Piece, needs
 from jobs.tasks_engine.spec import TaskSpec
-from jobs.tasks_engine.splitting import InFile, Rule, by_files, events_of
+from jobs.tasks_engine.splitting import InFile, Rule, by_files, events_of, parts
 from monitor.words import plural
 
 FILES = 5000  # of the input that are looked at
@@ -82,8 +82,10 @@ def _cut(spec: TaskSpec, files: Sequence[InFile], *, more: bool) -> tuple[int, P
     if not spec.inputs:
         jobs = math.ceil(spec.events / spec.events_per_job)
         return jobs, Piece(min(spec.events, spec.events_per_job), 0, 0)
-    rule = Rule(files=spec.files_per_job, gb=spec.gb_per_job)
-    groups = by_files(files, rule, more_to_come=False, most=FILES)
+    rule = Rule(files=spec.files_per_job, gb=spec.gb_per_job, events=spec.events_per_job)
+    known = [file._replace(events=spec.events_per_file or file.events) for file in files]
+    cut = [part for file in known for part in parts(file, rule.events)]
+    groups = by_files(cut, rule, more_to_come=False, most=len(cut))
     first = groups[0] if groups else []
     piece = Piece(events_of(first), len(first), sum(f.size for f in first))
     if not more:

@@ -36,6 +36,7 @@ PROGRAMS: Final = (
     "/server/panda/",
     "/api/",
     "/cache/",
+    "/trf/",
 )
 # JSON is no page: nothing of it may be run, framed or shown as something else.
 HEADERS: Final = {

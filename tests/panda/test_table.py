@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.api.panda import sandboxes
+from jobs.api.panda.client import doors
 from jobs.api.panda.endpoints import BULK, BY_LEASE, HANDLERS, OPEN, TABLE
 from tests.panda.calls import GET_JOB, form, get, get_job, packed, token, told, waiting_job, word
 
@@ -19,6 +21,7 @@ WORDS = {
     "not meant": "not meant here",
 }
 ROW = re.compile(r"^\| `(/(?:server|api)/\S+)` \| (\w+) \| ([a-z ]+) \| (.*) \|$", re.MULTILINE)
+OF_PEOPLE = {*doors.HANDLERS, *sandboxes.HANDLERS}  # test_client_calls.py, test_sandboxes.py
 ANSWERED = [e for e in TABLE.values() if e.verdict in ("works", "polite")]
 REFUSED = [e for e in TABLE.values() if e.verdict in ("not yet", "not meant")]
 
@@ -67,7 +70,9 @@ GIVEN = {
 
 
 @pytest.mark.parametrize(
-    "endpoint", [e for e in ANSWERED if e.path not in BY_LEASE], ids=lambda e: e.path
+    "endpoint",
+    [e for e in ANSWERED if e.path not in (*BY_LEASE, *OF_PEOPLE)],
+    ids=lambda e: e.path,
 )
 def test_an_answer_has_the_form_of_its_door(endpoint):
     answer = call(endpoint, GIVEN, by=token())
@@ -82,6 +87,16 @@ def test_an_answer_has_the_form_of_its_door(endpoint):
     elif code := re.match(r"`StatusCode` (\d+): (.*)", endpoint.note):
         assert told(answer)["StatusCode"] == int(code[1])
         assert code[2] in told(answer)["message"]
+
+
+@pytest.mark.parametrize("path", doors.HANDLERS)
+def test_a_pilot_has_no_tasks_of_its_own(path):
+    endpoint = TABLE[path]
+
+    answer = call(endpoint, GIVEN | {"task_id": "10000001", "job_id": "1", "mode": "1"}, by=token())
+
+    assert answer.status_code == 200
+    assert told(answer)["success"] is False
 
 
 @pytest.mark.parametrize("path", BY_LEASE)

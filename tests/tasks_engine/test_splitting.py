@@ -7,12 +7,25 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.tasks_engine.splitting import GB, InFile, Rule, by_events, by_files, in_turn
+from jobs.tasks_engine.splitting import (
+    GB,
+    InFile,
+    Rule,
+    by_events,
+    by_files,
+    events_of,
+    in_turn,
+    parts,
+)
 
 sizes = st.lists(st.integers(min_value=0, max_value=5 * GB), max_size=60)
 rules = st.builds(
-    Rule, files=st.integers(min_value=0, max_value=7), gb=st.sampled_from([0, 0.5, 2, 6.5])
+    Rule,
+    files=st.integers(min_value=0, max_value=7),
+    gb=st.sampled_from([0, 0.5, 2, 6.5]),
+    events=st.just(0),
 )
+events = st.lists(st.integers(min_value=0, max_value=400), max_size=40)
 
 
 @given(
@@ -71,6 +84,24 @@ def test_while_files_are_to_come_only_full_pieces_are_cut(sizes, rule):
 
     assert now == whole[: len(now)]
     assert len(whole) - len(now) <= 1
+
+
+@given(events=events, per_job=st.integers(min_value=1, max_value=120))
+def test_every_event_of_every_file_is_in_exactly_one_piece(events, per_job):
+    files = [InFile(key, 10, events=n) for key, n in enumerate(events)]
+    cut = [part for file in files for part in parts(file, per_job)]
+
+    groups = by_files(cut, Rule(events=per_job), more_to_come=False, most=10_000)
+
+    read = [
+        (f.key, max(1, f.first) + i) for group in groups for f in group for i in range(f.events)
+    ]
+    assert read == [(file.key, i + 1) for file in files for i in range(file.events)]
+    for group in groups:
+        assert events_of(group) <= per_job
+        # a job can say what to skip of one file alone, and nothing of files nobody has counted
+        alone = any(f.first or not f.events for f in group)
+        assert len(group) == 1 or not alone
 
 
 @given(

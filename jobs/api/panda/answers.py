@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -17,6 +18,14 @@ OK, TIME_OUT, NO_JOBS, FAILED, INVALID, ROLE, PERMISSION, NO_KEY, NO_PROXY = (
 )  # fmt: skip
 CODES: Final = {401: INVALID, 403: ROLE, 429: TIME_OUT, 503: TIME_OUT}
 MAY_GO_WELL: Final = (401, 403, 408, 429)  # a token may be renewed, an account be let in again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A success that says something: v1 has `message` for it."""
+
+    message: str
+    data: Any = None
 
 
 class Refused(Exception):
@@ -64,7 +73,8 @@ def word_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 def envelope(_request: HttpRequest, data: Any) -> HttpResponse:
     """An answer of v1."""
-    return _json({"success": True, "message": "", "data": data})
+    told = data if isinstance(data, Told) else Told(message="", data=data)
+    return _json({"success": True, "message": told.message, "data": told.data})
 
 
 def envelope_refusal(_request: HttpRequest, refusal: Refused) -> HttpResponse:

@@ -16,10 +16,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import MethodNotAllowed
 
-from jobs.api.panda import callers, others, pilots
+from jobs.api.panda import callers, others, pilots, sandboxes
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.body import BODY_MAX, BULK_MAX, read
 from jobs.api.panda.call import Call, Handler
+from jobs.api.panda.client import doors
 from jobs.api.panda.readers import READERS
 from pandasite.base import rate
 
@@ -30,7 +31,9 @@ BY_LEASE: Final = (
     "/server/panda/getJob", "/server/panda/updateJob", "/api/v1/pilot/acquire_jobs",
     "/api/v1/pilot/update_job", *BULK,
 )  # fmt: skip
-HANDLERS: Final[Mapping[str, Handler]] = {**pilots.HANDLERS, **others.HANDLERS}
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **pilots.HANDLERS, **others.HANDLERS, **sandboxes.HANDLERS, **doors.HANDLERS,
+}  # fmt: skip
 REFUSED: Final = {"not yet": "is not offered here yet", "not meant": "is not offered here"}
 
 
@@ -51,19 +54,28 @@ class Endpoint:
         if self.path in BY_LEASE:
             account = callers.pilot(request).account_id  # nothing is read of a stranger
             values = self._read(request, account)
-            return callers.for_pilot(request, lambda caller: self._called(values, caller))
+            return callers.for_pilot(
+                request, lambda caller: self._called(values, caller, site_of(request))
+            )
         caller = callers.known(request)
         if self.verdict in REFUSED:
             raise Refused(f"{self.path} {REFUSED[self.verdict]}: {self.note}")
-        values = self._read(request, getattr(caller, "account_id", f"user {caller}"))
-        return HANDLERS[self.path](Call(values=values, caller=caller))
+        account = getattr(caller, "account_id", f"user {caller}")
+        if self.path in sandboxes.UPLOADS:
+            with READERS.slot(account):
+                return self._handled(request, {}, caller)
+        return self._handled(request, self._read(request, account), caller)
+
+    def _handled(self, request: HttpRequest, values: dict[str, Any], caller: Any) -> Any:
+        call = Call(values=values, caller=caller, site=site_of(request), request=request)
+        return HANDLERS[self.path](call)
 
     def _read(self, request: HttpRequest, account: int | str) -> dict[str, Any]:
         with READERS.slot(account):
             return read(request, max_bytes=BULK_MAX if self.path in BULK else BODY_MAX)
 
-    def _called(self, values: dict[str, Any], caller: Any) -> Any:
-        call = Call(values=values, caller=caller)
+    def _called(self, values: dict[str, Any], caller: Any, site: str) -> Any:
+        call = Call(values=values, caller=caller, site=site)
         # A pilot has a token like all of its site: it is its node that calls too often.
         node = values.get("node")
         who = f"{caller.account_id} {node if isinstance(node, str) else ''}"
@@ -75,6 +87,11 @@ class Endpoint:
         if request.method not in allowed:
             message = f"{self.path} is called by {' or '.join(allowed)}, not by {request.method}"
             raise MethodNotAllowed(request.method or "", detail=message)
+
+
+def site_of(request: HttpRequest) -> str:
+    """The address that was called: the host is one of ours, or nothing would be answered."""
+    return f"{request.scheme}://{request.get_host()}"
 
 
 def _table() -> dict[str, Endpoint]:

@@ -6,10 +6,31 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from django.conf import settings
+
 from jobs.models import JobFile
 from jobs.said import log_name
+from jobs.sandboxes.needs import needs_of
+from jobs.trf.programs import PATH
 
 NULL: Final = "NULL"
+
+
+def all_as_panda(jobs: Sequence[dict[str, Any]], *, site: str) -> list[dict[str, Any]]:
+    """Jobs as a pilot gets them that called the address `site`."""
+    needs = needs_of(jobs)
+    return [as_panda(job) | _program(job, needs.get(job["panda_id"]), site) for job in jobs]
+
+
+def _program(job: dict[str, Any], needs: dict[str, Any] | None, site: str) -> dict[str, str]:
+    """Of one of our transformations: its address, and a key by which it fetches the sandbox."""
+    if needs is None:
+        return {}
+    folder = settings.PANDASITE_TRF_URL or site + PATH.rstrip("/")
+    sandbox = needs["sandbox"]
+    key = f"--cacheKey {sandbox['key']} " if sandbox else ""
+    transformation = f"{folder}/{job['transformation']}"
+    return {"transformation": transformation, "jobPars": key + job["job_parameters"]}
 
 
 def as_panda(job: dict[str, Any]) -> dict[str, Any]:

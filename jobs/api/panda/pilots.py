@@ -10,7 +10,7 @@ from jobs.api.panda import claim, update
 from jobs.api.panda.answers import NO_JOBS, OK, Refused
 from jobs.api.panda.call import Call, Handler
 from jobs.api.panda.fields import Said, refuse
-from jobs.api.panda.job import as_panda
+from jobs.api.panda.job import all_as_panda
 from jobs.models import AnyJob
 from pandasite.base.errors import NotAllowed, TooMuch
 from pandasite.base.json import loads_strict
@@ -28,7 +28,7 @@ def get_job(call: Call) -> dict[str, Any]:
             "message": claimed.message,
             "retry_after": claimed.retry_after,
         }
-    jobs = [as_panda(job) for job in claimed.jobs]
+    jobs = all_as_panda(claimed.jobs, site=call.site)
     return {"StatusCode": OK, "jobs": jobs} if "nJobs" in call.values else jobs[0]
 
 
@@ -37,7 +37,7 @@ def acquire_jobs(call: Call) -> dict[str, Any]:
     claimed = claim.claim(call.caller, Said(call.values))
     if not claimed.jobs:
         raise Refused(f"No jobs in PanDA: {claimed.message}", data={"StatusCode": NO_JOBS})
-    return {"StatusCode": OK, "jobs": [as_panda(job) for job in claimed.jobs]}
+    return {"StatusCode": OK, "jobs": all_as_panda(claimed.jobs, site=call.site)}
 
 
 def update_job(call: Call) -> dict[str, Any]:

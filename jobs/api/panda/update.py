@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jobs import kept_leases
+from jobs import debug, kept_leases
 from jobs.api.bodies import TAIL_MAX
 from jobs.api.panda.claim import node_of
 from jobs.api.panda.declared import with_what_is_declared
@@ -61,20 +61,26 @@ def update(caller: Caller, said: Said) -> dict[str, Any]:
         answer: Answer | DomainError = kept_leases.hear(caller=caller, word=word)
     except (NotThere, Conflict) as late:
         answer = late
-    return _told(word, answer)
+    order = debug.orders([word.report.panda_id]).get(word.report.panda_id, "")
+    return _told(word, answer, order)
 
 
 def update_all(caller: Caller, words: list[Any], names: Mapping[str, str]) -> list[dict[str, Any]]:
     """Each word on its own, in their order; one that is refused stops no other."""
     read = [_word_or_refusal(word, names) for word in words]
     good = with_what_is_declared([word for word in read if isinstance(word, Word)])
-    answers = iter(zip(good, kept_leases.hear_all(caller=caller, words=good), strict=True))
-    return [_told(*next(answers)) if isinstance(one, Word) else _refused(one) for one in read]
+    heard = kept_leases.hear_all(caller=caller, words=good)
+    orders = debug.orders(word.report.panda_id for word in good)
+    answers = iter(
+        _told(word, answer, orders.get(word.report.panda_id, ""))
+        for word, answer in zip(good, heard, strict=True)
+    )
+    return [next(answers) if isinstance(one, Word) else _refused(one) for one in read]
 
 
-def _told(word: Word, answer: Answer | DomainError) -> dict[str, Any]:
+def _told(word: Word, answer: Answer | DomainError, order: str = "") -> dict[str, Any]:
     if isinstance(answer, Answer):
-        return {"StatusCode": ACCEPTED, "command": answer.command or "NULL"}
+        return {"StatusCode": ACCEPTED, "command": answer.command or order or "NULL"}
     if not isinstance(answer, NotThere | Conflict):
         return _refused(answer)
     panda_id, attempt_nr = word.key

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.api.panda import queues, views
+from jobs.api.panda import cache, queues, views
 
 app_name = "panda"
 urlpatterns = [
@@ -13,4 +13,6 @@ urlpatterns = [
     path("cache/schedconfig/schedconfig.json", queues.queues_view, name="queues"),
     path("cache/schedconfig/<str:name>.json", queues.keyed_queue_view, name="keyed_queue"),
     path("cache/ddmendpoints.json", queues.storages_view, name="storages"),
+    path("cache/<str:name>", cache.sandbox_view, name="sandbox"),
+    path("trf/user/<str:name>", cache.program_view, name="program"),
 ]

@@ -1,0 +1,1 @@
+"""Programs for set-up and deployment; not a part of the product."""
