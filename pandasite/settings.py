@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "pandasite.apps.PandasiteConfig",
     "pandasite.base",
     "brokerage",
+    "pandasite.identity",
     "datasets",
     "jobs",
     "jobs.proddb",

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class IdentityConfig(AppConfig):
+    """Who people and pilots are to others: issuers of tokens, certificates, roles, own sites."""
+
+    name = "pandasite.identity"
+    label = "identity"
+    verbose_name = "identities"
