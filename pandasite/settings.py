@@ -14,10 +14,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
+from pandasite.certificates import authorities_folder, front, tls_files
 from pandasite.ddm import ddm_of_vos, ddm_secrets, rucio_server
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
+from pandasite.identity.x509.authorities import Authorities
 from pandasite.limits import read_limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -53,6 +55,13 @@ PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
 PANDASITE_STORAGE_LOOPBACK = environment.boolean(
     "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
+
+# Grid certificates: a port with TLS of its own that takes them, and a web server in front that may
+# name them in headers. Both are off until the environment names them.
+PANDASITE_TLS = tls_files(environment)
+PANDASITE_TLS_BIND = environment.text("PANDASITE_TLS_BIND")
+PANDASITE_FRONT = front(environment)
+PANDASITE_AUTHORITIES = Authorities(authorities_folder(environment))
 
 # What the sweeps and the monitor call this machine; the default of a container says little.
 PANDASITE_STATEMENT_SECONDS = statement_seconds(environment)

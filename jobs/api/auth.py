@@ -11,12 +11,26 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from jobs.api.certificates import user_by_certificate
 from jobs.identity import Caller
 from jobs.models import PilotAccount
 
 
 class TokenAuthentication(KnoxAuthentication):
-    """Knox's hashed, expiring tokens; bytes that are no text are a bad token, not an error."""
+    """Knox's hashed, expiring tokens; bytes that are no text are a bad token, not an error.
+
+    Who brings no token may show a grid certificate, where the port or the front takes them.
+    """
+
+    def authenticate(self, request: Any) -> Any:
+        """(user, token), (user, None) by a certificate, or None for strangers."""
+        found = super().authenticate(request)
+        return self.by_certificate(request) if found is None else found
+
+    def by_certificate(self, request: Any) -> Any:
+        """(user, None) or None when there is no certificate. AuthenticationFailed and others."""
+        user = user_by_certificate(request.META)
+        return user and (user, None)
 
     def authenticate_credentials(self, token: bytes) -> Any:
         """(user, token) or AuthenticationFailed."""
@@ -80,6 +94,12 @@ class PilotAuthentication(TokenAuthentication):
             caller = Caller.of(account, token=row.digest)
             KNOWN.keep(token, caller)
         return PILOT, caller
+
+    def by_certificate(self, request: Any) -> Any:
+        """(user or None, Caller or None): who has no certificate any more, has none here."""
+        user = user_by_certificate(request.META)
+        account = pilot_account(user) if user else None
+        return (PILOT, Caller.of(account)) if account else user and (user, None)
 
 
 class PilotUser:
