@@ -71,9 +71,9 @@ def read(text: str) -> str:
 
 
 def _of_slashes(text: str) -> x509.Name:
-    parts = PART.split(text)[1:]
-    if not parts:
-        raise ValueError("it has no /NAME=value")
+    before, *parts = PART.split(text)
+    if before or not parts:
+        raise ValueError("it does not begin with /NAME=value")
     return x509.Name([_attribute(part) for part in parts])
 
 

@@ -21,7 +21,8 @@ READ = {
 }
 BAD = {
     "": "is empty",
-    "/": "no /NAME=value",
+    "/": "does not begin with /NAME=value",
+    "/atlas/Role=production": "does not begin with /NAME=value",
     "alice": "no name of a certificate",
     "/X=alice": "X is none of",
     "/C=Switzerland": "no name of a certificate",
