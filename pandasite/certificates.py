@@ -1,6 +1,6 @@
 """Settings of grid certificates: the port that takes them, and the web server in front that may.
 
-All of it is off until the environment names it. `docs/identity.md` has the table.
+All of it is off until the environment names it. `docs/certificates.md` has the table.
 """
 
 from __future__ import annotations
