@@ -98,14 +98,14 @@ def options(
     }
 
 
-class Log(Logger):  # type: ignore[misc]  # it brings no types
+class Log(Logger):
     """Gunicorn's lines among all others, in their form."""
 
     def setup(self, cfg: Any) -> None:
         self.error_log.propagate = self.access_log.propagate = True
 
 
-class Site(BaseApplication):  # type: ignore[misc]  # it brings no types
+class Site(BaseApplication):
     """Gunicorn with these settings and our application; it reads no file and no command line."""
 
     def __init__(self, given: dict[str, Any]) -> None:
