@@ -19,6 +19,7 @@ from pandasite.ddm import ddm_of_vos, ddm_secrets, rucio_server
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
+from pandasite.identity.issuers import read_issuers
 from pandasite.identity.x509.authorities import Authorities
 from pandasite.limits import read_limits
 
@@ -39,6 +40,8 @@ PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
 PANDASITE_DDM = ddm_of_vos(environment)
 PANDASITE_DDM_SECRETS = ddm_secrets(environment)
 PANDASITE_RUCIO = rucio_server(environment, PANDASITE_DDM.values())
+# Whose tokens are believed, and who may log people in: a file, docs/identity.md.
+PANDASITE_ISSUERS = read_issuers(environment.text("PANDASITE_ISSUERS"))
 # Where files go that people upload; empty: nobody may.
 PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Whether who has not logged in may read the monitor.
@@ -124,6 +127,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "pandasite.base.middleware.TooOftenMiddleware",
 ]
 ROOT_URLCONF = "pandasite.urls"
 WSGI_APPLICATION = "pandasite.wsgi.application"
@@ -140,6 +144,7 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
+AUTHENTICATION_BACKENDS = ["pandasite.identity.backend.RightsBackend"]
 LOGIN_URL = "monitor:login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "monitor:dashboard"
 LANGUAGE_CODE = "en-gb"

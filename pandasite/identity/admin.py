@@ -9,11 +9,13 @@ from django.http import HttpRequest
 
 from pandasite.base.admin_kit import OurAdmin
 from pandasite.base.clock import database_now
+from pandasite.identity.forms import IdentityForm
 from pandasite.identity.models import Identity, OwnSite
 
 
 @admin.register(Identity)
 class IdentityAdmin(OurAdmin):
+    form = IdentityForm
     list_display = ["subject", "issuer", "user", "created_at", "last_seen_at"]
     list_select_related = ["user"]
     search_fields = ["subject", "issuer", "user__username"]

@@ -7,3 +7,6 @@ class IdentityConfig(AppConfig):
     name = "pandasite.identity"
     label = "identity"
     verbose_name = "identities"
+
+    def ready(self) -> None:
+        from pandasite.identity import refusals  # noqa: F401  (registers itself)

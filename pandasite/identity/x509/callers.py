@@ -10,13 +10,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from pandasite.base.errors import NotAllowed
-from pandasite.identity.models import Identity
+from pandasite.identity.people import Banned, known_as
 from pandasite.identity.x509 import front, sockets
 from pandasite.identity.x509.chain import whose
 from pandasite.identity.x509.errors import CertificateUnknown
 from pandasite.identity.x509.proxies import Limits
-
-SEEN_ANEW = dt.timedelta(hours=1)
 
 
 def chain_of(meta: Mapping[str, Any]) -> list[bytes]:
@@ -33,22 +31,17 @@ def chain_of(meta: Mapping[str, Any]) -> list[bytes]:
 
 
 def user_of(chain: Sequence[bytes], *, now: dt.datetime) -> User:
-    """Whose this verified chain is: CertificateRefused, or CertificateUnknown when nobody's."""
+    """Whose this verified chain is: CertificateRefused, CertificateUnknown, Banned."""
     shown = whose(chain, now=now, limits=_limits())
-    found = Identity.objects.select_related("user").filter(
-        issuer=shown.issuer, subject=shown.subject
-    )
-    identity = found.first()
-    if identity is None:
+    user = known_as(shown.issuer, shown.subject, now=now)
+    if user is None:
         raise CertificateUnknown(
             f"nobody here has the certificate {shown.slashes} of {shown.issuer};"
             " an administrator can enter it"
         )
-    if not identity.user.is_active:
-        raise CertificateUnknown("this account is banned", code="banned")
-    if identity.last_seen_at is None or identity.last_seen_at <= now - SEEN_ANEW:
-        found.update(last_seen_at=now)
-    return identity.user
+    if not user.is_active:
+        raise Banned
+    return user
 
 
 def _limits() -> Limits:

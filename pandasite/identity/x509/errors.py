@@ -1,6 +1,6 @@
 """What is said when a certificate does not do."""
 
-from pandasite.base.errors import DomainError
+from pandasite.base.errors import DomainError, NotAllowed
 
 
 class CertificateRefused(DomainError):
@@ -9,7 +9,7 @@ class CertificateRefused(DomainError):
     code = "certificate_refused"
 
 
-class CertificateUnknown(DomainError):
-    """The certificate is good, and nobody's here; or its owner is banned."""
+class CertificateUnknown(NotAllowed):
+    """The certificate is good, and nobody's here."""
 
     code = "certificate_unknown"

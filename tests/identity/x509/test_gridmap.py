@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from jobs.models import PilotAccount
 from pandasite.base.errors import BadInput
 from pandasite.base.models import AuditLine
+from pandasite.identity.forms import IdentityForm
 from pandasite.identity.models import Identity
 from pandasite.identity.x509.gridmap import parse
 from tests.builders import create_site, create_user
@@ -135,6 +136,27 @@ def test_what_is_not_there_changes_nothing(tmp_path: Path, line: str, why: str) 
     with pytest.raises(CommandError, match=why):
         mapped(f'#issuer "{CA}"\n"/CN=a" alice\n{line}\n', tmp_path)
     assert not rows()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("issuer", "subject", "kept"),
+    [
+        (CA, "/DC=ch/CN=Alice", (ISSUER, "CN=Alice,DC=ch")),
+        (ISSUER, "CN=Alice,DC=ch", (ISSUER, "CN=Alice,DC=ch")),
+        ("https://iam.example/", "/no=name", ("https://iam.example/", "/no=name")),
+    ],
+    ids=["slashes", "rfc 4514", "token"],
+)
+def test_an_administrator_may_write_a_name_in_either_form(
+    issuer: str, subject: str, kept: tuple[str, str]
+) -> None:
+    user = create_user("alice")
+    form = IdentityForm({"user": user.pk, "issuer": issuer, "subject": subject})
+    assert form.is_valid(), form.errors
+    assert (form.cleaned_data["issuer"], form.cleaned_data["subject"]) == kept
+    wrong = IdentityForm({"user": user.pk, "issuer": CA, "subject": "Alice"})
+    assert "no name of a certificate" in wrong.errors["subject"][0]
 
 
 @pytest.mark.django_db
