@@ -11,7 +11,7 @@ from pandasite.identity.models import Identity
 from pandasite.identity.x509 import names
 
 
-class IdentityForm(forms.ModelForm[Identity]):
+class IdentityForm(forms.ModelForm):
     """Names of certificates may come in either form; kept is the one that calls are compared with.
 
     The issuer of a token is an address, that of a certificate a name.

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pandasite.identity.x509.patience import PatientSocket
+
 log = logging.getLogger(__name__)
 # As folders of grid authorities have them: with links named by the hash of the authority's name.
 NAMES: Final = re.compile(r".+\.(pem|crt|cer|crl|[0-9]|r[0-9])", re.IGNORECASE)
@@ -68,6 +70,7 @@ class Contexts:
 def make(files: TlsFiles) -> ssl.SSLContext:
     """A context with all that the folder has. OSError where there is no way to serve with it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = PatientSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
