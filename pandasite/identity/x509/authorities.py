@@ -9,8 +9,10 @@ from pathlib import Path
 
 from cryptography import x509
 
+from pandasite.identity.x509.errors import CertificateRefused
 from pandasite.identity.x509.listener import readable
 from pandasite.identity.x509.proxies import is_authority
+from pandasite.identity.x509.proxy_info import UNREADABLE
 
 log = logging.getLogger(__name__)
 ByName = dict[x509.Name, list[x509.Certificate]]
@@ -48,9 +50,9 @@ def read(paths: list[Path]) -> ByName:
     for path in paths:
         try:
             certificates = x509.load_pem_x509_certificates(path.read_bytes())
-        except (OSError, ValueError):
+            issuing = [each for each in certificates if is_authority(each)]
+        except (OSError, CertificateRefused, *UNREADABLE):
             continue  # a list, or nothing of ours: whom it stood for is refused
-        for certificate in certificates:
-            if is_authority(certificate):
-                found[certificate.subject].append(certificate)
+        for certificate in issuing:
+            found[certificate.subject].append(certificate)
     return dict(found)

@@ -18,7 +18,7 @@ from pandasite.base.errors import BadInput
 from pandasite.identity.x509 import names, proxies
 from pandasite.identity.x509.errors import CertificateRefused
 from pandasite.identity.x509.proxies import Limits
-from pandasite.identity.x509.proxy_info import BEFORE_RFC_3820, is_proxy
+from pandasite.identity.x509.proxy_info import BEFORE_RFC_3820, UNREADABLE, extensions_of, is_proxy
 
 CERTIFICATES_MOST: Final = 12  # proxies, end entity and authorities
 LEGACY: Final = ("proxy", "limited proxy")
@@ -63,7 +63,7 @@ def loaded(der: bytes) -> x509.Certificate:
     """CertificateRefused when it is none."""
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except UNREADABLE:
         raise CertificateRefused("this is not a certificate") from None
 
 
@@ -83,7 +83,7 @@ def _check_end_entity(
 
 
 def _has(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> bool:
-    return any(extension.oid == oid for extension in certificate.extensions)
+    return any(extension.oid == oid for extension in extensions_of(certificate))
 
 
 def _shown(row: Sequence[x509.Certificate]) -> Shown:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pandasite.base.errors import BadInput
 from pandasite.identity.x509.chain import proxy_row
 from pandasite.identity.x509.errors import CertificateRefused
+from pandasite.identity.x509.proxy_info import UNREADABLE
 
 VERIFY: Final = "Clientverify"
 CERTIFICATE: Final = "Clientcertificate"
@@ -129,7 +130,7 @@ def _certificate(meta: Mapping[str, Any], name: str) -> x509.Certificate:
     pem = "\n".join([BEGIN, *inner.split(), END])
     try:
         return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+    except UNREADABLE:
         raise _bad(name, "is not one certificate in PEM") from None
 
 
@@ -148,7 +149,7 @@ def _check_signatures(
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

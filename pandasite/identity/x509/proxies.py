@@ -16,6 +16,7 @@ from pandasite.identity.x509.proxy_info import (
     INHERIT_ALL,
     LIMITED,
     PROXY_CERT_INFO,
+    extensions_of,
     info_of,
 )
 
@@ -63,12 +64,10 @@ def check_time(certificate: x509.Certificate, *, now: dt.datetime, what: str) ->
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether it may issue certificates, by its basicConstraints. CertificateRefused."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        found = extensions_of(certificate).get_extension_for_class(x509.BasicConstraints)
     except x509.ExtensionNotFound:
         # Roots of the first version have no extensions, and issue for themselves.
         return certificate.version == x509.Version.v1 and certificate.issuer == certificate.subject
-    except ValueError:
-        raise CertificateRefused("the extensions of a certificate cannot be read") from None
     return found.value.ca
 
 
@@ -107,7 +106,7 @@ def _check_name(proxy: x509.Certificate, issuer: x509.Certificate) -> None:
 def _check_extensions(proxy: x509.Certificate, issuer: x509.Certificate) -> None:
     if is_authority(proxy) or is_authority(issuer):
         raise CertificateRefused("an authority is no proxy and makes none")
-    for extension in proxy.extensions:
+    for extension in extensions_of(proxy):
         if extension.oid in NO_NAMES:
             raise CertificateRefused("a proxy has no other names")
         if extension.critical and extension.oid not in KNOWN_CRITICAL:
@@ -115,7 +114,7 @@ def _check_extensions(proxy: x509.Certificate, issuer: x509.Certificate) -> None
                 f"the critical extension {extension.oid.dotted_string} of a proxy is not known here"
             )
     try:
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = extensions_of(issuer).get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return
     if not usage.digital_signature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 
 from pandasite.identity.x509.errors import CertificateRefused
@@ -14,6 +15,15 @@ BEFORE_RFC_3820: Final = x509.ObjectIdentifier("1.3.6.1.4.1.3536.1.222")
 INHERIT_ALL: Final = "1.3.6.1.5.5.7.21.1"
 INDEPENDENT: Final = "1.3.6.1.5.5.7.21.2"
 LIMITED: Final = "1.3.6.1.4.1.3536.1.1.1.9"
+# What is raised for a certificate that is none, or has something in it that makes no sense.
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @asn1.sequence
@@ -30,6 +40,14 @@ class ProxyCertInfo:
 
     path_length: int | None
     policy: ProxyPolicy
+
+
+def extensions_of(certificate: x509.Certificate) -> x509.Extensions:
+    """All of them. CertificateRefused when one is there twice or cannot be read."""
+    try:
+        return certificate.extensions
+    except UNREADABLE:
+        raise CertificateRefused("the extensions of a certificate cannot be read") from None
 
 
 def is_proxy(certificate: x509.Certificate) -> bool:
@@ -53,8 +71,6 @@ def info_of(certificate: x509.Certificate) -> ProxyCertInfo:
 
 def _extension(certificate: x509.Certificate) -> x509.Extension[x509.ExtensionType] | None:
     try:
-        return certificate.extensions.get_extension_for_oid(PROXY_CERT_INFO)
+        return extensions_of(certificate).get_extension_for_oid(PROXY_CERT_INFO)
     except x509.ExtensionNotFound:
         return None
-    except ValueError:  # one that is there twice, or is no DER
-        raise CertificateRefused("the extensions of a certificate cannot be read") from None

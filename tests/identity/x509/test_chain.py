@@ -152,6 +152,16 @@ def test_what_is_no_certificate_is_refused(der: bytes) -> None:
         whose([der], now=NOW, limits=Limits())
 
 
+def test_an_extension_that_is_there_twice_is_refused() -> None:
+    """As a certificate that two programs could read in two ways."""
+    two = [x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.2.3.{n}"), b"0") for n in (4, 5)]
+    holder = CA.user(others=[(extension, False) for extension in two])
+    der = holder.ders[0].replace(b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04")
+    for chain in ([der, CA.der], [PROXY.ders[0], der, CA.der]):
+        with pytest.raises(CertificateRefused, match="extensions of a certificate cannot be read"):
+            whose(chain, now=NOW, limits=Limits())
+
+
 def test_a_chain_without_end_is_refused() -> None:
     with pytest.raises(CertificateRefused, match="more than 12"):
         whose(PROXY.ders * 7, now=NOW, limits=Limits())
