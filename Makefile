@@ -18,7 +18,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-pilots test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-pilots test-identity test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -35,6 +35,10 @@ test-faults: dev-environment ## kill, cut and race on purpose: what must never h
 test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
 	@$(CLEAN) $(VENV) deploy/panda_pilot.py >/dev/null
 	@exec $(CLEAN) $(VENV) -m tests.pilots.isolated pytest -m pilots $(ARGS) tests/pilots
+
+test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
+	@$(CLEAN) $(VENV) -m deploy.issuer >/dev/null
+	@exec $(CLEAN) $(VENV) -m pytest -m issuer $(ARGS) tests/issuer
 
 test-rucio: dev-environment ## install a Rucio server beside ours, and let it move the data of jobs
 	@$(CLEAN) $(VENV) deploy/rucio.py >/dev/null
@@ -63,7 +67,7 @@ ci: ## everything that must hold before a change goes in
 	@exec $(CLEAN) PYTHON=$(PYTHON) .ci/run
 
 clean: ## remove what can be made again; the data folder stays
-	rm -rf .venv .rucio pandasite/static-npm .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .rucio .issuer pandasite/static-npm .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## resolve the dependencies anew (npm and, else in a throw-away environment, uv)

@@ -14,6 +14,8 @@ OPERATORS = "operators"
 PRODUCTION_MANAGERS = "production managers"
 SITE_ADMINS = "site admins"
 ADMINS = "admins"
+# Whose look at the admin is part of the role, where an issuer gives it.
+INTO_THE_ADMIN = frozenset({SHIFTERS, OPERATORS, SITE_ADMINS, ADMINS})
 ROLES = (READERS, SHIFTERS, OPERATORS, PRODUCTION_MANAGERS, SITE_ADMINS, ADMINS)
 
 
