@@ -37,7 +37,7 @@ test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namesp
 	@exec $(CLEAN) $(VENV) -m tests.pilots.isolated pytest -m pilots $(ARGS) tests/pilots
 
 test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
-	@$(CLEAN) $(VENV) -m deploy.issuer >/dev/null
+	@$(CLEAN) $(VENV) deploy/issuer.py >/dev/null
 	@exec $(CLEAN) $(VENV) -m pytest -m issuer $(ARGS) tests/issuer
 
 test-rucio: dev-environment ## install a Rucio server beside ours, and let it move the data of jobs

@@ -1,6 +1,6 @@
 """Installs a certified OpenID provider for `make test-identity`, into a folder of its own.
 
-    python -m deploy.issuer     prints the folder
+    python deploy/issuer.py     prints the folder
 
 The folder is .issuer, which git ignores; what is pinned stands beside the tests. What is there
 already is recognised by the hash of the lock file.
@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy.bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
+from bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
 
 PINNED = ROOT / "tests" / "issuer"
 FOLDER = ROOT / ".issuer"
@@ -33,11 +33,6 @@ def ensure_issuer() -> Path:
         run([find_npm(FOLDER), "ci", "--silent"], cwd=str(FOLDER))
         STAMP.write_text(digest)
     return FOLDER
-
-
-def node() -> str:
-    """The program that runs it: that of the machine, else the one that came with npm."""
-    return shutil.which("node") or str(FOLDER / "venv" / "bin" / "node")
 
 
 if __name__ == "__main__":

@@ -82,8 +82,6 @@ class IssuerCallback(OIDCAuthenticationCallbackView):
             return problem_page(request, problem_of(error))
         except (AuthenticationFailed, SuspiciousOperation, requests.RequestException) as error:
             log.warning("issuer_login_failed", extra={"error": type(error).__name__})
-            words = (
-                "the log-in did not work: begin again, and tell an administrator if it stays so"
-            )
+            words = "the log-in did not work: begin again, and tell an administrator if it stays so"
             return problem_page(request, Problem(status=403, code="login_failed", message=words))
         return answer

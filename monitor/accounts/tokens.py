@@ -69,7 +69,7 @@ class TokenForm(forms.Form):
         help_text="By this you know it again.",
     )
     scope = forms.ChoiceField(label="It may", help_text="As little as will do.")
-    site = forms.ModelChoiceField(
+    site: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         queryset=None, required=False, label="Site", help_text="For a token of pilots alone."
     )
     days = forms.IntegerField(

@@ -19,6 +19,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from pandasite.base import audit
 from pandasite.base.clock import database_now
+from pandasite.identity.backend import RightsBackend
 from pandasite.identity.bearer import Claims, check
 from pandasite.identity.issuers import Issuer, Login
 from pandasite.identity.people import user_of
@@ -94,6 +95,10 @@ class IssuerBackend(OIDCAuthenticationBackend):
         user = user_of(payload, now=now)
         keep_roles(user, payload)
         return user
+
+    def get_user(self, user_id: int) -> Any:
+        """Of a session; none of who is banned meanwhile, which the library would let go on."""
+        return RightsBackend().get_user(user_id)
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         return False

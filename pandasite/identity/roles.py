@@ -25,6 +25,11 @@ def roles_of_token(user: Any) -> Collection[str]:
     return roles
 
 
+def groups_of(user: Any) -> list[str]:
+    """The names of a user's groups, those of the token that brings him included."""
+    return sorted({*user.groups.values_list("name", flat=True), *roles_of_token(user)})
+
+
 def reads_only(user: Any) -> bool:
     """Whether the user may change nothing: by the token, or as a reader without another role."""
     if getattr(user, "token_reads_only", False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from deploy.issuer import FOLDER, node
-
+FOLDER = Path(__file__).resolve().parents[2] / ".issuer"  # filled by deploy/issuer.py
 SCRIPT = Path(__file__).with_name("provider.mjs")
 CALLBACK = "http://testserver/login/issuer/callback/"
 SECONDS = 30
@@ -52,7 +52,7 @@ class Provider:
             )
         )
         self.process = subprocess.Popen(
-            [node(), str(SCRIPT), str(config)],
+            [_node(), str(SCRIPT), str(config)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -85,6 +85,11 @@ def provider(folder: Path) -> Iterator[Provider]:
         yield made
     finally:
         made.stop()
+
+
+def _node() -> str:
+    """That of the machine, else the one that came with npm."""
+    return shutil.which("node") or str(FOLDER / "venv" / "bin" / "node")
 
 
 def _key(kid: str) -> dict[str, Any]:

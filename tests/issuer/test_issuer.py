@@ -202,8 +202,11 @@ def test_the_pages_and_the_programs_of_a_person_are_one_user() -> None:
 
 
 def test_a_banned_person_is_not_let_in() -> None:
-    log_in(Client(), "olga")
+    before = Client()
+    log_in(before, "olga")
+    assert before.get("/tokens/").status_code == 200
     User.objects.update(is_active=False)
+    assert before.get("/tokens/").status_code == 302
     browser = Client()
     answer = log_in(browser, "olga")
     assert answer.status_code == 403 and "banned" in text(answer)
