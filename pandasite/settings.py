@@ -144,7 +144,10 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
-AUTHENTICATION_BACKENDS = ["pandasite.identity.backend.RightsBackend"]
+AUTHENTICATION_BACKENDS = [
+    "pandasite.identity.backend.RightsBackend",
+    "pandasite.identity.login.IssuerBackend",  # lets nobody in where no issuer has a log-in
+]
 LOGIN_URL = "monitor:login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "monitor:dashboard"
 LANGUAGE_CODE = "en-gb"

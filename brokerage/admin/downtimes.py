@@ -14,7 +14,7 @@ from brokerage.models import Downtime, Site
 from pandasite.base.admin_kit import OurAdmin
 from pandasite.base.audit import record
 from pandasite.base.clock import database_now
-from pandasite.base.rights import SOMEWHERE, may_somewhere
+from pandasite.base.rights import SOMEWHERE, may, may_somewhere
 
 
 class DowntimeForm(forms.ModelForm):
@@ -45,10 +45,10 @@ class DowntimeAdmin(OurAdmin):
         return may_somewhere(request.user, "brokerage.add_downtime")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm("brokerage.change_downtime", obj or SOMEWHERE))
+        return may(request.user, "brokerage.change_downtime", obj or SOMEWHERE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm("brokerage.delete_downtime", obj or SOMEWHERE))
+        return may(request.user, "brokerage.delete_downtime", obj or SOMEWHERE)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A site admin has the own sites to choose from."""

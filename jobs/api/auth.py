@@ -150,7 +150,7 @@ class PilotAuthentication(TokenAuthentication):
         return PILOT, caller
 
     def by_certificate(self, request: Any) -> Any:
-        """(user or None, Caller or None): who has no certificate any more, has none here."""
+        """(user, Caller of a pilot or None), or None when there is no certificate."""
         user = user_by_certificate(request.META)
         account = pilot_account(user) if user else None
         return (PILOT, Caller.of(account)) if account else user and (user, None)

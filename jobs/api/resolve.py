@@ -15,6 +15,7 @@ from jobs.labels import LABELS, is_analysis
 from jobs.report import LOG_SCOPE
 from jobs.rows import SAID, FileSpec, JobSpec
 from pandasite.base.errors import BadInput, NotAllowed, field_error
+from pandasite.identity.roles import groups_of
 
 MAX_FAULTS = 1000
 _PLACE = re.compile(r"jobs\[\d+\]\.")
@@ -75,7 +76,7 @@ def check_rights(
     """Who has the production role may do all of this; NotAllowed names what others may not."""
     if user.has_perm("jobs.submit_production"):
         return
-    groups = sorted(user.groups.values_list("name", flat=True))
+    groups = groups_of(user)
     for i, one in enumerate(wanted):
         here = place.format(i)
         _check_label(f"{here}prod_source_label", one["prod_source_label"])

@@ -11,6 +11,11 @@ from typing import Any, Final
 SOMEWHERE: Final = "somewhere"
 
 
+def may(user: Any, permission: str, thing: Any = SOMEWHERE) -> bool:
+    """Whether this user may do it to the thing."""
+    return bool(user.has_perm(permission, thing))
+
+
 def may_somewhere(user: Any, permission: str) -> bool:
     """Whether there can be a thing to which this user may do it: shall there be a button at all?"""
-    return bool(user.has_perm(permission, SOMEWHERE))
+    return may(user, permission)

@@ -76,7 +76,7 @@ def check(token: bytes, *, now: dt.datetime, audiences: Collection[str] = ()) ->
     if len(token) > LONGEST:
         _no(f"it has {len(token)} bytes, at most {LONGEST} are read")
     header, said = _unpacked(token)
-    issuer = settings.PANDASITE_ISSUERS.get(said.get("iss"))
+    issuer = settings.PANDASITE_ISSUERS.get(said["iss"])
     if issuer is None:
         _no("its issuer is not known here")
     _check_signature(token, header, issuer, now)

@@ -14,6 +14,8 @@ OPERATORS = "operators"
 PRODUCTION_MANAGERS = "production managers"
 SITE_ADMINS = "site admins"
 ADMINS = "admins"
+# Whose look at the admin is part of the role, where an issuer gives it.
+INTO_THE_ADMIN = frozenset({SHIFTERS, OPERATORS, SITE_ADMINS, ADMINS})
 ROLES = (READERS, SHIFTERS, OPERATORS, PRODUCTION_MANAGERS, SITE_ADMINS, ADMINS)
 
 
@@ -21,6 +23,11 @@ def roles_of_token(user: Any) -> Collection[str]:
     """The roles that a token of another issuer gives its user, for the request that brings it."""
     roles: Collection[str] = getattr(user, "roles_of_token", ())
     return roles
+
+
+def groups_of(user: Any) -> list[str]:
+    """The names of a user's groups, those of the token that brings him included."""
+    return sorted({*user.groups.values_list("name", flat=True), *roles_of_token(user)})
 
 
 def reads_only(user: Any) -> bool:

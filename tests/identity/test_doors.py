@@ -127,6 +127,12 @@ def test_a_role_in_the_token_counts_for_its_call_alone(keys: KeyServer, settings
     assert [answer.status_code for answer in answers] == [200, 404]
 
 
+def test_a_working_group_may_come_with_the_token(keys: KeyServer, settings: Any) -> None:
+    settings.PANDASITE_ISSUERS = {NAME: issuer(keys.address, roles={"/higgs": "phys-higgs"})}
+    assert get("/rest/v1/me", token(groups=["/higgs"])).json()["groups"] == ["phys-higgs"]
+    assert get("/rest/v1/me", token()).json()["groups"] == []
+
+
 def test_a_bad_token_is_told_so_as_the_standard_has_it(keys: KeyServer) -> None:
     answer = get("/rest/v1/me", token(exp=int(timezone.now().timestamp()) - 61))
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
@@ -209,6 +215,14 @@ def test_a_pilots_token_gets_jobs_at_pandas_addresses(keys: KeyServer) -> None:
 def test_a_user_is_known_at_pandas_addresses(keys: KeyServer) -> None:
     answer = get("/api/v1/system/get_user_attributes", token()).json()
     assert answer["success"] is True
+
+
+def test_who_only_reads_changes_nothing_at_pandas_addresses(keys: KeyServer) -> None:
+    reading = token(scope="panda.read")
+    told = get("/api/v1/system/get_user_attributes", reading).json()
+    refused = post("/api/v1/harvester/heartbeat", {}, reading)
+    assert told["success"] is True
+    assert refused.status_code == 403 and "panda.write" in refused.content.decode()
 
 
 def test_a_bad_token_is_refused_at_pandas_addresses(keys: KeyServer) -> None:
