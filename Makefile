@@ -18,7 +18,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-pilots test-clients test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-pilots test-clients test-servers test-identity test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -39,6 +39,14 @@ test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namesp
 test-clients: dev-environment ## let PanDA's own client send and steer tasks, which our pilots run
 	@$(CLEAN) $(VENV) -m deploy.panda_client >/dev/null
 	@exec $(CLEAN) $(VENV) -m pytest -m clients $(ARGS) tests/clients
+
+test-servers: dev-environment ## call through our TLS port, nginx, Apache and systemd's units, with certificates
+	@$(CLEAN) $(VENV) deploy/servers.py >/dev/null
+	@exec $(CLEAN) $(VENV) -m pytest -m servers $(ARGS) tests/servers
+
+test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
+	@$(CLEAN) $(VENV) deploy/issuer.py >/dev/null
+	@exec $(CLEAN) $(VENV) -m pytest -m issuer $(ARGS) tests/issuer
 
 test-rucio: dev-environment ## install a Rucio server beside ours, and let it move the data of jobs
 	@$(CLEAN) $(VENV) -m deploy.rucio >/dev/null
@@ -67,7 +75,7 @@ ci: ## everything that must hold before a change goes in
 	@exec $(CLEAN) PYTHON=$(PYTHON) .ci/run
 
 clean: ## remove what can be made again; the data folder stays
-	rm -rf .venv .rucio .clients pandasite/static-npm .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .rucio .clients .servers .issuer pandasite/static-npm .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## resolve the dependencies anew (npm and, else in a throw-away environment, uv)

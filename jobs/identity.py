@@ -6,14 +6,19 @@ import base64
 import datetime as dt
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from knox.crypto import hash_token
 from knox.models import get_token_model
 
 from brokerage.models import Site
 from jobs.models import PilotAccount
-from pandasite.base.errors import BadInput, Conflict, DomainError
+from pandasite.base import audit
+from pandasite.base.errors import BadInput, Conflict, DomainError, NotThere
+from pandasite.identity.models import TokenNote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +130,45 @@ def without_claims(token: bytes) -> bytes:
     if not token.startswith(f"{CLIENT_HEADER}.".encode()):
         return token
     return token.rpartition(b".")[2]
+def new_named_token(
+    *, by: User, name: str, scope: str, days: float, now: dt.datetime, site: Site | None = None
+) -> str:
+    """A token that somebody makes on the pages: of the user, or with a `site` of its pilots."""
+    user = pilot_account(site).user if site else by
+    with transaction.atomic():
+        token = new_token(user, days=days)
+        row = get_token_model().objects.get(digest=hash_token(token))
+        TokenNote.objects.create(token=row, name=name, scope=scope, made_by=by)
+        audit.record(
+            actor=by,
+            action="token_made",
+            subject=f"{row.token_key}… of {user}",
+            reason=name,
+            now=now,
+            facts={"scope": scope, "days": days},
+        )
+    return token
+
+
+def tokens_of(user: User) -> QuerySet[Any]:
+    """The tokens that a user has, or has made for pilots; newest first."""
+    mine = Q(user=user) | Q(note__made_by=user)
+    rows = get_token_model().objects.filter(mine).select_related("note", "user")
+    return rows.order_by("-created")
+
+
+def revoke_own(*, by: User, key: str, now: dt.datetime) -> str:
+    """End a token by its first letters; says which it was. NotThere when it is not one's own."""
+    row = tokens_of(by).filter(token_key=key).first()
+    if row is None:
+        raise NotThere(f"you have no token {key[:16]}… (any more)")
+    named = f"{row.token_key}… of {row.user}"
+    with transaction.atomic():
+        row.delete()
+        audit.record(
+            actor=by, action="token_revoked", subject=named, reason="by who made it", now=now
+        )
+    return named
 
 
 def new_pilot_token(site: Site, *, days: float = PILOT_TOKEN_DAYS) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from monitor.pages import problem_page
 from pandasite.base.errors import DomainError, NotAllowed
 from pandasite.base.problems import Problem, problem_of
+from pandasite.identity.roles import reads_only
 
 Deed = Callable[..., HttpResponseBase]
 
@@ -30,8 +31,11 @@ def deed(view: Deed) -> Deed:
     return answered
 
 
-def for_people(view: Deed) -> Deed:
-    """For those who have logged in and are no pilots, with its errors in the frame."""
+def for_people(view: Deed, *, readers: bool = False) -> Deed:
+    """For those who have logged in and are no pilots, with its errors in the frame.
+
+    Who has the role of a reader only may look, and with `readers` send the form as well.
+    """
 
     @functools.wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -41,6 +45,8 @@ def for_people(view: Deed) -> Deed:
         try:
             if hasattr(request.user, "pilot_account"):
                 raise NotAllowed("pilots do nothing here")
+            if request.method == "POST" and not readers and reads_only(request.user):
+                raise NotAllowed("readers change nothing", code="reads_only")
             response = view(request, *args, **kwargs)
         except DomainError as error:
             response = problem_page(request, _told(request, problem_of(error)))

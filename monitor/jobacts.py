@@ -163,7 +163,7 @@ def summed(lines: Sequence[Line]) -> list[tuple[str, bool]]:
 
 def _not_allowed(name: str, job: AnyJob, user: Any, priority: int | None = None) -> str:
     """Why this person may not do it to the job; '' when he may."""
-    if user.has_perm(ACTS[name].permission):
+    if user.has_perm(ACTS[name].permission, job):
         return ""
     if job.owner_id != user.pk:
         return f"belongs to {job.prod_user_id}: needs the right {ACTS[name].permission}"

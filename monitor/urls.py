@@ -1,6 +1,5 @@
 """The pages of the monitor, at the root of the site."""
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from monitor import converters, joburls, views
@@ -10,9 +9,7 @@ converters.register()
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
-    # Not the admin's: that one takes only those who may work there.
-    path("login/", LoginView.as_view(template_name="monitor/login.html"), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", include("monitor.accounts.urls")),
     path("jobs/", views.jobs, name="jobs"),
     *joburls.urlpatterns,
     path("jobs/<number:panda_id>/", views.job, name="job"),

@@ -30,9 +30,13 @@ LIMITS = {
     "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
     "PILOT_DAYS": Limit(30, 1, 3650),
     "SAMPLE_DAYS": Limit(3, 1, 365),
-    # Calls in a minute at PanDA's own addresses (0: no limit).
+    # Calls of a pilot, and bad tokens or log-ins, in a minute (0: no limit).
     "NODE_CALLS": Limit(600, 0, 1_000_000),
     "BAD_TOKENS": Limit(10, 0, 1_000_000),
+    "BAD_LOGINS": Limit(10, 0, 1_000_000),
+    # Proxies of grid certificates: how many may stand in a row, and for how long one may be made.
+    "PROXY_DEPTH": Limit(3, 0, 10),
+    "PROXY_HOURS": Limit(24, 1, 8760),
     # How long a job may stay in a state.
     "HOLDING_HOURS_ANALYSIS": Limit(3, 1, 720),
     "HOLDING_HOURS_PRODUCTION": Limit(48, 1, 720),

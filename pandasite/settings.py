@@ -14,10 +14,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.base.logging import DJANGO_STRUCTLOG, LOG_MIDDLEWARE, logging_config
 from pandasite.celery import timetable
+from pandasite.certificates import authorities_folder, front, tls_files
 from pandasite.ddm import ddm_of_vos, ddm_secrets, rucio_server
 from pandasite.embedded.home import Home
 from pandasite.engines import Engines, are_outside, statement_seconds
 from pandasite.environment import Environment
+from pandasite.identity.issuers import read_issuers
+from pandasite.identity.x509.authorities import Authorities
 from pandasite.limits import read_limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +40,8 @@ PANDASITE = read_limits(environment, embedded=PANDASITE_EMBEDDED)
 PANDASITE_DDM = ddm_of_vos(environment)
 PANDASITE_DDM_SECRETS = ddm_secrets(environment)
 PANDASITE_RUCIO = rucio_server(environment, PANDASITE_DDM.values())
+# Whose tokens are believed, and who may log people in: a file, docs/identity.md.
+PANDASITE_ISSUERS = read_issuers(environment.text("PANDASITE_ISSUERS"))
 # Where files go that people upload; empty: nobody may.
 PANDASITE_UPLOAD_STORAGE = environment.text("PANDASITE_UPLOAD_STORAGE")
 # Where users' sandboxes lie, the same folder for all hosts; and where PanDA's pilots fetch our
@@ -60,6 +65,13 @@ PANDASITE_STORAGE_LOOPBACK = environment.boolean(
     "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
 
+# Grid certificates: a port with TLS of its own that takes them, and a web server in front that may
+# name them in headers. Both are off until the environment names them.
+PANDASITE_TLS = tls_files(environment)
+PANDASITE_TLS_BIND = environment.text("PANDASITE_TLS_BIND")
+PANDASITE_FRONT = front(environment)
+PANDASITE_AUTHORITIES = Authorities(authorities_folder(environment))
+
 # What the sweeps and the monitor call this machine; the default of a container says little.
 PANDASITE_STATEMENT_SECONDS = statement_seconds(environment)
 PANDASITE_HOST = environment.text("PANDASITE_HOST", socket.gethostname())[:128]
@@ -81,6 +93,7 @@ INSTALLED_APPS = [
     "pandasite.apps.PandasiteConfig",
     "pandasite.base",
     "brokerage",
+    "pandasite.identity",
     "datasets",
     "jobs",
     "jobs.proddb",
@@ -120,6 +133,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "pandasite.base.middleware.TooOftenMiddleware",
 ]
 ROOT_URLCONF = "pandasite.urls"
 WSGI_APPLICATION = "pandasite.wsgi.application"
@@ -135,6 +149,10 @@ TEMPLATES: list[dict[str, Any]] = [
             ],
         },
     },
+]
+AUTHENTICATION_BACKENDS = [
+    "pandasite.identity.backend.RightsBackend",
+    "pandasite.identity.login.IssuerBackend",  # lets nobody in where no issuer has a log-in
 ]
 LOGIN_URL = "monitor:login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "monitor:dashboard"

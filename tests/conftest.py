@@ -47,6 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PANDASITE_DATA"] = str(temporary_home().path)
         os.environ["PANDASITE_DASHBOARD_SECONDS"] = "0"  # a test looks at what it has just made
         os.environ["PANDASITE_EVENT_QUEUE"] = "0"  # no thread writes beside a test
+        # All tests call from one address, and a pilot of theirs without a pause.
+        for limit in ("NODE_CALLS", "BAD_TOKENS", "BAD_LOGINS"):
+            os.environ[f"PANDASITE_{limit}"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "pandasite.settings"
     settings.STORAGES["staticfiles"] = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"  # needs no collectstatic

@@ -24,6 +24,8 @@ from pandasite.base.admin_kit import BigTableAdmin, ReadOnlyAdmin
 from pandasite.base.clock import database_now
 from pandasite.base.deeds import Deed, Order, ReasonForm
 from pandasite.base.errors import Conflict
+from pandasite.base.rights import may_somewhere
+from pandasite.identity.backend import sites_for
 
 
 def _ban(pilot: Pilot, order: Order) -> str:
@@ -50,6 +52,9 @@ class PilotAdmin(BigTableAdmin):
     ]
 
 
+ISSUE = "jobs.add_pilotaccount"
+
+
 class PilotTokenForm(ReasonForm):
     """Which site, for how long, and why."""
 
@@ -58,6 +63,11 @@ class PilotTokenForm(ReasonForm):
     days = forms.FloatField(
         min_value=1 / 24, max_value=366, initial=identity.PILOT_TOKEN_DAYS, label="Days it is good"
     )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["site"]
+        field.queryset = sites_for(user, ISSUE)
 
 
 @admin.register(PilotAccount)
@@ -79,7 +89,7 @@ class PilotAccountAdmin(ReadOnlyAdmin):
         return super().changelist_view(request, context)
 
     def has_issue_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.add_pilotaccount")
+        return may_somewhere(request.user, ISSUE)
 
     @method_decorator(never_cache)
     @method_decorator(sensitive_variables("token"))
@@ -87,7 +97,7 @@ class PilotAccountAdmin(ReadOnlyAdmin):
         """Makes a token and shows it on this page: only its hash is kept, nobody sees it again."""
         if not self.has_issue_permission(request):
             raise PermissionDenied
-        form = PilotTokenForm(request.POST or None)
+        form = PilotTokenForm(request.POST or None, user=request.user)
         token = ""
         if form.is_valid():
             try:

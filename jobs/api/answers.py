@@ -289,6 +289,6 @@ def documented(
 ) -> Any:
     """Describe a view's method: its answers, and by which statuses it refuses."""
     refusal = OpenApiResponse(ProblemAnswer)
-    common = (401, 403, 406, 503)  # any address may say these
+    common = (401, 403, 406, 429, 503)  # any address may say these
     refusals = {(status, PROBLEM_TYPE): refusal for status in sorted({*problems, *common})}
     return extend_schema(responses={**answers, **refusals}, **more)

@@ -14,6 +14,7 @@ from jobs.api.answers import documented
 from jobs.api.views import PersonView, person_of
 from jobs.models import Transformation
 from jobs.usual import usual_vo
+from pandasite.identity.roles import groups_of
 
 NAMES_MAX = 200  # of a kind
 
@@ -40,7 +41,7 @@ class MeView(PersonView):
         return Response(
             {
                 "username": user.get_username(),
-                "groups": sorted(user.groups.values_list("name", flat=True)),
+                "groups": groups_of(user),
                 "production": user.has_perm("jobs.submit_production"),
                 "vo": usual_vo(user),
                 "vos": _names(VO),

@@ -21,6 +21,7 @@ from jobs.identity import Caller, TokenGone
 from jobs.models import JobFile
 from jobs.said import log_name
 from jobs.sandboxes.needs import needs_of
+from pandasite.base import rate
 from pandasite.base import serializers as strict
 from pandasite.base.errors import NotAllowed, NotThere, field_error
 from pandasite.base.views import JSONView, json_answer
@@ -79,11 +80,18 @@ class ClaimView(PilotView):
 
         def work(caller: Caller) -> dispatch.Claimed:
             must_be_at(said["site"], caller)
+            not_too_often(caller, f"{said['node']} {said['pilot_id']}")
             return dispatch.claim(caller=caller, **question)
 
         claimed = self.for_caller(request, work)
         wait = {} if claimed.jobs else {"Retry-After": str(claimed.retry_after)}
         return json_answer(_claim_answer(claimed, bulk="n_jobs" in said), headers=wait)
+
+
+def not_too_often(caller: Caller, who: str) -> None:
+    """TooOften when this pilot of the account calls all the time."""
+    most = settings.PANDASITE["NODE_CALLS"]
+    rate.count_often("pilot", f"{caller.account_id} {who}", most=most)
 
 
 def must_be_at(site: str, caller: Caller) -> None:

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from jobs import report
 from jobs.api.answers import ReportAnswer, ReportsAnswer, documented
 from jobs.api.bodies import REPORTS_BODY_MAX, TAIL_MAX, ReportBody, ReportsBody
-from jobs.api.pilot import PilotView
+from jobs.api.pilot import PilotView, not_too_often
+from jobs.identity import Caller
 from pandasite.base import serializers as strict
 from pandasite.base.errors import DomainError, TooMuch, field_error
 from pandasite.base.problems import problem_of
@@ -33,7 +34,12 @@ class ReportView(PilotView):
         """Answer with the job's state and the command for the pilot, if there is one."""
         _refuse_long_output(request.data, "")
         said, truncated = _report(strict.validated(ReportBody, request.data))
-        answer = self.for_caller(request, lambda caller: report.hear(caller=caller, report=said))
+
+        def work(caller: Caller) -> report.Answer:
+            not_too_often(caller, f"job {said.panda_id}")
+            return report.hear(caller=caller, report=said)
+
+        answer = self.for_caller(request, work)
         return json_answer(_answer(said, answer, truncated))
 
 

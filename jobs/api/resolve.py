@@ -19,6 +19,7 @@ from jobs.sandboxes.names import named_in
 from jobs.trf.programs import MAINS as PROGRAMS
 from pandasite.base.clock import database_now
 from pandasite.base.errors import BadInput, NotAllowed, field_error
+from pandasite.identity.roles import groups_of
 
 MAX_FAULTS = 1000
 _PLACE = re.compile(r"jobs\[\d+\]\.")
@@ -96,7 +97,7 @@ def check_rights(
     """Who has the production role may do all of this; NotAllowed names what others may not."""
     if user.has_perm("jobs.submit_production"):
         return
-    groups = sorted(user.groups.values_list("name", flat=True))
+    groups = groups_of(user)
     for i, one in enumerate(wanted):
         here = place.format(i)
         _check_label(f"{here}prod_source_label", one["prod_source_label"])

@@ -162,7 +162,7 @@ def _may_kill(request: Request, panda_id: int) -> None:
     """Strangers are told that there is no such job; members of the working group why not."""
     job = _job(panda_id)
     user = request.user
-    if job.owner_id == user.pk or user.has_perm("jobs.kill_any_job"):
+    if job.owner_id == user.pk or user.has_perm("jobs.kill_any_job", job):
         return
     if job.working_group and user.groups.filter(name=job.working_group).exists():
         raise NotAllowed(f"job {panda_id} belongs to {job.prod_user_id}", code="not_owner")

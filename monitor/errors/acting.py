@@ -24,6 +24,7 @@ from pandasite.base.errors import BadInput, DomainError, NotAllowed, field_error
 from pandasite.base.fields import CONTROL
 from pandasite.base.params import Params
 from pandasite.base.problems import problem_of
+from pandasite.base.rights import may_somewhere
 
 LONGEST_REASON = 255
 COMMON = ("reason", "back", "csrfmiddlewaretoken")
@@ -37,6 +38,16 @@ class Order:
     reason: str
     now: dt.datetime
     params: Params
+    permission: str
+
+    def may(self, thing: Any) -> bool:
+        """Whether it may be done to this thing: who may at some sites, may not at others."""
+        return bool(self.user.has_perm(self.permission, thing))
+
+    def must_be_own(self, site: Any) -> None:
+        """NotAllowed when it may not be done at this site."""
+        if not self.may(site):
+            raise NotAllowed(f"{site} is not among your own sites: this needs {self.permission}")
 
 
 @dataclass(kw_only=True)
@@ -62,7 +73,13 @@ def action(
                 _allowed(request, permission)
                 params = Params(request.POST, known=known)
                 reason = reason_of(params)
-                order = Order(user=request.user, reason=reason, now=database_now(), params=params)
+                order = Order(
+                    user=request.user,
+                    reason=reason,
+                    now=database_now(),
+                    params=params,
+                    permission=permission,
+                )
                 done = act(order)
             except DomainError as error:
                 return problem_page(request, problem_of(error))
@@ -78,7 +95,7 @@ def _allowed(request: HttpRequest, permission: str) -> None:
     user = request.user
     if not user.is_authenticated:
         raise NotAllowed("log in first: this is not for everybody")
-    if hasattr(user, "pilot_account") or not user.has_perm(permission):
+    if hasattr(user, "pilot_account") or not may_somewhere(user, permission):
         raise NotAllowed(f"this needs the permission {permission}; operators have it")
 
 

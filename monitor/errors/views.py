@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponseBase
 
 from brokerage.models import Site
@@ -43,6 +45,12 @@ def summary(request: HttpRequest) -> HttpResponseBase:
         now=now,
         facts={**scope.as_json(), **found.as_json()},
     )
+
+
+def _settable(sites: list[Site], user: Any) -> list[Site]:
+    """Those that are online, and that the visitor may set offline."""
+    online = [site for site in sites if site.status == Site.Status.ONLINE]
+    return [site for site in online if user.has_perm("brokerage.set_site_status", site)]
 
 
 def _with(request: HttpRequest, **changes: str) -> str:
@@ -87,7 +95,7 @@ def cluster(request: HttpRequest, key: str) -> HttpResponseBase:
         "again": again,
         "left_out": min(found.count, MOST) - len(again),
         "most": MOST,
-        "online": [site for site in sites if site.status == Site.Status.ONLINE],
+        "online": _settable(sites, request.user),
     }
     data = {**scope.as_json(), **found.as_json(), "retriable": again}
     return pages.respond(

@@ -10,7 +10,7 @@ from brokerage.bans import ban_node, lift_ban
 from brokerage.models import BannedNode, Site
 from monitor.errors.acting import Done, Order, action
 from pandasite.base.errors import NotThere
-from pandasite.base.params import Params, refuse
+from pandasite.base.params import refuse
 
 LONGEST_NODE = 128
 # Hours that a ban may be for; 0 is for good.
@@ -20,7 +20,7 @@ DURATIONS = {6: "6 hours", 24: "1 day", 72: "3 days", 168: "7 days", 720: "30 da
 @action("brokerage.add_bannednode", fields=("site", "node", "hours"))
 def ban(order: Order) -> Done:
     """Give a node no job from the next claim on."""
-    site, node = _node(order.params)
+    site, node = _node(order)
     hours = int(order.params.choice("hours", map(str, DURATIONS), default="24"))
     until = order.now + dt.timedelta(hours=hours) if hours else None
     made = ban_node(site, node, user=order.user, reason=order.reason, now=order.now, until=until)
@@ -32,7 +32,7 @@ def ban(order: Order) -> Done:
 @action("brokerage.delete_bannednode", fields=("site", "node"))
 def unban(order: Order) -> Done:
     """Give a node jobs again."""
-    site, node = _node(order.params)
+    site, node = _node(order)
     found = BannedNode.objects.filter(site=site, node=node).select_related("site").first()
     if found is None:
         raise NotThere(f"{node} at {site} is not banned (any more)")
@@ -41,11 +41,13 @@ def unban(order: Order) -> Done:
     return Done(title=f"{found} gets jobs again", lines=[(f"the page of {found}", page)])
 
 
-def _node(params: Params) -> tuple[Site, str]:
+def _node(order: Order) -> tuple[Site, str]:
+    params = order.params
     name, node = params.text("site"), params.text("node", longest=LONGEST_NODE)
     site = Site.objects.filter(name=name).first()
     if site is None:
         raise refuse("site", name, "the name of a site that there is", code="unknown_site")
+    order.must_be_own(site)
     if not node:
         raise refuse("node", node, f"a name of 1 to {LONGEST_NODE} characters", code="required")
     return site, node

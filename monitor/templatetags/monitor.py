@@ -12,9 +12,16 @@ from django.utils.html import format_html, format_html_join
 
 from monitor import jobpage, words
 from monitor.rows import Cell
+from pandasite.base.rights import SOMEWHERE
 
 register = template.Library()
 UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+@register.simple_tag(takes_context=True)
+def may(context: dict[str, Any], permission: str, thing: Any = SOMEWHERE) -> bool:
+    """Whether the visitor may do it to this thing, or without one to any: is there a button?"""
+    return bool(context["request"].user.has_perm(permission, thing))
 
 
 @register.simple_tag(name="cells")

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from pandasite.base.deeds import Deed, ask
+from pandasite.base.rights import may_somewhere
 
 RECENT = 100_000  # rows that a filter without an index looks at
 MOST_VALUES = 200  # that such a filter offers
@@ -32,7 +33,7 @@ class OurAdmin(admin.ModelAdmin):
         if IS_POPUP_VAR in request.GET:
             return actions
         for deed in self.deeds:
-            if request.user.has_perm(deed.permission):
+            if may_somewhere(request.user, deed.permission):
                 actions[deed.name] = (partial(ask, deed), deed.name, deed.label)
         return actions
 

@@ -91,6 +91,9 @@ def carry_out(deed: Deed, rows: Iterable[models.Model], order: Order) -> Outcome
     outcome = Outcome()
     for row in rows:
         subject = deed.subject(row)
+        if not order.user.has_perm(deed.permission, row):
+            outcome.refused.append(f"{subject}: it is not among your own sites")
+            continue
         try:
             with transaction.atomic():
                 said = deed.apply(row, order)

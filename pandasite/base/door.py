@@ -23,7 +23,7 @@ PILOTS: Final = (
     "/api/v1/pilot/",
     "/api/latest/pilot/",
 )
-# "/cache/" and what is PanDA's own: see jobs/api/panda.
+# "/cache/", "/auth/" and what is PanDA's own: see jobs/api/panda.
 PROGRAMS: Final = (
     *PILOTS,
     "/rest/v1/jobs",
@@ -37,6 +37,7 @@ PROGRAMS: Final = (
     "/api/",
     "/cache/",
     "/trf/",
+    "/auth/",
 )
 # JSON is no page: nothing of it may be run, framed or shown as something else.
 HEADERS: Final = {

@@ -45,6 +45,8 @@ _SECRETS_IN_TEXT: Final = (
         ),
         rf"\1{MASK}",
     ),
+    # With what an issuer sends somebody back who has logged in.
+    (re.compile(r"(/login/issuer/callback/\?)[^\s'\"]+"), rf"\1{MASK}"),
     # The password of a URL.
     (re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@"), rf"\1{MASK}@"),
 )

@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import LazyObject, empty
 from django_structlog import signals
 
-from pandasite.base.problems import JSON_PATHS, Problem, answer
+from pandasite.base.problems import JSON_PATHS, Problem, answer, problem_of
+from pandasite.base.rate import TooOften
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -48,6 +49,21 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         return response
+
+
+class TooOftenMiddleware:
+    """A view that was called too often answers 429, also where the view is not ours."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        return answer(request, problem_of(exception)) if isinstance(exception, TooOften) else None
 
 
 class NullCharacterMiddleware:

@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 ANSWER_MAX = 64 * 1024  # bytes
@@ -32,6 +32,23 @@ def post(
 
     Without `private` only https and only to addresses of the public internet.
     """
+    said = {"Content-Type": "application/json", **headers}
+    return _call(_Said("POST", body, said), url, private=private, seconds=seconds)
+
+
+def get(url: str, *, private: bool, seconds: float) -> Any:
+    """GET: the same otherwise."""
+    said = _Said("GET", b"", {"Accept": "application/json"})
+    return _call(said, url, private=private, seconds=seconds)
+
+
+class _Said(NamedTuple):
+    method: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def _call(said: _Said, url: str, *, private: bool, seconds: float) -> Any:
     end = time.monotonic() + seconds
     parts = _parts(url, private=private)
     family, address = _resolve(parts, private=private)
@@ -42,7 +59,7 @@ def post(
     alarm.start()
     too_long = f"{parts.netloc}: took more than {seconds:g} s"
     try:
-        status, answer = _exchange(wire, parts, body, headers)
+        status, answer = _exchange(wire, parts, said)
         if cut.is_set():  # what there is ends where the wire was cut
             raise CallFailed(too_long)
     except (OSError, http.client.HTTPException) as error:
@@ -130,15 +147,13 @@ def _cut(wire: socket.socket, cut: threading.Event) -> None:
         return  # it has ended meanwhile
 
 
-def _exchange(
-    wire: socket.socket, parts: SplitResult, body: bytes, headers: Mapping[str, str]
-) -> tuple[int, bytes]:
+def _exchange(wire: socket.socket, parts: SplitResult, said: _Said) -> tuple[int, bytes]:
     if isinstance(wire, ssl.SSLSocket):
         wire.do_handshake()
     connection = http.client.HTTPConnection(parts.netloc)
     connection.sock = wire
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+    connection.request(said.method, path, said.body or None, dict(said.headers))
     with connection.getresponse() as answer:
         content = answer.read(ANSWER_MAX + 1)
     if len(content) > ANSWER_MAX:

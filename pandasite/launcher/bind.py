@@ -24,6 +24,7 @@ class Bind:
     host: str
     port: int
     movable: bool = False
+    name: str = "PANDASITE_BIND"
 
     @classmethod
     def from_environment(cls, environment: Environment) -> Self:
@@ -40,7 +41,9 @@ class Bind:
             raise ImproperlyConfigured(
                 f"{name} must look like 127.0.0.1:8000 or [::1]:8000, not {text!r}."
             )
-        return cls(host=found["host"].strip("[]"), port=int(found["port"]), movable=movable)
+        return cls(
+            host=found["host"].strip("[]"), port=int(found["port"]), movable=movable, name=name
+        )
 
     def listen(self) -> socket.socket:
         """Takes the address. Raises LaunchError when it is taken and must not move.
@@ -55,7 +58,7 @@ class Bind:
                 return self._listen(0)
             raise LaunchError(
                 f"Cannot listen on {self.host}:{self.port} ({error.strerror}); "
-                "set PANDASITE_BIND to another host:port."
+                f"set {self.name} to another host:port."
             ) from None
 
     def _listen(self, port: int) -> socket.socket:
@@ -71,8 +74,8 @@ class Bind:
         return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, scheme: str = "http") -> str:
     """What a browser on this machine opens."""
     host, port = listener.getsockname()[:2]
     host = EVERYWHERE.get(host, host)
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

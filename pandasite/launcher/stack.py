@@ -48,7 +48,8 @@ class Stack(Supervisor):
     While it is entered, SIGTERM, SIGINT and SIGHUP set `stopping`: `run()` then returns False,
     and a loop of your own around `tick()` should end. A second signal raises KeyboardInterrupt.
 
-    `url` is the site's address with a slash at its end. `environment` is added to that of the
+    `url` is the site's address with a slash at its end, `tls_url` that of the port with TLS of its
+    own, when PANDASITE_TLS_BIND names one. `environment` is added to that of the
     children the stack makes itself; `child_environment()` gives it to you for yours.
     `site=()` leaves web and workers for later: `start_web()`, `start_worker("worker")`.
     From entering on, Django's database connection of this process may be used.
@@ -63,7 +64,9 @@ class Stack(Supervisor):
     ) -> None:
         self.home: Home = settings.PANDASITE_HOME
         self.url = ""
+        self.tls_url = ""
         self._listener: socket.socket | None = None
+        self._tls_listener: socket.socket | None = None
         self._extra = dict(environment or {})
         self._site = site
         self._hold = Hold(self.home.run)
@@ -85,8 +88,8 @@ class Stack(Supervisor):
         """Ends everything and gives the data folder free."""
         connections.close_all()
         super().stop()
-        if self._listener:
-            self._listener.close()
+        for listener in filter(None, (self._listener, self._tls_listener)):
+            listener.close()
         self._hold.record_path.unlink(missing_ok=True)
         self._hold.release()
         for number, handler in self._handlers.items():
@@ -108,6 +111,10 @@ class Stack(Supervisor):
         self._clear_leftovers()
         listener = self._listener = Bind.from_environment(Environment()).listen()
         self.url = url_of(listener)
+        if settings.PANDASITE_TLS_BIND:
+            bind = Bind.of(settings.PANDASITE_TLS_BIND, name="PANDASITE_TLS_BIND")
+            self._tls_listener = bind.listen()
+            self.tls_url = url_of(self._tls_listener, scheme="https")
         self._remember({})
         steps = [self._start_servers, self._migrate, self._collect_static]
         for step in steps:
@@ -116,6 +123,8 @@ class Stack(Supervisor):
                 raise LaunchError("Stopped while starting.")
         if "web" in self._site:
             self.start_web()
+        if "web" in self._site and self._tls_listener:
+            self.start_tls(self._tls_listener)
         # The workers come after it: four imports at once would keep the first page waiting.
         for name in WORKERS:
             if name in self._site:
@@ -167,6 +176,12 @@ class Stack(Supervisor):
         self._add_module("web", web, fds=(listener.fileno(),))
         self.wait_for(["web"], lambda: _answers(listener), seconds=WEB_READY_SECONDS)
         self.say(f"the site is at {self.url}")
+
+    def start_tls(self, listener: socket.socket) -> None:
+        """The port with TLS of its own; it begins to answer within some seconds."""
+        web = ("pandasite.launcher.tls", "--bind", f"fd://{listener.fileno()}")
+        self._add_module("tls", web, fds=(listener.fileno(),))
+        self.say(f"certificates are taken at {self.tls_url}")
 
     def start_worker(self, name: str) -> None:
         """One of WORKERS; it begins to work within some seconds."""

@@ -59,6 +59,7 @@ from jobs.models import (
 )
 from monitor.models import LinkBlock
 from pandasite.base.models import AuditLine, ServerProcess, SweepRun
+from pandasite.identity.models import Identity, OwnSite
 from tests import builders as make
 from tests.admin.pages import address, logged_in, staff, text
 from tests.builders import NOW
@@ -135,6 +136,9 @@ def rows() -> None:
     Tag.objects.create(name="e1", transformation="share/x.py", made_by="alice", created_at=NOW)
     LinkBlock.objects.create(title="Shift").links.create(title="Guide", url="/help/shift/")
     AuditLine.objects.create(at=NOW, actor_name="alice", action="a", subject="s", reason="r")
+    alice = make.create_user()
+    Identity.objects.create(user=alice, issuer="https://iam/", subject="a1", created_at=NOW)
+    OwnSite.objects.create(user=alice, site=site)
 
 
 @pytest.fixture

@@ -65,9 +65,18 @@ def test_a_bad_token_is_refused(value):
     assert answer.headers["WWW-Authenticate"] == "Token"
 
 
-@pytest.mark.parametrize("value", ["Bearer x", "Basic YTpi", "", "token"])
+@pytest.mark.parametrize("value", ["Basic YTpi", "", "token"])
 def test_another_scheme_is_no_token(value):
     problem(with_header(value), 401, "not_authenticated" if value != "token" else "invalid_token")
+
+
+def test_a_token_is_as_good_by_the_name_of_bearer():
+    assert with_header(f"Bearer {token()}").status_code == 200
+
+    answer = with_header("Bearer x")
+
+    problem(answer, 401, "invalid_token")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
 def test_a_token_with_one_letter_changed_is_refused():

@@ -93,6 +93,7 @@ def test_the_value_of_a_secret_key_is_masked(key: str) -> None:
         f'{{"lease_token": "{CANARY}"}}',
         f"lease_token='{CANARY}'",
         f"GET /rest/v1/jobs?token={CANARY}&limit=1",
+        f"GET /login/issuer/callback/?code={CANARY}&state={CANARY}",
         f"password={CANARY} host=db",
         f"postgres://panda:{CANARY}@db:5432/panda",
         f"redis://:{CANARY}@broker:6379/0",

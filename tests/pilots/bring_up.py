@@ -49,6 +49,7 @@ def main() -> None:
         facts = {
             "pid": os.getpid(),
             "url": stack.url,
+            "tls_url": stack.tls_url,
             "user": identity.new_token(user, days=1),
             "pilot": identity.new_pilot_token(site, days=1),
             "storage": str(root),

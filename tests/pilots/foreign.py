@@ -78,15 +78,20 @@ def _spare_user() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignPilot:
-    """One pilot: the folder of its program, its own folder, and the site that it serves."""
+    """One pilot: the folder of its program, its own folder, and the site that it serves.
+
+    It calls `server`, https or http, and shows the proxy or else the token.
+    """
 
     program: Path
     folder: Path
     isolation: Isolation
     queue: str
-    port: int
+    server: str
     storage: Path
-    token: str
+    token: str = ""
+    proxy: bytes = b""
+    authorities: Path | None = None
 
     def command(self, name: str) -> Command:
         """The pilot as a process; its folder is made."""
@@ -94,21 +99,30 @@ class ForeignPilot:
         work.mkdir(parents=True)
         program = self._program()
         (self.folder / "token").write_text(self.token, encoding="ascii")
+        if self.proxy:
+            self._keep_proxy()
         self._configure()
         if self.isolation.user:
             subprocess.run(["chown", "-R", self.isolation.user, str(self.folder)], check=True)
-        server = f"http://127.0.0.1:{self.port}"
+        address, _, port = self.server.rpartition(":")
+        server = self.server
         argv = (
             *self.isolation.argv, str(program / "pilot.py"),
             "-d", "-a", str(work), "-q", self.queue, "-j", "user", "-i", "PR",
             "--pilot-user", "generic", "-w", "generic",
-            "--url", "http://127.0.0.1", "-p", str(self.port),
+            "--url", address, "-p", port,
             "--queuedata-url", f"{server}/cache/schedconfig/{{pandaqueue}}.all.json",
             "--storagedata-url", f"{server}/cache/ddmendpoints.json",
             "--use-rucio-traces", "False", "--cleanup", "False", "-v", str(JOBS),
             "--input-destination-dir", str(self.storage),
         )  # fmt: skip
         return Command(name=name, argv=argv, env=self._environment(server), cwd=str(work))
+
+    def _keep_proxy(self) -> None:
+        """As programs that make proxies keep them: for its owner's eyes alone."""
+        path = self.folder / "proxy"
+        path.touch(mode=0o600)
+        path.write_bytes(self.proxy)
 
     def _program(self) -> Path:
         """Another user may not enter the folder that it was fetched to."""
@@ -132,6 +146,15 @@ class ForeignPilot:
             "PILOT_NOKILL": "1",
             "LOCAL_AGIS_SCHEDCONF": f"{server}/cache/schedconfig/{self.queue}.json",
             "HARVESTER_PILOT_CONFIG": str(self.folder / "pilot.cfg"),
+        } | self._credentials()
+
+    def _credentials(self) -> dict[str, str]:
+        if self.proxy:
+            return {
+                "X509_USER_PROXY": str(self.folder / "proxy"),
+                "X509_CERT_DIR": str(self.authorities),
+            }
+        return {
             "PANDA_AUTH_TOKEN": "token",
             "PANDA_AUTH_ORIGIN": "panda.pilot",
             "PANDA_AUTH_DIR": f"{self.folder}/",

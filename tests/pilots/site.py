@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
 from jobs.models import Job
@@ -22,7 +25,12 @@ from tests.flow.installation import Installation, eventually
 from tests.flow.processes import Family
 from tests.pilots.foreign import ForeignPilot, Isolation
 from tests.pilots.grid import DATA, DATASET, PASSWORD, QUEUE, READY, SCOPE, USER
+from tests.pilots.grid_security import GridSecurity
 
+MAPFILE = """\
+#issuer "/DC=ch/DC=test/CN=Test CA"
+"/DC=ch/DC=test/OU=Users/CN=factory" pilot@{queue}
+"""
 LIMITS = {"PANDASITE_SWEEP_SECONDS": "1", "PANDASITE_CLOSE_MINUTES": "0"}
 START_SECONDS = 120.0
 
@@ -37,6 +45,7 @@ class PilotSite(Installation):
         self.program = program
         self.isolation = isolation
         self.ready: dict[str, Any] = {}
+        self.security = GridSecurity.make(path / "grid")
 
     @property
     def url(self) -> str:
@@ -47,8 +56,20 @@ class PilotSite(Installation):
         return Path(self.ready["storage"])
 
     def start(self) -> None:
-        self.launch(sys.executable, "-m", "tests.pilots.bring_up", environment=LIMITS)
+        self.launch(sys.executable, "-m", "tests.pilots.bring_up", environment=self._settings())
         eventually(self._is_ready, seconds=START_SECONDS, what=self.said)
+        self._map_the_factory()
+
+    def _settings(self) -> dict[str, str]:
+        return LIMITS | self.security.environment()
+
+    def _map_the_factory(self) -> None:
+        """As an administrator does it: the certificate of a factory is that of a site's pilots."""
+        path = self.home.path / "grid-mapfile"
+        path.write_text(MAPFILE.format(queue=QUEUE), encoding="utf-8")
+        words = (sys.executable, "manage.py", "gridmap", str(path))
+        place = {"PANDASITE_DATA": str(self.home.path)}
+        subprocess.run(words, check=True, env=os.environ | place, cwd=settings.BASE_DIR)
 
     def _is_ready(self) -> bool:
         assert self.launcher.poll() is None, self.said()
@@ -81,14 +102,27 @@ class PilotSite(Installation):
         return int(told["jobs"][0]["panda_id"])
 
     def start_pilot(self, name: str) -> None:
+        """By HTTP, with a token."""
+        self._start(name, server=self.url, token=self.ready["pilot"])
+
+    def start_pilot_with_proxy(self, name: str) -> None:
+        """By HTTPS, with a proxy of the factory's certificate.
+
+        The pilot gives one file to curl for certificate, key and authorities.
+        """
+        ca = self.security.ca
+        proxy = ca.proxy(ca.user("factory")).pem + ca.pem
+        server = str(self.ready["tls_url"]).rstrip("/")
+        self._start(name, server=server, proxy=proxy, authorities=self.security.authorities)
+
+    def _start(self, name: str, **how: Any) -> None:
         pilot = ForeignPilot(
             program=self.program,
             folder=self.home.path / name,
             isolation=self.isolation,
             queue=QUEUE,
-            port=int(self.url.rpartition(":")[2]),
             storage=self.storage,
-            token=self.ready["pilot"],
+            **how,
         )
         self.start_process(pilot.command(name), self.home.logs / f"{name}.log")
 

@@ -12,6 +12,7 @@ import pytest
 from datasets.storage import path_of
 from jobs.models import Job, JobFile, KeptLease
 from jobs.said import log_name
+from pandasite.identity.models import Identity
 from tests.pilots.grid import QUEUE, SCOPE, SUM
 
 if TYPE_CHECKING:
@@ -40,9 +41,12 @@ def names_in(log: Path) -> set[str]:
         return {Path(name).name for name in tar.getnames()}
 
 
-def test_a_job_finishes_with_its_output_and_its_log_where_they_should_be(ended: Ended) -> None:
+@pytest.mark.parametrize("by", ["finished", "by_proxy"], ids=["token", "proxy"])
+def test_a_job_finishes_with_its_output_and_its_log_where_they_should_be(
+    ended: Ended, by: str
+) -> None:
     with ended.site.books():
-        job = Job.objects.get(pk=ended.finished)
+        job = Job.objects.get(pk=getattr(ended, by))
         output = job.files.get(type="output")
         log, log_row = log_of(ended, job.pk)
         assert (job.state, job.attempt_nr, job.trans_exit_code) == ("finished", 1, 0)
@@ -78,6 +82,26 @@ def test_a_job_that_is_killed_from_the_web_page_ends_at_its_pilots_next_word(end
 def test_each_attempt_is_bound_to_the_pilot_that_had_it(ended: Ended) -> None:
     with ended.site.books():
         leases = KeptLease.objects.order_by("panda_id")
-        assert [lease.panda_id for lease in leases] == [ended.finished, ended.failed, ended.killed]
+        jobs = [ended.by_proxy, ended.finished, ended.failed, ended.killed]
+        assert [lease.panda_id for lease in leases] == jobs
         assert {lease.pilot_id for lease in leases} == {"unknown|PR|3.7.0.36"}
         assert all(lease.node and lease.bound_at for lease in leases)
+
+
+def test_the_pilot_with_a_proxy_was_known_by_its_owners_certificate_and_by_nothing_else(
+    ended: Ended,
+) -> None:
+    with ended.site.books():
+        identity = Identity.objects.get()
+        assert identity.user.username == f"pilot@{QUEUE}"
+        assert identity.subject == "CN=factory,OU=Users,DC=test,DC=ch"
+        assert identity.last_seen_at is not None
+    log = (ended.site.home.logs / "pilot-by-proxy.log").read_text(errors="replace")
+    assert "https://127.0.0.1" in log and "http://127.0.0.1" not in log
+
+
+def test_a10_no_key_of_the_proxy_is_in_a_log_of_the_site(ended: Ended) -> None:
+    proxy = (ended.site.home.path / "pilot-by-proxy" / "proxy").read_text()
+    key = proxy.split("PRIVATE KEY-----\n")[1].split("\n")[0]
+    logs = [path.read_text(errors="replace") for path in ended.site.home.logs.glob("*.log")]
+    assert len(logs) > 4 and not any(key in text for text in logs)

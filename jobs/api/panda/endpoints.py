@@ -16,12 +16,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import MethodNotAllowed
 
+from jobs.api.auth import must_write
 from jobs.api.panda import callers, others, pilots, sandboxes
 from jobs.api.panda.answers import Refused
 from jobs.api.panda.body import BODY_MAX, BULK_MAX, read
 from jobs.api.panda.call import Call, Handler
 from jobs.api.panda.client import doors
 from jobs.api.panda.readers import READERS
+from jobs.identity import Caller
 from pandasite.base import rate
 
 OPEN: Final = ("/server/panda/isAlive", "/api/v1/system/is_alive")  # also without a token
@@ -34,6 +36,7 @@ BY_LEASE: Final = (
 HANDLERS: Final[Mapping[str, Handler]] = {
     **pilots.HANDLERS, **others.HANDLERS, **sandboxes.HANDLERS, **doors.HANDLERS,
 }  # fmt: skip
+ANSWERS: Final = ("get", "check", "is")
 REFUSED: Final = {"not yet": "is not offered here yet", "not meant": "is not offered here"}
 
 
@@ -60,6 +63,8 @@ class Endpoint:
         caller = callers.known(request)
         if self.verdict in REFUSED:
             raise Refused(f"{self.path} {REFUSED[self.verdict]}: {self.note}")
+        if self.changes and not isinstance(caller, Caller):
+            must_write(caller)
         account = getattr(caller, "account_id", f"user {caller}")
         if self.path in sandboxes.UPLOADS:
             with READERS.slot(account):
@@ -81,6 +86,11 @@ class Endpoint:
         who = f"{caller.account_id} {node if isinstance(node, str) else ''}"
         rate.count("node", who, most=settings.PANDASITE["NODE_CALLS"])
         return HANDLERS[self.path](call)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something: by its name, or because it is not asked by GET alone."""
+        return self.method != "GET" and not self.path.rpartition("/")[2].startswith(ANSWERS)
 
     def _check_method(self, request: HttpRequest) -> None:
         allowed = ("GET", "POST") if self.method == "any" else (self.method,)

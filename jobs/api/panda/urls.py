@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.api.panda import cache, queues, views
+from jobs.api.panda import auth_config, cache, queues, views
 
 app_name = "panda"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("cache/schedconfig/<str:name>.all.json", queues.queue_view, name="queue"),
     path("cache/schedconfig/schedconfig.json", queues.queues_view, name="queues"),
     path("cache/schedconfig/<str:name>.json", queues.keyed_queue_view, name="keyed_queue"),
+    path("auth/<str:vo>_auth_config.json", auth_config.auth_config, name="auth_config"),
     path("cache/ddmendpoints.json", queues.storages_view, name="storages"),
     path("cache/<str:name>", cache.sandbox_view, name="sandbox"),
     path("trf/user/<str:name>", cache.program_view, name="program"),
