@@ -45,7 +45,8 @@ PANDASITE_MONITOR_PUBLIC = environment.boolean(
 )
 
 # Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
-# and whether a storage element may be on this machine itself.
+# whether a storage element may be on this machine itself, and whether a root:// server may send on
+# to others.
 PANDASITE_STORAGE_SECRETS = environment.text(
     "PANDASITE_STORAGE_SECRETS", str(PANDASITE_HOME.path / "storage-secrets")
 )
@@ -53,6 +54,7 @@ PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
 PANDASITE_STORAGE_LOOPBACK = environment.boolean(
     "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
+PANDASITE_STORAGE_REDIRECTS = environment.boolean("PANDASITE_STORAGE_REDIRECTS", default=False)
 
 # What the sweeps and the monitor call this machine; the default of a container says little.
 PANDASITE_STATEMENT_SECONDS = statement_seconds(environment)
