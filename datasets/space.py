@@ -1,7 +1,7 @@
 """Space of storage elements, as brokerage and the pages read it.
 
-What the storage itself says counts where it says something: its quota (WebDAV), or its disk when
-no capacity is declared. Else it is the declared capacity less what the catalogue has there.
+What the storage itself says counts where it says something: its quota (WebDAV, XRootD), or its disk
+when no capacity is declared. Else it is the declared capacity less what the catalogue has there.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def measure_storage(*, now: dt.datetime) -> int:
             if not element.capacity_bytes and _from_disk(element, now=now):
                 measured += 1
                 continue
-        elif element.url.startswith("dav"):
+        elif element.url.startswith(("dav", "root")):
             nudge("datasets.ask_for_space", element.pk, queue="transfers")
-            if element.space_from == "quota":
+            if element.space_from == "quota" or _is_from_disk(element):
                 continue
         used = int(element.used)
         measured += _set(element, capacity=element.capacity_bytes, used=used, by=CATALOGUE, now=now)
@@ -60,11 +60,16 @@ def ask(storage_id: int, *, now: dt.datetime) -> bool:
         error = str(refusal)
     seconds = None if error else time.monotonic() - begun
     health.note_answer(element, error=error, seconds=seconds, now=now)
-    if found is None:
+    if found is None or (found.said_by == "disk" and element.capacity_bytes):
         if not error:  # it tells no longer: the catalogue counts again
             StorageElement.objects.filter(pk=storage_id).update(space_from="")
         return False
     return bool(_set_found(element, found, now=now))
+
+
+def _is_from_disk(element: StorageElement) -> bool:
+    """Whether its disks count, for want of a quota and of a declared capacity."""
+    return element.space_from == "disk" and not element.capacity_bytes
 
 
 def _from_disk(element: StorageElement, *, now: dt.datetime) -> int:

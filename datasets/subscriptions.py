@@ -13,7 +13,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from datasets import wanted
 from datasets.ddm import choice
-from datasets.demand import Errand, request_transfers
 from datasets.models import (
     CallbackTarget,
     Dataset,
@@ -24,6 +23,7 @@ from datasets.models import (
     Subscription,
 )
 from datasets.states import DatasetState
+from datasets.wishing import wish
 from pandasite.base import audit
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
@@ -72,8 +72,26 @@ def subscribe(
 
     `terms` are those of a new subscription: one that is there keeps its own.
     """
-    missing = missing_files(dataset, storage)
-    return _wish(dataset, storage, missing, activity=activity, now=now, terms=terms)
+    [made] = subscribe_all([dataset], storage, activity=activity, now=now, terms=terms)
+    return made
+
+
+def subscribe_all(
+    datasets: Sequence[Dataset],
+    storage: StorageElement,
+    *,
+    activity: str,
+    now: dt.datetime,
+    terms: Terms = PLAIN,
+) -> list[Subscription]:
+    """The same for many datasets at once, in their order: as many statements as for one."""
+    return wish(
+        datasets,
+        storage,
+        _missing(datasets, storage),
+        columns={"activity": activity, **terms.columns()},
+        now=now,
+    )
 
 
 def extend(
@@ -91,45 +109,10 @@ def extend(
     """
     missing = list(_without_replica(File.objects.filter(pk__in=files), storage))
     if missing:
-        _wish(dataset, storage, missing, activity=activity, now=now, terms=terms)
+        columns = {"activity": activity, **terms.columns()}
+        wish([dataset], storage, {dataset.pk: missing}, columns=columns, now=now)
     else:
         subscribe(dataset, storage, activity=activity, now=now, terms=terms)
-
-
-def _wish(
-    dataset: Dataset,
-    storage: StorageElement,
-    missing: Sequence[File],
-    *,
-    activity: str,
-    now: dt.datetime,
-    terms: Terms,
-) -> Subscription:
-    """The subscription, open when a file is missing, with transfers for what is."""
-    state = Subscription.State.OPEN if missing else Subscription.State.DONE
-    done_at = None if missing else now
-    now_is = {"state": state, "done_at": done_at, "reason": "", "told_state": "", "asked_at": None}
-    subscription, made = Subscription.objects.get_or_create(
-        dataset=dataset,
-        storage=storage,
-        defaults={"activity": activity, "created_at": now} | terms.columns() | now_is,
-    )
-    if not made and subscription.state != state:  # a block that got one more file is open again
-        Subscription.objects.filter(pk=subscription.pk).update(**now_is)
-        subscription.refresh_from_db()
-    elif not made:
-        _tell_elsewhere(subscription)
-    errand = Errand(
-        activity=subscription.activity, priority=subscription.priority, vo=subscription.vo
-    )
-    request_transfers(missing, storage, now=now, errand=errand)
-    return subscription
-
-
-def _tell_elsewhere(subscription: Subscription) -> None:
-    """A DDM elsewhere has it, whose dataset may have grown: it is told again (sync.py)."""
-    if subscription.ddm:
-        Subscription.objects.filter(pk=subscription.pk).update(asked_at=None)
 
 
 def cancel(subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime) -> None:
@@ -216,9 +199,16 @@ def _audit(
     audit.record(actor=actor, action=action, subject=subject, reason=reason, now=now, facts=facts)
 
 
-def missing_files(dataset: Dataset, storage: StorageElement) -> list[File]:
-    """Files of the dataset without a good replica at the storage element."""
-    return list(_without_replica(dataset.files.all(), storage))
+def _missing(datasets: Sequence[Dataset], storage: StorageElement) -> dict[int, list[File]]:
+    """Files of the datasets (by key) without a good replica at the storage element."""
+    there = Replica.objects.filter(
+        file=OuterRef("file"), storage=storage, state=Replica.State.AVAILABLE
+    )
+    members = DatasetFile.objects.filter(~Exists(there), dataset__in=datasets)
+    found: dict[int, list[File]] = {}
+    for member in members.select_related("file").order_by("file"):
+        found.setdefault(member.dataset_id, []).append(member.file)
+    return found
 
 
 def _without_replica(files: QuerySet[File], storage: StorageElement) -> QuerySet[File]:

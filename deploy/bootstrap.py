@@ -2,7 +2,8 @@
 
     python3 deploy/bootstrap.py run     what `make demo` needs
     python3 deploy/bootstrap.py dev     what `make test`, `make lint` and `make ci` need: also a
-                                        browser, bubblewrap and the program of PgBouncer
+                                        browser, bubblewrap and the programs of PgBouncer
+                                        and XRootD
 
 Standard library only, and no syntax newer than Python 3.6 above the version check: it is the first
 thing that runs on a machine. What is there already is recognised by the hash of its lock file, so
@@ -51,6 +52,7 @@ FRONT_END = {
 }
 # Not on the path: the tests alone look there.
 POOLER = VENV / "pgbouncer"
+XROOTD = VENV / "xrootd"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # What make hands down is meant for make.
 NOT_FOR_CHILDREN = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS")
@@ -70,6 +72,7 @@ def main() -> None:
             ensure_browser()
             ensure_sandbox()
             ensure_pooler()
+            ensure_xrootd()
     except subprocess.CalledProcessError as error:
         sys.exit(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
 
@@ -202,33 +205,62 @@ def ensure_pooler() -> None:
     """
     if shutil.which("pgbouncer") or (POOLER / "usr" / "sbin" / "pgbouncer").exists():
         return
-    if may_use_apt():
-        say("Fetching the program of PgBouncer for the tests behind a pooler ...")
-        try:
-            unpack("pgbouncer", POOLER)
-            return
-        except subprocess.CalledProcessError as error:
-            say(f"`{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
-    say(
-        "*** No PgBouncer was found: the tests behind it are SKIPPED. "
-        "Install it (Debian: apt install pgbouncer). ***"
-    )
+    if not fetched("PgBouncer", ("pgbouncer",), POOLER, install_libraries=True):
+        say(
+            "*** No PgBouncer was found: the tests behind it are SKIPPED. "
+            "Install it (Debian: apt install pgbouncer). ***"
+        )
 
 
-def unpack(package: str, folder: Path) -> None:
-    """The files of a Debian package below a folder, and the libraries that it needs installed."""
-    with tempfile.TemporaryDirectory(prefix="pandasite-apt-") as place:
-        run(["apt-get", "update", "-qq"])
-        # The user that apt downloads as may not enter our folder.
-        run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package], cwd=place)
-        deb = next(Path(place).glob(f"{package}_*.deb"))
-        question = ["dpkg-deb", "--field", str(deb), "Depends"]
-        needs = subprocess.run(question, check=True, capture_output=True, text=True).stdout
-        libraries = [need.strip() for need in needs.split(",") if need.strip().startswith("lib")]
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        satisfy = ["apt-get", "satisfy", "-y", "-qq", "--no-install-recommends"]
-        run([*satisfy, ", ".join(libraries)])
-        run(["dpkg-deb", "--extract", str(deb), str(folder)])
+def ensure_xrootd() -> None:
+    """XRootD's programs and libraries out of Debian's packages, which are not installed either."""
+    if shutil.which("xrootd") or (XROOTD / "usr" / "bin" / "xrootd").exists():
+        return
+    if not fetched("XRootD", ("xrootd-client", "xrootd-server"), XROOTD):
+        say(
+            "*** No XRootD was found: the tests of root:// are SKIPPED. "
+            "Install it (Debian: apt install xrootd-server xrootd-client). ***"
+        )
+
+
+def fetched(
+    name: str, packages: "tuple[str, ...]", folder: Path, install_libraries: bool = False
+) -> bool:
+    """Whether the programs of Debian packages could be unpacked below the folder."""
+    if not may_use_apt():
+        return False
+    say(f"Fetching the programs of {name} for the tests ...")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    try:
+        with tempfile.TemporaryDirectory(prefix="pandasite-apt-") as place:
+            unpack(packages, folder, Path(place), install_libraries)
+    except subprocess.CalledProcessError as error:
+        say(f"`{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
+        return False
+    return True
+
+
+def unpack(packages: "tuple[str, ...]", folder: Path, place: Path, install_libraries: bool) -> None:
+    """The files of packages, and of what they need: unpacked with them, or installed."""
+    (place / "partial").mkdir()
+    run(["apt-get", "update", "-qq"])
+    quietly = ["-y", "-qq", "--no-install-recommends"]
+    # The user that apt downloads as may not enter our folder.
+    here = ["-o", f"Dir::Cache::archives={place}/", "-o", "APT::Sandbox::User=root"]
+    run(["apt-get", "install", "--download-only", *quietly, *here, *packages])
+    if install_libraries:
+        for package in packages:
+            install_needs(next(place.glob(f"{package}_*.deb")), quietly)
+    for deb in sorted(place.glob("*.deb")):
+        if not install_libraries or deb.name.split("_")[0] in packages:
+            run(["dpkg-deb", "--extract", str(deb), str(folder)])
+
+
+def install_needs(deb: Path, quietly: "list[str]") -> None:
+    question = ["dpkg-deb", "--field", str(deb), "Depends"]
+    needs = subprocess.run(question, check=True, capture_output=True, text=True).stdout
+    libraries = [need.strip() for need in needs.split(",") if need.strip().startswith("lib")]
+    run(["apt-get", "satisfy", *quietly, ", ".join(libraries)])
 
 
 def may_use_apt() -> bool:

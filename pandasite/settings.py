@@ -56,7 +56,8 @@ PANDASITE_MONITOR_PUBLIC = environment.boolean(
 )
 
 # Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
-# and whether a storage element may be on this machine itself.
+# whether a storage element may be on this machine itself, and whether a root:// server may send on
+# to others.
 PANDASITE_STORAGE_SECRETS = environment.text(
     "PANDASITE_STORAGE_SECRETS", str(PANDASITE_HOME.path / "storage-secrets")
 )
@@ -64,6 +65,7 @@ PANDASITE_STORAGE_CA = environment.text("PANDASITE_STORAGE_CA")
 PANDASITE_STORAGE_LOOPBACK = environment.boolean(
     "PANDASITE_STORAGE_LOOPBACK", default=PANDASITE_EMBEDDED
 )
+PANDASITE_STORAGE_REDIRECTS = environment.boolean("PANDASITE_STORAGE_REDIRECTS", default=False)
 
 # Grid certificates: a port with TLS of its own that takes them, and a web server in front that may
 # name them in headers. Both are off until the environment names them.

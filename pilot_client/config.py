@@ -141,7 +141,7 @@ def add_payload(made: argparse.ArgumentParser) -> None:
         "--storage-secret",
         type=Path,
         metavar="FILE",
-        help="user:password or bearer TOKEN of the site's WebDAV storage",
+        help="user:password or bearer TOKEN of the site's storage, where it is WebDAV or XRootD",
     )
 
 

@@ -50,7 +50,7 @@ class Remote:
             session.trust_env = False
             session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             if self.url and self.secret is not None:
-                _log_in(session, _read(self.secret))
+                _log_in(session, read_secret(self.secret))
             yield session
 
     def fetch(
@@ -198,7 +198,7 @@ def _as_os_error() -> Iterator[None]:
         raise OSError(errno.EIO, words) from error
 
 
-def _read(secret: Path) -> str:
+def read_secret(secret: Path) -> str:
     """The text of the secret. A PermissionError: it is this node's fault, and stays."""
     try:
         return secret.read_text(encoding="utf-8").strip()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from pilot_client import xrootd
 from pilot_client.errors import JobFailed, PilotCode
 from pilot_client.remote import SCHEMES, Remote
 
@@ -244,7 +245,7 @@ def checksum(value: object) -> str | None:
 
 
 def storage_of(storage: object, *, secret: Path | None) -> Path | Remote:
-    """The site's storage: a folder that this node must have mounted, WebDAV, or S3.
+    """The site's storage: a folder that this node must have mounted, WebDAV, S3 or XRootD.
 
     What follows `file://` is a path as it is, blank and percent sign included: the server's
     transfer engine takes it so, too.
@@ -259,7 +260,13 @@ def storage_of(storage: object, *, secret: Path | None) -> Path | Remote:
         return Remote(url=f"{SCHEMES[protocol]}://{path}".rstrip("/"), secret=secret)
     if protocol == "s3":
         return Remote()
+    if protocol in ("root", "roots"):
+        if lacking := xrootd.missing():
+            words = f"storage {url[:120]!r} needs {' and '.join(lacking)} on this node"
+            raise JobFailed(PilotCode.NO_PROTOCOL, words)
+        return xrootd.XRootD(url=url, secret=secret)
     raise JobFailed(
         PilotCode.NO_PROTOCOL,
-        f"storage {url[:120]!r} is neither a mounted file:// folder nor dav://, davs:// or s3://",
+        f"storage {url[:120]!r} is neither a mounted file:// folder nor dav://, davs://, s3://, "
+        "root:// or roots://",
     )

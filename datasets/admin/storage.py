@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 
 from datasets.models import GB, Activity, Link, SiteStorage, StorageElement, StorageHealth
-from datasets.storage import PROTOCOLS, StorageError
+from datasets.storage import PROTOCOLS, StorageError, xroot_client, xroot_door
 from datasets.storage.hosts import checked_url
 from pandasite.base.admin_kit import OurAdmin
 
@@ -49,6 +49,8 @@ class StorageElementForm(forms.ModelForm):
             raise forms.ValidationError("an address must not go up by '..'")
         if protocol in ("dav", "davs"):
             _check_host(url)
+        if protocol in ("root", "roots"):
+            _check_xroot(url)
         return url
 
     def clean_endpoint(self) -> str:
@@ -71,7 +73,7 @@ class StorageElementForm(forms.ModelForm):
         if protocol and protocol != "s3" and cleaned.get("endpoint"):
             self.add_error("endpoint", f"is for s3:// only, this is {protocol}://")
         tape = cleaned.get("kind") == StorageElement.Kind.TAPE
-        if tape and protocol in ("dav", "davs", "s3"):
+        if tape and protocol not in ("", "file"):
             self.add_error("kind", f"the transfer engine cannot stage files by {protocol}://")
         return cleaned
 
@@ -79,6 +81,14 @@ class StorageElementForm(forms.ModelForm):
 def _check_host(url: str) -> None:
     try:
         checked_url(url)
+    except StorageError as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+def _check_xroot(url: str) -> None:
+    try:
+        xroot_door.checked_url(url)
+        xroot_client.library()
     except StorageError as error:
         raise forms.ValidationError(str(error)) from error
 

@@ -85,10 +85,16 @@ def unsettled(arrival: Arrival) -> Unsettled | None:
 
 def _by_themselves(order: Order) -> str:
     """Third-party copy, where both ends are of one service; how it is proven, or empty."""
-    copy_from = getattr(order.target, "copy_from", None)
+    copy_from: Callable[..., str] | None = getattr(order.target, "copy_from", None)
     if copy_from is None or type(order.source) is not type(order.target):
         return ""
-    return "server" if copy_from(order.source, order.path, order.expected) else ""
+    return copy_from(
+        order.source,
+        order.path,
+        expected=order.expected,
+        tag=order.tag,
+        progress=order.progress,
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import httpx
 from django.conf import settings
 from httpcore._backends.sync import SyncBackend
 
-from datasets.storage import hosts
+from datasets.storage import heads, hosts
 from datasets.storage.base import StorageError, words
 from datasets.storage.secrets import Secret
 
@@ -45,7 +45,9 @@ class GuardedBackend(SyncBackend):
         failed: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for ip in dict.fromkeys(hosts.addresses(host, port)):
             try:
-                return super().connect_tcp(ip, port, timeout, local_address, socket_options)
+                return heads.LimitedStream(
+                    super().connect_tcp(ip, port, timeout, local_address, socket_options)
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed or httpcore.ConnectError(f"{host} has no address")
@@ -69,6 +71,7 @@ def make_client(secret: Secret | None) -> httpx.Client:
         auth=auth,
         headers=headers,
         timeout=httpx.Timeout(seconds(), connect=CONNECT_SECONDS),
+        event_hooks={"request": [lambda request: heads.limit(request, seconds=seconds())]},
         follow_redirects=False,
         trust_env=False,
     )

@@ -15,6 +15,7 @@ from datasets.storage.opening import open_place
 if TYPE_CHECKING:
     from datasets.storage.s3 import S3Place
     from datasets.storage.webdav import WebDAVPlace
+    from datasets.storage.xroot import XRootDPlace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ def entries(address: Address, folder: str) -> list[Entry]:
         found = _s3(place, folder)
     elif address.url.startswith(("dav://", "davs://")):
         found = _webdav(place, folder)
+    elif address.url.startswith(("root://", "roots://")):
+        found = _xroot(place, folder)
     else:
         raise StorageError(f"{address} cannot be listed: its protocol has no such thing here")
     return sorted(found, key=lambda one: one.name)
@@ -77,6 +80,21 @@ def _webdav(place: WebDAVPlace, folder: str) -> Iterator[Entry]:
             is_folder=properties.collection is True,
             size=int(properties.content_length or 0),
             changed=changed.timestamp() if changed else 0.0,
+        )
+
+
+def _xroot(place: XRootDPlace, folder: str) -> Iterator[Entry]:
+    from datasets.storage.xroot import IS_FOLDER
+
+    for one in place.members(folder, what=f"cannot list at {place.address}"):
+        facts = one.statinfo
+        if facts is None:
+            continue  # it went away meanwhile
+        yield Entry(
+            name=one.name,
+            is_folder=bool(facts.flags & IS_FOLDER),
+            size=int(facts.size),
+            changed=float(facts.modtime),
         )
 
 

@@ -14,7 +14,7 @@ from datasets.storage.base import Address, Place, StorageError
 from datasets.storage.local import LocalPlace
 from datasets.storage.secrets import Secret, read_secret
 
-PROTOCOLS = ("dav", "davs", "file", "s3")
+PROTOCOLS = ("dav", "davs", "file", "root", "roots", "s3")
 KEPT = 200  # open places of a process
 _kept: dict[tuple[int, Address], tuple[Secret | None, Any]] = {}  # lately used ones are last
 _lock = threading.Lock()
@@ -53,6 +53,10 @@ def _make(protocol: str, address: Address, secret: Secret | None) -> Any:
         from datasets.storage.s3 import S3Place  # a second of imports that few need
 
         return S3Place(address, secret)
+    if protocol in ("root", "roots"):
+        from datasets.storage.xroot import XRootDPlace
+
+        return XRootDPlace(address, secret)
     from datasets.storage.webdav import WebDAVPlace
 
     return WebDAVPlace(address, secret)

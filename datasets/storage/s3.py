@@ -151,14 +151,14 @@ class S3Place(NoTape):
     def arrive(self, path: str, *, tag: str, expected: Copied) -> S3Arrival:
         return S3Arrival(self, path, expected)
 
-    def copy_from(self, source: S3Place, path: str, expected: Copied) -> bool:
-        """Let the service copy what it knows to be right; False when it cannot."""
+    def copy_from(self, source: S3Place, path: str, *, expected: Copied, **_more: Any) -> str:
+        """Let the service copy what it knows to be right; `server`, empty when it cannot."""
         if source.login != self.login or expected.size > COPY_MAX:
-            return False
+            return ""
         found = source.head(path)
         known = found and found.get("Metadata", {}).get("adler32") == expected.adler32
         if found is None or not known or found["ContentLength"] != expected.size:
-            return False
+            return ""
         origin = {"Bucket": source.bucket, "Key": source.key(path)}
         try:
             self.call(
@@ -170,7 +170,7 @@ class S3Place(NoTape):
             )
         except ERRORS as error:
             raise StorageError(f"cannot copy within {self.address}: {words(error)}") from error
-        return self.size(path) == expected.size
+        return "server" if self.size(path) == expected.size else ""
 
     def discard_old(self, path: str) -> None:
         key = self.key(path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from monitor.catalogue import requests
+from monitor.catalogue import requestform, requests
 from monitor.errors.acting import Done, Order, action
 from monitor.words import plural
 
 
-@action(requests.PERMISSION, fields=("datasets", "storage"))
+@action(requests.PERMISSION, fields=("datasets", "vo", "storage"), again=requestform.again)
 def send(order: Order) -> Done:
     """Have datasets brought to a storage element."""
     names = requests.names_of(order.params.text("datasets", longest=6000))
@@ -17,6 +17,7 @@ def send(order: Order) -> Done:
         requests.Order(
             names=names,
             storage=order.params.text("storage", longest=64),
+            vo=order.params.text("vo", longest=32),
             user=order.user,
             reason=order.reason,
             now=order.now,

@@ -10,8 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 
+from brokerage.models import VO
 from datasets.models import GB, Dataset, StorageElement, Subscription
-from datasets.subscriptions import Terms, refusal, subscribe
+from datasets.subscriptions import Terms, refusal, subscribe_all
 from monitor import columns, lists
 from monitor.catalogue.models import DataRequest
 from monitor.catalogue.wishes import Wish, described
@@ -36,6 +37,7 @@ class Order:
     storage: str
     user: Any
     reason: str
+    vo: str = ""
     now: dt.datetime
 
 
@@ -58,8 +60,10 @@ def ask(order: Order) -> list[tuple[Dataset, Subscription]]:
             raise _bad("datasets", fault)
     datasets = [found[name] for name in order.names]
     _room(storage, datasets)
+    if order.vo and not VO.objects.filter(name=order.vo).exists():
+        raise _bad("vo", f"there is no VO {order.vo}")
     with transaction.atomic():
-        return [(one, _one(one, storage, order)) for one in datasets]
+        return _all(datasets, storage, order)
 
 
 def _fault(dataset: Dataset | None, name: str) -> str:
@@ -82,27 +86,34 @@ def _room(storage: StorageElement, datasets: Sequence[Dataset]) -> None:
         )
 
 
-def _one(dataset: Dataset, storage: StorageElement, order: Order) -> Subscription:
-    terms = Terms(owner=order.user.get_username())
-    wish = subscribe(dataset, storage, activity=ACTIVITY, now=order.now, terms=terms)
-    DataRequest.objects.create(
-        dataset=dataset,
-        storage=storage,
-        subscription=wish,
-        user=order.user,
-        user_name=order.user.get_username(),
-        reason=order.reason,
-        created_at=order.now,
+def _all(
+    datasets: Sequence[Dataset], storage: StorageElement, order: Order
+) -> list[tuple[Dataset, Subscription]]:
+    name = order.user.get_username()
+    terms = Terms(owner=name, vo=order.vo)
+    made = subscribe_all(datasets, storage, activity=ACTIVITY, now=order.now, terms=terms)
+    asked = list(zip(datasets, made, strict=True))
+    DataRequest.objects.bulk_create(
+        DataRequest(
+            dataset=dataset,
+            storage=storage,
+            subscription=wish,
+            user=order.user,
+            user_name=name,
+            reason=order.reason,
+            created_at=order.now,
+        )
+        for dataset, wish in asked
     )
-    audit.record(
+    facts = {"storage": storage.name, "vo": order.vo}
+    audit.record_all(
         actor=order.user,
         action="ddm_request",
-        subject=dataset.name,
+        subjects={dataset.name: facts | {"state": wish.state} for dataset, wish in asked},
         reason=order.reason,
         now=order.now,
-        facts={"storage": storage.name, "state": wish.state},
     )
-    return wish
+    return asked
 
 
 def _bad(field: str, words: str) -> BadInput:
@@ -121,6 +132,7 @@ class Line:
     user = property(lambda self: self.request.user_name)
     reason = property(lambda self: self.request.reason)
     created_at = property(lambda self: self.request.created_at)
+    vo = property(lambda self: self.wish.wish.vo if self.wish else "")
     state = property(lambda self: self.wish.state if self.wish else "gone")
     ready = property(lambda self: self.wish.ready if self.wish else 0)
     files = property(lambda self: self.wish.files if self.wish else 0)
@@ -138,6 +150,7 @@ class RequestSheet(Sheet):
 
     dataset = columns.link("Dataset", "its page", url=lambda record: record.url, look="wrap")
     storage = column("To", "the storage element where it is wanted")
+    vo = column("VO", "whose data management brings it; that of who asked for it first")
     user = column("Asked by", "who")
     reason = column("Reason", "why", look="wrap")
     created_at = columns.time("Asked (UTC)", "when")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
 from django.urls import reverse
 
-from datasets.models import StorageElement
 from monitor import lists
-from monitor.catalogue import keyed, openblocks, wishes
+from monitor.catalogue import keyed, openblocks, requestform, wishes
 from monitor.catalogue import requests as asked
 from monitor.catalogue.openblocks import BlockSheet
 from monitor.catalogue.requests import RequestSheet
@@ -84,14 +82,5 @@ def requests(request: HttpRequest) -> HttpResponseBase:
 @page
 def request_form(request: HttpRequest) -> HttpResponseBase:
     """The form that asks for datasets at a storage element."""
-    params = Params(request.GET, known=("dataset", "storage"))
-    context = {
-        "given": params.text("dataset"),
-        "storage": params.text("storage", longest=64),
-        "storages": StorageElement.objects.order_by("name"),
-        "allowed": request.user.has_perm(asked.PERMISSION),
-        "permission": asked.PERMISSION,
-        "most": asked.MOST,
-        "now": database_now(),
-    }
-    return render(request, "monitor/catalogue/request.html", context)
+    params = Params(request.GET, known=("dataset", "storage", "vo"))
+    return requestform.shown(request, requestform.start_of(params, user=request.user))

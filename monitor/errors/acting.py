@@ -20,13 +20,14 @@ from django.views.decorators.http import require_POST
 from monitor.pages import problem_page
 from monitor.words import plural
 from pandasite.base.clock import database_now
-from pandasite.base.errors import BadInput, DomainError, NotAllowed, field_error
+from pandasite.base.errors import BadInput, Conflict, DomainError, NotAllowed, field_error
 from pandasite.base.fields import CONTROL
 from pandasite.base.params import Params
 from pandasite.base.problems import problem_of
 from pandasite.base.rights import may_somewhere
 
 LONGEST_REASON = 255
+Again = Callable[[HttpRequest, DomainError, int], HttpResponseBase]
 COMMON = ("reason", "back", "csrfmiddlewaretoken")
 
 
@@ -60,9 +61,12 @@ class Done:
 
 
 def action(
-    permission: str, *, fields: Iterable[str]
+    permission: str, *, fields: Iterable[str], again: Again | None = None
 ) -> Callable[[Callable[[Order], Done]], Callable[[HttpRequest], HttpResponseBase]]:
-    """A view that takes a POST of `fields` from somebody with the permission, and tells the end."""
+    """A view that takes a POST of `fields` from somebody with the permission, and tells the end.
+
+    `again` answers what cannot be done as it was filled in, such as with the form once more.
+    """
     known = [*fields, *COMMON]
 
     def decorate(act: Callable[[Order], Done]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -82,7 +86,10 @@ def action(
                 )
                 done = act(order)
             except DomainError as error:
-                return problem_page(request, problem_of(error))
+                problem = problem_of(error)
+                if again and isinstance(error, BadInput | Conflict):
+                    return again(request, error, problem.status)
+                return problem_page(request, problem)
             context = {"done": done, "reason": reason, "back": _back(params), "now": order.now}
             return render(request, "monitor/errors/done.html", context)
 

@@ -20,6 +20,8 @@ from datasets.models import (
     Transfer,
 )
 from datasets.states import TransferState
+from monitor.storage import findings
+from monitor.storage.findings import Checked
 from pandasite.base.errors import NotThere
 
 SHOWN = 20  # errors, and links each way
@@ -28,6 +30,8 @@ KINDS = {
     "file": "folder",
     "dav": "WebDAV",
     "davs": "WebDAV over HTTPS",
+    "root": "XRootD",
+    "roots": "XRootD over TLS",
     "s3": "S3",
 }
 
@@ -54,6 +58,7 @@ class StoragePage:
     incoming: Sequence[Link]
     outgoing: Sequence[Link]
     errors: Sequence[Transfer]
+    checked: Checked
 
     @property
     def kind(self) -> str:
@@ -104,6 +109,7 @@ class StoragePage:
             "incoming": [_link_facts(link, link.source) for link in self.incoming],
             "outgoing": [_link_facts(link, link.destination) for link in self.outgoing],
             "errors": [_error_facts(one) for one in self.errors],
+            "check": self.checked.as_json(),
         }
 
 
@@ -146,6 +152,7 @@ def read(name: str, *, now: dt.datetime) -> StoragePage:
         incoming=list(links.filter(destination=storage).select_related("source")[:SHOWN]),
         outgoing=list(links.filter(source=storage).select_related("destination")[:SHOWN]),
         errors=_errors(storage, since=now - ERRORS_WITHIN),
+        checked=findings.read(storage),
     )
 
 

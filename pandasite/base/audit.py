@@ -24,12 +24,30 @@ def record(
 
     An actor that is no user, such as a command, is given by its name.
     """
-    return AuditLine.objects.create(
-        at=now,
-        actor=actor if isinstance(actor, User) else None,
-        actor_name=actor if isinstance(actor, str) else actor.get_username(),
-        action=action,
-        subject=subject[:255],
-        reason=reason,
-        facts=dict(facts or {}),
+    [line] = record_all(
+        actor=actor, action=action, subjects={subject: facts or {}}, reason=reason, now=now
+    )
+    return line
+
+
+def record_all(
+    *,
+    actor: User | AnonymousUser | str,
+    action: str,
+    subjects: Mapping[str, Mapping[str, Any]],
+    reason: str,
+    now: dt.datetime,
+) -> list[AuditLine]:
+    """A line for each subject, with the facts of it, in one statement."""
+    return AuditLine.objects.bulk_create(
+        AuditLine(
+            at=now,
+            actor=actor if isinstance(actor, User) else None,
+            actor_name=actor if isinstance(actor, str) else actor.get_username(),
+            action=action,
+            subject=subject[:255],
+            reason=reason,
+            facts=dict(facts),
+        )
+        for subject, facts in subjects.items()
     )

@@ -177,6 +177,22 @@ def test_a_pooler_that_cannot_be_had_is_said_and_stops_nothing(bootstrap, monkey
     assert lines[2].startswith("*** No PgBouncer was found: the tests behind it are SKIPPED.")
 
 
+def test_xrootd_that_cannot_be_had_is_said_and_stops_nothing(bootstrap, monkeypatch, capsys):
+    def refuse(command, cwd=None):
+        raise subprocess.CalledProcessError(100, command)
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(bootstrap, "XROOTD", Path("/nowhere"))
+    monkeypatch.setattr(bootstrap, "may_use_apt", lambda: True)
+    monkeypatch.setattr(bootstrap, "run", refuse)
+
+    bootstrap.ensure_xrootd()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "`apt-get update -qq` ended with 100."
+    assert lines[2].startswith("*** No XRootD was found: the tests of root:// are SKIPPED.")
+
+
 @pytest.mark.parametrize(
     "name",
     ["package-lock.json", "requirements.lock", "requirements-dev.lock", "requirements-node.lock"],

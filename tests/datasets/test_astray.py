@@ -36,6 +36,12 @@ BLOCKED = [
     "dav://user@127.0.0.1:{port}/",
     "dav://user:pass@localhost:{port}/",
     "dav://localhost:{port}/",
+    "root://127.0.0.1:{port}//x",
+    "root://localhost:{port}//x",
+    "root://0x7f000001:{port}//x",
+    "roots://[::1]:{port}//x",
+    "roots://localhost:{port}//x",
+    "roots://user@169.254.169.254:{port}//x",
     "http://127.0.0.1:{port}/",
     "gopher://127.0.0.1:{port}/",
 ]
@@ -110,6 +116,7 @@ PATHS = [
 ]  # fmt: skip
 
 
+ROOT = "root://127.0.0.1:9//x"
 DEEDS = (
     lambda place, path: place.size(path),
     lambda place, path: place.remove(path),
@@ -125,7 +132,7 @@ DEEDS = (
 def test_no_path_leads_out_of_a_storage_element(tmp_path, path):
     (tmp_path / "root").mkdir()
     outside = sorted(tmp_path.iterdir())
-    for url in (f"file://{tmp_path}/root", "dav://127.0.0.1:9/x", "s3://bucket/x"):
+    for url in (f"file://{tmp_path}/root", "dav://127.0.0.1:9/x", "s3://bucket/x", ROOT):
         for deed in DEEDS:
             with pytest.raises(storage.StorageError, match="no path below"):
                 deed(storage.open_place(url), path)
@@ -133,7 +140,9 @@ def test_no_path_leads_out_of_a_storage_element(tmp_path, path):
     assert list((tmp_path / "root").iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["file:///data/../etc", "dav://se.example.org/../x", "s3://b/../c"])
+@pytest.mark.parametrize(
+    "url", ["file:///data/../etc", "dav://se.example.org/../x", "s3://b/../c", "root://b//c/../d"]
+)
 def test_no_address_goes_up(url):
     with pytest.raises(storage.StorageError, match="must not go up"):
         storage.open_place(url)

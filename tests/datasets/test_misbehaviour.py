@@ -43,6 +43,15 @@ def breaks_off(_server, connection, _request):
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3900\r\n\r\n" + CONTENT[:100])
 
 
+def drips(server, connection, _request):
+    """A head that takes half a minute, each byte in good time; for whoever waits it ends well."""
+    for byte in b"HTTP/1.1 207 Multi-Status\r\nX-Long: " + b"x" * 60:
+        connection.sendall(bytes([byte]))
+        if server.ending.wait(0.3):
+            return
+    connection.sendall(b"\r\nContent-Length: 0\r\n\r\n")
+
+
 def no_http(_server, connection, _request):
     connection.sendall(b"\x00\x01\x02 what is this\r\n\r\n")
 
@@ -53,6 +62,7 @@ ANSWERS = {
     "503": (says("503 Service Unavailable"), "storage busy"),
     "html": (says("200 OK", HTML, kind="text/html"), "unexpected answer"),
     "never": (nothing, "timed out"),
+    "drips": (drips, "timed out"),
     "gigabyte": (endless, None),
     "breaks-off": (breaks_off, "connection lost"),
     "no-http": (no_http, None),
@@ -84,7 +94,9 @@ def test_a_source_that_misbehaves_serves_nothing_and_is_not_blamed_for_good(disk
     assert StorageHealth.objects.get(storage=source).failing_since
 
 
-@pytest.mark.parametrize("answer", ["500", "html", "never", "no-http", "redirect", "denied"])
+@pytest.mark.parametrize(
+    "answer", ["500", "html", "never", "drips", "no-http", "redirect", "denied"]
+)
 def test_a_destination_that_misbehaves_gets_nothing_registered(disks, answer):
     doing, _reason = ANSWERS[answer]
     file = known_file()

@@ -5,15 +5,16 @@ import pathlib
 import subprocess
 import sys
 import zlib
+from contextlib import nullcontext
 
 import pytest
 
 from datasets import storage
 from datasets.storage import Address, Copied, StorageError, opening
 from datasets.storage.listing import entries
-from tests.datasets import servers
+from tests.datasets import servers, xrootd
 
-KINDS = ("file", "dav", "davs", "s3")
+KINDS = ("file", "dav", "davs", "s3", "root")
 PATH = storage.path_of("mc09", "EVNT._00001.root")
 
 
@@ -27,6 +28,7 @@ def running(tmp_path_factory):
         servers.webdav(folder / "dav") as dav,
         servers.webdav(folder / "davs", certificate=certificate) as davs,
         servers.s3("grid", "other") as endpoint,
+        xrootd.xrootd() if xrootd.find("xrootd") else nullcontext() as root,
     ):
         yield {
             "file": Address(url=f"file://{folder}/file"),
@@ -35,6 +37,7 @@ def running(tmp_path_factory):
             "s3": Address(url="s3://grid/disk", endpoint=endpoint, secret="s3"),
             "other": Address(url="s3://other", endpoint=endpoint, secret="s3"),
             "certificate": certificate,
+            **({"root": Address(url=f"{root.url}//disk"), "data": root.data} if root else {}),
         }
         storage.close_places()
 
@@ -45,7 +48,10 @@ def places(running, settings, monkeypatch, request):
     settings.PANDASITE_STORAGE_CA = str(running["certificate"])
     monkeypatch.setenv("PANDASITE_STORAGE_SECRET_DAV", f"{servers.USER}:{servers.PASSWORD}")
     monkeypatch.setenv("PANDASITE_STORAGE_SECRET_S3", f"{servers.S3_KEY}:{servers.S3_SECRET}")
-    opened = {kind: storage.open_place(running[kind]) for kind in (*KINDS, "other")}
+    if "root" in request.node.name:
+        xrootd.program("xrootd")  # skipped without it
+    kinds = [kind for kind in (*KINDS, "other") if kind in running]
+    opened = {kind: storage.open_place(running[kind]) for kind in kinds}
     for place in opened.values():
         place.remove(PATH)
     return opened
@@ -86,7 +92,7 @@ def test_a_file_goes_there_and_back_and_is_the_same(places, tmp_path, kind, size
     start.remove(PATH)
     storage.bring(order(places[kind], start, body))
 
-    assert proof == ("server" if kind == "s3" else "re-read")
+    assert proof == ("server" if kind in ("s3", "root") else "re-read")
     assert got(start) == body
     assert got(places[kind], offset=size // 2) == body[size // 2 :]
     assert places[kind].size(PATH) == size
@@ -114,7 +120,7 @@ def test_a_newer_file_takes_the_place_of_the_older(places, kind):
     assert got(places[kind]) == b"newer and longer"
 
 
-@pytest.mark.parametrize("kind", ["file", "dav", "davs"])
+@pytest.mark.parametrize("kind", ["file", "dav", "davs", "root"])
 def test_what_a_killed_copy_has_left_is_removed_by_the_next(places, kind):
     body = content(100)
     left = places[kind].arrive(PATH, tag="t1.1", expected=facts(body))
@@ -152,7 +158,7 @@ def test_a_copy_that_broke_off_leaves_nothing(places, tmp_path, kind):
     assert places[kind].size(PATH) is None
 
 
-@pytest.mark.parametrize("kind", ["dav", "davs", "s3"])
+@pytest.mark.parametrize("kind", ["dav", "davs", "s3", "root"])
 def test_a_file_that_is_not_what_the_catalogue_says_never_arrives(places, tmp_path, kind):
     target = storage.open_place(f"file://{tmp_path}")
     put(places[kind], b"what is there")
@@ -280,7 +286,7 @@ storage.bring(storage.Order(
 """
 
 
-@pytest.mark.parametrize("kind", ["file", "dav", "s3"])
+@pytest.mark.parametrize("kind", ["file", "dav", "s3", "root"])
 def test_a_worker_that_is_killed_while_it_copies_shows_nothing_and_the_next_one_brings_it(
     running, places, tmp_path, kind
 ):
@@ -302,6 +308,7 @@ def test_a_worker_that_is_killed_while_it_copies_shows_nothing_and_the_next_one_
     assert got(places[kind]) == body
     if kind != "s3":
         folder = pathlib.Path(str(running["file"]).removeprefix("file://")).parent / kind
+        folder = running["data"] if kind == "root" else folder
         assert not list(folder.rglob(".*.part"))
     else:
         assert not places[kind].call("list_multipart_uploads").get("Uploads")

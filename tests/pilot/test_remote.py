@@ -1,10 +1,13 @@
-"""Pilots at sites whose storage is not mounted: WebDAV with a secret, S3 with signed addresses."""
+"""Pilots at sites whose storage is not mounted: WebDAV with a secret, S3 signed, XRootD."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,10 +16,12 @@ import pytest
 from datasets import engine, storage
 from datasets.models import Transfer
 from datasets.storage import Address
+from datasets.storage.listing import entries
 from pandasite.base.clock import database_now
 from pilot_client import remote
+from pilot_client import xrootd as pilot_xrootd
 from tests.builders import create_file, create_replica, create_storage, create_transfer
-from tests.datasets import servers
+from tests.datasets import servers, xrootd
 from tests.pilot.harness import FakeServer, Site
 
 CONTENT = b"minimum bias\n" * 20_000
@@ -176,33 +181,111 @@ def test_what_ends_a_stage_out_is_told_also_when_the_storage_goes_away(tmp_path:
             away.put(PurePosixPath("mc09/HIST.1"), "", file, check=stop)
 
 
-@pytest.mark.django_db
-def test_three_sites_with_three_protocols_make_the_same_bits(
-    server: FakeServer, site: Site, dav: Address, secret: str, tmp_path: Path
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """An XRootD server, and its programs on the nodes."""
+    with xrootd.xrootd() as running:
+        programs = str(xrootd.program("xrdcp").parent)
+        monkeypatch.setenv("PATH", programs, prepend=os.pathsep)
+        if libraries := xrootd.environment().get("LD_LIBRARY_PATH"):
+            monkeypatch.setenv("LD_LIBRARY_PATH", libraries)
+        yield Address(url=f"{running.url}//disk")
+
+
+def test_a_job_reads_and_writes_by_root(server: FakeServer, site: Site, root: Address) -> None:
+    put(root, "EVNT.1", CONTENT)
+    put(root, "HIST.1", b"of an attempt before")
+    job = job_at(site, root, "cat EVNT.1 > HIST.1", reads=entry("EVNT.1", CONTENT), writes="HIST.1")
+
+    final = run(site, server, job)
+
+    [output] = final["output_files"]
+    assert (final["state"], got(root, "HIST.1")) == ("finished", CONTENT)
+    assert output["adler32"] == f"{zlib.adler32(CONTENT):08x}"
+    folder = storage.path_of("mc09", "HIST.1").rpartition("/")[0]
+    assert [one.name for one in entries(root, folder)] == ["HIST.1"]
+
+
+def test_an_input_that_is_not_at_the_xrootd_server_is_missed(
+    server: FakeServer, site: Site, root: Address
 ) -> None:
-    # given input at a folder, and a job at each of the other two
+    job = job_at(site, root, "touch HIST.1", reads=entry("EVNT.2", CONTENT), writes="HIST.1")
+
+    final = run(site, server, job)
+
+    assert (final["state"], final["pilot_error_code"]) == ("failed", 1331)
+
+
+def test_a_node_without_the_programs_says_which(
+    server: FakeServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    job = site.job("true", storage={"name": "SE", "url": "root://se.example.org//disk"})
+
+    final = run(site, server, job)
+
+    assert final["state"] == "failed"
+    assert "needs xrdcp and xrdfs on this node" in final["pilot_error_diag"]
+
+
+@pytest.mark.parametrize("secret", ["ddm:canary", "bearer canary"])
+def test_no_token_of_a_storage_goes_in_the_open(tmp_path: Path, secret: str) -> None:
+    (tmp_path / "secret").write_text(secret)
+    away = pilot_xrootd.XRootD(url="root://127.0.0.1:9//x", secret=tmp_path / "secret")
+
+    with pytest.raises(PermissionError, match="by roots:// only") as refusal:
+        away.fetch(PurePosixPath("a/b"), "", into=tmp_path / "b", check=lambda: None)
+
+    assert "canary" not in str(refusal.value)
+
+
+def test_what_ends_the_pilot_ends_a_program_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "xrdcp").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "xrdcp").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    calls = iter([None, None])
+
+    def stop() -> None:
+        if next(calls, Hurry) is Hurry:
+            raise Hurry
+
+    with pytest.raises(Hurry):
+        pilot_xrootd.XRootD(url="root://127.0.0.1:9//x").fetch(
+            PurePosixPath("a/b"), "", into=tmp_path / "b", check=stop
+        )
+
+
+@pytest.mark.django_db
+def test_four_sites_with_four_protocols_make_the_same_bits(
+    server: FakeServer, site: Site, dav: Address, root: Address, secret: str, tmp_path: Path
+) -> None:
+    # given input at a folder, and a job at each of the other three
     with servers.s3("grid") as endpoint:
         (tmp_path / "folder").mkdir()
         folder = create_storage("FOLDER", url=f"file://{tmp_path}/folder")
         webdav = create_storage("WEBDAV", url=dav.url, secret="dav")
         bucket = create_storage("BUCKET", url="s3://grid/x", endpoint=endpoint, secret="s3")
+        xroot = create_storage("XROOT", url=root.url)
         put(folder.address, "EVNT.1", CONTENT)
-        move("EVNT.1", CONTENT, folder, webdav)
 
-        # when one runs at the WebDAV site, the next at the S3 site, and its output comes home
-        script = SCRIPT.format("EVNT.1", "HITS.1", "EVNT.1", "HITS.1")
-        job = job_at(site, dav, script, reads=entry("EVNT.1", CONTENT), writes="HITS.1")
-        assert run(site, server, job, "--storage-secret", secret)["state"] == "finished"
-        hits = got(dav, "HITS.1")
-        move("HITS.1", hits, webdav, bucket)
-        script = SCRIPT.format("HITS.1", "AOD.1", "HITS.1", "AOD.1")
-        job = job_at(site, bucket.address, script, reads=entry("HITS.1", hits), writes="AOD.1")
-        assert run(site, server, job | {"panda_id": 2})["state"] == "finished"
-        aod = got(bucket.address, "AOD.1")
-        move("AOD.1", aod, bucket, folder)
+        # when each runs at its site, with what the one before has made, and the last comes home
+        came, body, source = "EVNT.1", CONTENT, folder
+        for number, (place, made) in enumerate(
+            [(webdav, "HITS.1"), (bucket, "AOD.1"), (xroot, "NTUP.1")], start=1
+        ):
+            move(came, body, source, place)
+            script = SCRIPT.format(came, made, came, made)
+            job = job_at(site, place.address, script, reads=entry(came, body), writes=made)
+            more = ["--storage-secret", secret] if place == webdav else []
+            assert run(site, server, job | {"panda_id": number}, *more)["state"] == "finished"
+            came, body, source = made, got(place.address, made), place
+        move(came, body, source, folder)
 
         # then it is what the same steps make at one place
-        assert got(folder.address, "AOD.1") == aod == at_one_place(tmp_path / "plain")
+        steps = ["EVNT.1", "HITS.1", "AOD.1", "NTUP.1"]
+        assert got(folder.address, "NTUP.1") == body == at_one_place(tmp_path / "plain", steps)
         storage.close_places()
 
 
@@ -215,13 +298,13 @@ def move(lfn: str, body: bytes, source: Any, destination: Any) -> None:
     assert engine.work(0) == 1, Transfer.objects.get(pk=transfer.pk).error
 
 
-def at_one_place(folder: Path) -> bytes:
-    """The output of both scripts, one after the other, with no grid around them."""
+def at_one_place(folder: Path, steps: list[str]) -> bytes:
+    """The output of the scripts, one after the other, with no grid around them."""
     folder.mkdir()
     (folder / "EVNT.1").write_bytes(CONTENT)
-    for one, other in (("EVNT.1", "HITS.1"), ("HITS.1", "AOD.1")):
+    for one, other in pairwise(steps):
         words = ["/bin/sh", "-c", SCRIPT.format(one, other, one, other)]
         subprocess.run(
             words, cwd=folder, check=True, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         )
-    return (folder / "AOD.1").read_bytes()
+    return (folder / steps[-1]).read_bytes()

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from brokerage.models import VO
 from datasets import flowsums, services, sums
 from datasets.models import Dataset, StorageElement, Subscription, Transfer
 from datasets.states import DatasetState
@@ -265,6 +266,40 @@ def test_an_operator_has_a_dataset_brought(operator: Client) -> None:
     assert facts(operator, "/subscriptions/")["rows"][0]["owner"] == "olga"
 
 
+def test_many_datasets_take_as_many_statements_as_one(
+    operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    bnl, target = create_storage("BNL"), create_storage("LPC")
+    VO.objects.create(name="atlas")
+    names = [f"mc09.{number}" for number in range(20)]
+    for name in names:
+        create_file(f"{name}._1", dataset=create_dataset(name), at=[bnl])
+    create_file("there", dataset=Dataset.objects.get(name=names[0]), at=[target])
+
+    with django_assert_max_num_queries(40):
+        answer = send(operator, datasets="\n".join(names), vo="atlas")
+
+    assert answer.status_code == 200
+    assert Transfer.objects.filter(vo="atlas", activity="requests").count() == 20
+    assert set(Subscription.objects.values_list("vo", "state", "owner")) == {
+        ("atlas", "open", "olga")
+    }
+    assert AuditLine.objects.filter(action="ddm_request").count() == 20
+
+
+def test_what_is_wrong_stands_beside_its_field_and_what_was_filled_in_stays(
+    operator: Client,
+) -> None:
+    create_file(dataset=create_dataset("mc09.a"), at=[create_storage("BNL")])
+    create_storage("LPC")
+
+    answer = send(operator, vo="cms")
+
+    form = answer.context["form"]
+    assert (answer.status_code, dict(form.errors)) == (400, {"vo": ["there is no VO cms"]})
+    assert form["datasets"].value() == "mc09.a" and form["reason"].value() == "for the workshop"
+
+
 @pytest.mark.parametrize(
     ("form", "status", "words"),
     [
@@ -272,6 +307,7 @@ def test_an_operator_has_a_dataset_brought(operator: Client) -> None:
         ({"datasets": " \n "}, 400, "datasets must be 1 to 20 names"),
         ({"datasets": "\n".join(f"d{n}" for n in range(21))}, 400, "not 21"),
         ({"storage": "NOWHERE"}, 400, "there is no storage element NOWHERE"),
+        ({"vo": "nobody"}, 400, "there is no VO nobody"),
         ({"reason": " "}, 400, "reason must be given"),
         ({"datasets": "mc09.bad"}, 400, "mc09.bad was aborted: wrong tag"),
         ({"datasets": "mc09.erased"}, 400, "mc09.erased is erased"),
@@ -279,7 +315,7 @@ def test_an_operator_has_a_dataset_brought(operator: Client) -> None:
         ({"storage": "FULL"}, 409, "FULL has 0.5 GB free, the datasets have 1.0 GB"),
         ({"colour": "red"}, 400, "colour is not a known filter"),
     ],
-    ids=["no dataset", "none", "too many", "no storage", "no reason", "aborted", "erased",
+    ids=["no dataset", "none", "too many", "no storage", "no vo", "no reason", "aborted", "erased",
          "container", "full", "unknown"],
 )  # fmt: skip
 def test_a_request_that_cannot_be_is_refused_whole(
@@ -324,4 +360,5 @@ def test_the_form_knows_the_dataset_that_was_looked_at(operator: Client) -> None
     assert f'href="{link}"' in operator.get("/datasets/mc09.a/").text
     text = " ".join(operator.get(f"{link}&storage=LPC").text.split())
     assert "mc09.a</textarea>" in text
-    assert '<option value="LPC" selected' in text
+    assert 'name="storage" value="LPC"' in text
+    assert '<option value="LPC">' in text

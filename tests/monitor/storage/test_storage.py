@@ -2,8 +2,9 @@
 
 import pytest
 
-from datasets import health
-from datasets.models import Link, StageRequest, StorageElement, Transfer
+from datasets import findings, health
+from datasets.findings import Found
+from datasets.models import Link, StageRequest, StorageCheck, StorageElement, Transfer
 from tests.builders import (
     NOW,
     after,
@@ -103,3 +104,62 @@ def test_a_name_that_nobody_has_is_not_there(client):
 def test_an_unknown_parameter_is_refused(client):
     assert client.get(f"/storage/{create_storage().name}/", {"x": "1"}).status_code == 400
     assert StorageElement.objects.count() == 1
+
+
+def found(disk, kind, *paths, now=NOW):
+    some = [Found(path=path, size=1000) for path in paths]
+    findings.note(disk, kind, some, since=now, now=now)
+
+
+def test_a_storage_that_was_never_checked_says_so(client):
+    disk = create_storage()
+
+    assert "It has not been checked yet." in text(client, disk)
+    assert facts(client, disk)["check"]["last_whole_check"] is None
+
+
+def test_what_checks_have_found_and_nobody_has_dealt_with_is_shown(client):
+    disk = create_storage()
+    StorageCheck.objects.create(
+        storage=disk, started_at=NOW, ended_at=after(hours=1), folders_done=True,
+        replicas_done=True,
+    )  # fmt: skip
+    found(disk, "dark", "mc09/00/11/b", "mc09/00/11/a")
+    found(disk, "dark", "mc09/00/11/a", now=after(days=7))
+    found(disk, "lost", "mc09/22/33/c")
+    found(create_storage("OTHER"), "lost", "mc09/22/33/d")
+    findings.resolve(disk.findings.filter(kind="lost"), "asked for again", now=NOW)
+
+    told, page = facts(client, disk)["check"], text(client, disk)
+
+    assert told["last_whole_check"] == "2009-09-17T13:00:00Z" and not told["running"]
+    assert (told["dark"]["count"], told["dark"]["met_by_two_checks"]) == (2, 1)
+    assert [(one["path"], one["checks"]) for one in told["dark"]["first"]] == [
+        ("mc09/00/11/a", 2),
+        ("mc09/00/11/b", 1),
+    ]
+    assert (told["lost"]["count"], told["lost"]["first"]) == (0, [])
+    assert "Dark: 2" in page and "mc09/00/11/a" in page and "mc09/22/33" not in page
+
+
+def test_of_many_findings_a_few_are_shown_and_the_rest_are_counted_up_to_a_bound(
+    client, monkeypatch
+):
+    disk = create_storage()
+    monkeypatch.setattr("monitor.storage.findings.COUNTED", 30)
+    StorageCheck.objects.create(storage=disk, started_at=NOW, error="cannot list: timed out")
+    found(disk, "lost", *(f"mc09/00/11/{number:03}" for number in range(40)))
+
+    told, page = facts(client, disk)["check"]["lost"], text(client, disk)
+
+    assert (told["count"], told["more"], len(told["first"])) == (30, True, 20)
+    assert "Lost: 30 and more" in page and "cannot list: timed out" in page
+
+
+def test_a_whole_check_that_left_nothing_open_says_so(client):
+    disk = create_storage()
+    StorageCheck.objects.create(
+        storage=disk, started_at=NOW, ended_at=NOW, folders_done=True, replicas_done=True
+    )
+
+    assert "Nothing is open: no file is lost, none is dark." in text(client, disk)
