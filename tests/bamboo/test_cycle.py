@@ -353,9 +353,7 @@ def test_a_running_job_is_told_to_end_and_aborted_when_it_has_ended():
 
 def test_what_an_aborted_task_made_is_aborted_unless_others_write_into_it_too():
     a_cloud()
-    files = [
-        {"scope": "mc09", "dataset": name} for name in ("mine.EVNT", "all.LOG")
-    ]
+    files = [{"scope": "mc09", "dataset": name} for name in ("mine.EVNT", "all.LOG")]
     mine, other = (
         ask(details={}, name=name, processing_type="evgen") for name in ("mc09.mine", "mc09.other")
     )
