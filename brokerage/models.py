@@ -208,7 +208,7 @@ class BannedNode(models.Model):
 
 
 class DowntimeQuerySet(models.QuerySet["Downtime"]):
-    """The words in which pages speak of downtimes."""
+    """The words in which brokerage and pages speak of downtimes."""
 
     def at(self, now: dt.datetime) -> DowntimeQuerySet:
         """Those that go on at that moment."""
@@ -218,11 +218,16 @@ class DowntimeQuerySet(models.QuerySet["Downtime"]):
         """Those that go on or are announced."""
         return self.filter(end__gt=now)
 
+    def outages(self, now: dt.datetime) -> DowntimeQuerySet:
+        """Those that go on at that moment, and keep jobs away."""
+        return self.at(now).filter(severity=Downtime.Severity.OUTAGE)
+
 
 class Downtime(models.Model):
-    """A time in which a site is not, or not fully, there. Announced and shown: nothing acts on it.
+    """A time in which a site is not, or not fully, there.
 
-    Who wants no jobs sent there sets the status of the site, with this as its reason.
+    An outage keeps jobs away from it, by itself: brokerage chooses it for none, its pilots get
+    none, and what waits there for long goes elsewhere. A warning is shown.
     """
 
     class Severity(models.TextChoices):
@@ -253,3 +258,8 @@ class Downtime(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site}: {self.severity} from {self.start:%Y-%m-%d %H:%M}"
+
+    @property
+    def words(self) -> str:
+        """Until when, and why."""
+        return f"until {self.end:%Y-%m-%d %H:%M} UTC: {self.description}"

@@ -4,8 +4,9 @@ The decision is one stored function, `jobs/sql/claim.sql`: one round trip, one t
 1. looks whether the token that the caller was known by is still good; 2. holds the idempotency
 key, or answers again with the jobs that it was given (a key that was given none leaves no row: ten
 thousand idle pilots ask every minute); 3. says no when the site or the node is shut, or the site
-has as many jobs with pilots as it may; 4. hands over the best activated jobs of the site that fit
-every fact the pilot gave, each under a lease of its own; 5. notes the pilot's contact.
+is in an outage, or has as many jobs with pilots as it may; 4. hands over the best activated jobs of
+the site that fit every fact the pilot gave, each under a lease of its own; 5. notes the pilot's
+contact.
 
 Here its arguments are made and its outcomes put into words.
 """
@@ -168,6 +169,7 @@ _REFUSALS: dict[str, Any] = {
 _NO = {
     "no_job": "nothing is activated at {site} that fits this pilot",
     "site_offline": "{site} is offline: {text}",
+    "site_downtime": "{site} is in downtime {text}",
     "site_full": "{site} has as many jobs with pilots as it may have: {text}",
     "node_banned": "{node} is banned: {text}",
 }

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q
 
-from brokerage.models import BannedNode, Cloud, InstalledRelease, Site
+from brokerage.models import BannedNode, Cloud, Downtime, InstalledRelease, Site
 from brokerage.policy import CloudRules, Grid, Limits, Offer
 from datasets.models import SiteStorage, StorageElement
 from jobs import counts
@@ -72,6 +72,7 @@ def gather(now: dt.datetime) -> Facts:
     storages = _storages()
     installed, validated = _releases()
     vos = _vos()
+    outages = _outages(now)
     queue = _queue(now)
     nodes, updating = _nodes(now)
     offers = [
@@ -80,6 +81,7 @@ def gather(now: dt.datetime) -> Facts:
             clouds[site.cloud_id],
             storages.get(pk),
             vos=frozenset(vos[pk]),
+            downtime=outages.get(pk, ""),
             installed=frozenset(installed[pk]),
             validated=frozenset(validated[pk]),
             queue=queue,
@@ -112,6 +114,11 @@ def _storages() -> dict[int, StorageElement]:
     return {site: elements[se] for site, se in of_site.items() if se in elements}
 
 
+def _outages(now: dt.datetime) -> dict[int, str]:
+    """What is said of sites in an outage; of two, the one that ends later."""
+    return {one.site_id: one.words for one in Downtime.objects.outages(now).order_by("end")}
+
+
 def _vos() -> defaultdict[int, set[str]]:
     """Names of VOs by site."""
     vos: defaultdict[int, set[str]] = defaultdict(set)
@@ -126,6 +133,7 @@ def _offer(
     storage: StorageElement | None,
     *,
     vos: frozenset[str],
+    downtime: str,
     installed: frozenset[tuple[str, str]],
     validated: frozenset[tuple[str, str]],
     queue: Counter[tuple[int, str]],
@@ -139,6 +147,7 @@ def _offer(
         type=site.type,
         status=site.status,
         status_reason=site.status_reason,
+        downtime=downtime,
         memory_mb=site.memory_mb,
         cpu_speed_mhz=site.cpu_speed_mhz,
         slots=site.slots,

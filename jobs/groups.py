@@ -2,6 +2,8 @@
 
 - readers: look at pages and over REST; who has this role and no other changes nothing, not even own
   jobs (pandasite/identity/roles.py);
+- production managers: submit production jobs, at any priority, make tags, and mend what Bamboo
+  refused in prodDB;
 - shifters: look at everything in the admin, change nothing;
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
   again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
@@ -45,7 +47,7 @@ __all__ = [
     "SITE_ADMINS",
 ]
 
-OURS = ("base", "brokerage", "datasets", "jobs", "monitor")
+OURS = ("base", "brokerage", "datasets", "jobs", "monitor", "proddb")
 # Who is who, and the tokens: for admins alone.
 WHO = ("identity", "knox")
 VIEW_ALL = Q(content_type__app_label__in=OURS, codename__startswith="view_")
@@ -63,7 +65,9 @@ AT_SITES = (
 )
 GROUPS = {
     READERS: Q(pk__in=[]),
-    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag"),
+    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag")
+    | Q(content_type__app_label="proddb", codename__startswith="view_")
+    | _named("proddb", "change_taskrequest", "change_jobdefinition"),
     SHIFTERS: VIEW_ALL,
     OPERATORS: VIEW_ALL
     | AT_SITES

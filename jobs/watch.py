@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from brokerage.models import Site
+from brokerage.models import Downtime, Site
 from datasets.models import SiteStorage, Transfer
 from jobs import errors, services
 from jobs.errors import Error
@@ -234,21 +234,32 @@ def neglected(now: dt.datetime) -> int:
     )
 
 
-def at_offline_site(now: dt.datetime) -> int:
-    """`assigned` or `activated` at a site that has been offline too long: brokered again.
+def at_shut_site(now: dt.datetime) -> int:
+    """`assigned` or `activated` at a site that is offline, or in an outage, for too long: brokered
+    again, unless its submitter named the site.
 
-    However often they were before: brokerage does not choose an offline site.
+    However often they were before: brokerage does not choose such a site.
     """
-    hours = _limit("OFFLINE_HOURS")
     moved = 0
-    shut = Site.objects.filter(status=Site.Status.OFFLINE, status_at__lt=_ago(now, hours=hours))
-    for site in shut.order_by("pk"):
+    for site, why in _shut(now):
         waiting = Q(state=JobState.ASSIGNED) | Q(state=JobState.ACTIVATED)
         jobs = Job.objects.filter(waiting, computing_site=site, site_fixed=False)
-        why = f"{site.name} is offline for more than {hours} h: {site.status_reason}"
-        reason = {"reason": why}
+        reason = {"reason": f"{site.name} is {why}"}
         moved += len(services.rebroker(_some(jobs), actor=ACTOR, now=now, reason=reason))
     return moved
+
+
+def _shut(now: dt.datetime) -> list[tuple[Site, str]]:
+    """Sites that have handed out nothing for OFFLINE_HOURS, and why."""
+    hours = _limit("OFFLINE_HOURS")
+    since = _ago(now, hours=hours)
+    offline = Site.objects.filter(status=Site.Status.OFFLINE, status_at__lt=since).order_by("pk")
+    outages = Downtime.objects.outages(now).filter(start__lt=since).exclude(site__in=offline)
+    latest = outages.select_related("site").order_by("site_id", "-end").distinct("site_id")
+    return [
+        *((site, f"offline for more than {hours} h: {site.status_reason}") for site in offline),
+        *((one.site, f"in downtime for more than {hours} h, {one.words}") for one in latest),
+    ]
 
 
 def overrunning(now: dt.datetime) -> int:
@@ -282,6 +293,6 @@ RULES: Iterable[Callable[[dt.datetime], int]] = (
     stuck_input,
     unwanted,
     neglected,
-    at_offline_site,
+    at_shut_site,
     overrunning,
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from brokerage.models import BannedNode, Site
+from brokerage.models import BannedNode, Downtime, Site
 from brokerage.policy import Choice
 from jobs import assign, counts
 from jobs.applicants import applicant, needs_of
@@ -134,7 +134,7 @@ def _activated(job: AnyJob, now: dt.datetime) -> Why:
     answers = _answers(site, now)
     ahead = _ahead(job)
     checks = [
-        _site(site),
+        _site(site, now),
         _cap(site, now),
         *of_pilots(job, called, banned),
         _brokerage(job, site, now),
@@ -168,11 +168,14 @@ def _ahead(job: AnyJob) -> int:
     return queue.filter(first, current_priority__gte=job.current_priority)[: AHEAD + 1].count()
 
 
-def _site(site: Site) -> Check:
+def _site(site: Site, now: dt.datetime) -> Check:
     why = f": {site.status_reason}" if site.status_reason else ""
     if site.status == Site.Status.OFFLINE:
         return Check(name="site", ok=False, words=f"{site.name} is offline{why}",
             fix="set it online once its trouble is over, or broker the job again")  # fmt: skip
+    if outage := Downtime.objects.outages(now).filter(site=site).order_by("-end").first():
+        return Check(name="site", ok=False, words=f"{site.name} is in downtime {outage.words}",
+            fix="wait for its end, withdraw it in the admin, or broker the job again")  # fmt: skip
     return Check(name="site", ok=True, words=f"{site.name} is {site.status}")
 
 

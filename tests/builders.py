@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from brokerage.models import VO, Cloud, InstalledRelease, Release, Site
+from brokerage.models import VO, Cloud, Downtime, InstalledRelease, Release, Site
 from datasets.models import (
     Dataset,
     DatasetFile,
@@ -95,6 +95,12 @@ def create_site(
     for atlas_release, cmt_config in releases:
         install(site, atlas_release, cmt_config)
     return site
+
+
+def create_downtime(site: Site, **fields: Any) -> Downtime:
+    """An outage of the hour from NOW on."""
+    given = {"start": NOW, "end": after(hours=1), "description": "cooling"} | fields
+    return Downtime.objects.create(site=site, **given)
 
 
 def manned_site(name: str = "", **fields: Any) -> Site:

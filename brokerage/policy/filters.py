@@ -75,6 +75,11 @@ def status(needs: Needs, offer: Offer, rules: Rules) -> str | None:
     return f"status is {offer.status}{why}{only.get(offer.status, '')}"
 
 
+def downtime(_needs: Needs, offer: Offer, _: Rules) -> str | None:
+    """A site in an outage takes nothing, not even what is sent there by name; it ends by itself."""
+    return f"is in downtime {offer.downtime}" if offer.downtime else None
+
+
 def releases(needs: Needs, offer: Offer, rules: Rules) -> str | None:
     """The releases must be installed for the platform; for reprocessing they must be validated.
 
@@ -210,6 +215,7 @@ FILTERS: tuple[Filter, ...] = (
     tier1,
     job_type,
     status,
+    downtime,
     releases,
     platform,
     memory,
@@ -234,7 +240,7 @@ def refusals(needs: Needs, offer: Offer, rules: Rules) -> list[tuple[str, str]]:
     both at once to whoever has to mend it.
     """
     found = []
-    for name, rule in _NAMED:  # 16 rules at 200 sites for each kind of job: no generator here
+    for name, rule in _NAMED:  # 17 rules at 200 sites for each kind of job: no generator here
         sentence = rule(needs, offer, rules)
         if sentence is not None:
             found.append((name, sentence))

@@ -18,8 +18,8 @@ class Needs:
     ``cmt_config`` '' means any platform. ``memory_mb`` is for the whole job, all its cores.
     ``input_files`` is the largest number of input files of one job of the bunch,
     ``total_input_files`` the number of distinct input files of the whole bunch.
-    A number of 0 asks for nothing. Filters and weights are asked about one job: they see 1 as
-    ``n_jobs``, and 1 or 0 as ``total_input_files``.
+    A number of 0 asks for nothing. Filters are asked about one job: ``total_input_files`` is 1 or 0
+    for them and for weights, and none of them looks at ``n_jobs``, which weights do.
     """
 
     label: str
@@ -51,11 +51,11 @@ class Needs:
 
     @property
     def of_each(self) -> "Needs":
-        """What each job of the bunch asks for, and all that filters and weights are told.
+        """What each job of the bunch asks for, and how many there are: what a site is told.
 
-        Bunches that differ in nothing but their size are the same to a site.
+        Bunches that differ in nothing but their files are the same to it.
         """
-        return replace(self, n_jobs=1, total_input_files=min(self.total_input_files, 1))
+        return replace(self, total_input_files=min(self.total_input_files, 1))
 
     @cached_property
     def releases(self) -> tuple[str, ...]:
@@ -68,6 +68,7 @@ class Offer:
     """What one site has to give now.
 
     ``type`` is production, analysis or both; ``status`` is online, offline, brokeroff or test.
+    ``downtime`` says until when an outage goes on, and why; empty: there is none.
     0 means "not limited" for ``memory_mb`` (per slot), ``wall_seconds``, ``scratch_mb`` and
     ``max_core_count``, and "not known" for ``cpu_speed_mhz`` and ``slots``.
     ``vos`` empty serves every VO; ``releases`` empty means that nobody declared any.
@@ -84,6 +85,7 @@ class Offer:
     type: str = "production"
     status: str = "online"
     status_reason: str = ""
+    downtime: str = ""
     memory_mb: int = 0
     cpu_speed_mhz: int = 0
     slots: int = 0

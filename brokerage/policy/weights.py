@@ -1,8 +1,11 @@
 """How much a site that may take the bunch is wanted: a number, small is good.
 
 It is the queue before the pilots, in the time that the site's nodes need to work it off:
-(assigned + activated) / pilots / (running jobs per node that reports on one).
+(assigned + activated + those of the bunch that would wait) / pilots / (running jobs per node that
+reports on one). Of a bunch those wait that are more than all of the site's pilots take at once.
 """
+
+from math import ceil
 
 from .needs import Needs, Offer, Rules, plain
 
@@ -18,9 +21,11 @@ def weigh(needs: Needs, offer: Offer, rules: Rules) -> tuple[float, str]:
     n_pilots = max(offer.pilots_recent, 1)
     per_node = jobs_per_node(offer)
     factor = tier1_factor(needs, offer, rules)
-    value = queue / n_pilots / per_node / factor
+    over = max(needs.n_jobs - ceil(n_pilots * per_node), 0)
+    value = (queue + over) / n_pilots / per_node / factor
+    more = f" + {over} of {needs.n_jobs} more than its pilots take at once" if over else ""
     words = (
-        f"({offer.assigned} assigned + {offer.activated} activated)"
+        f"({offer.assigned} assigned + {offer.activated} activated{more})"
         f" / {n_pilots} pilot{'' if n_pilots == 1 else 's'}"
         f" / {plain(per_node)} running per node"
     )

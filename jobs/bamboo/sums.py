@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 
+from jobs.bamboo.aborted import abort_outputs
 from jobs.bamboo.engine import SAID
 from jobs.bamboo.turn import Turn
 from jobs.models import BambooTask
@@ -39,7 +40,7 @@ def sum_up(turn: Turn) -> None:
         left, defined = door.left_of(page), door.states_of_tasks(page)
         with transaction.atomic():
             BambooTask.objects.filter(pk__in=page).update(stale=False)
-            _sum_up(page, left, defined)
+            abort_outputs(_sum_up(page, left, defined), now=turn.now)
 
 
 def _hear_of_engine() -> None:
@@ -59,12 +60,15 @@ def _hear_of_engine() -> None:
 
 def _sum_up(
     page: Sequence[int], left: Mapping[int, int], defined: Mapping[int, Mapping[str, int]]
-) -> None:
-    """Write the sums of these tasks; a new state or sum is a change that prodDB is to hear of."""
+) -> list[BambooTask]:
+    """Write the sums of these tasks; a new state or sum is a change that prodDB is to hear of.
+
+    Those of defined jobs that are aborted since.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, [BEGUN, list(page)])
         counted = {row[0]: row[1:] for row in cursor.fetchall()}
-    changed = []
+    changed, aborted = [], []
     for task in BambooTask.objects.filter(pk__in=page).select_related("task__cloud"):
         before = _told(task)
         task.to_submit = left.get(task.pk, 0)
@@ -74,10 +78,13 @@ def _sum_up(
             _count(task, counted.get(task.pk, (0, 0, 0, 0, 0)), defined.get(task.pk, {}))
         if _told(task) != before:
             task.seq += 1
+        if task.kind == BambooTask.Kind.DEFINED and task.state == P.ABORTED != before[0]:
+            aborted.append(task)
         changed.append(task)
     columns = ["to_submit", "state", "reason", "jobs_total", "jobs_finished", "jobs_failed"]
     columns += ["files_done", "cloud", "seq"]
     BambooTask.objects.bulk_update(changed, columns, batch_size=PAGE)
+    return aborted
 
 
 def _told(task: BambooTask) -> tuple[object, ...]:

@@ -98,8 +98,9 @@ BEGIN
   -- `releases` in brokerage/policy/filters.py): such jobs would wait for ever.
   SELECT
     CASE WHEN s.status = 'offline' THEN 'site_offline'
+      WHEN d.words IS NOT NULL THEN 'site_downtime'
       WHEN b.id IS NOT NULL THEN 'node_banned' END,
-    CASE WHEN s.status = 'offline' THEN s.status_reason ELSE b.reason END,
+    CASE WHEN s.status = 'offline' THEN s.status_reason ELSE coalesce(d.words, b.reason) END,
     s.job_cap, p.id, l.storage_id,
     n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
     r.site_id IS NOT NULL,
@@ -110,6 +111,14 @@ BEGIN
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
     LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
       AND (b.until IS NULL OR b.until > v_now)
+    -- an outage that goes on, as the rule `downtime` of brokerage puts it
+    LEFT JOIN LATERAL (
+      SELECT 'until ' || to_char(o."end" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: '
+        || o.description AS words
+      FROM brokerage_downtime o
+      WHERE o.site_id = s.id AND o.severity = 'outage' AND o.start <= v_now AND o."end" > v_now
+      ORDER BY o."end" DESC LIMIT 1
+    ) d ON true
     LEFT JOIN jobs_pilot p ON p.site_id = s.id AND p.pilot_id = p_pilot_name
     LEFT JOIN jobs_siteroom r ON r.site_id = s.id
     LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node

@@ -1,4 +1,4 @@
-"""The ends of tasks: jobs that are not wanted any more, and datasets that nothing is added to."""
+"""The ends of tasks: jobs that nobody wants any more, and datasets that are closed or aborted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from datasets import services as data
 from datasets.models import Dataset
 from datasets.states import DatasetState
 from jobs import services as jobs
-from jobs.models import Job, Task, TaskDataset, TaskPiece
+from jobs.models import Job, Task, TaskDataset, TaskEvent, TaskPiece
 from jobs.states import LEASED, QUEUED
-from jobs.tasks_engine.states import LIVE, PieceState, Stage, TaskState
+from jobs.tasks_engine.states import GROUPING, LIVE, PieceState, Stage, TaskState
 from pandasite.base.errors import IllegalMove
 
 MOST = 5000  # jobs of a task that are cancelled in a round
@@ -67,3 +67,26 @@ def close_outputs(task_ids: Collection[int], *, now: dt.datetime) -> None:
             data.set_dataset_state(dataset, DatasetState.FROZEN, now=now)
         except IllegalMove:
             pass  # somebody was faster
+
+
+# A task in one of these has made nothing that is any good, and makes nothing any more.
+_MAKES_NOTHING = (GROUPING, TaskState.ABORTED, TaskState.BROKEN)
+
+
+def abort_outputs(task_ids: Collection[int], *, now: dt.datetime) -> int:
+    """Abort what these killed tasks made, unless another one has made a part of it, or goes on to.
+
+    Their files stay, and may be read; nothing brings them anywhere any more. Sub and dispatch
+    blocks end by themselves: no live job waits for them (jobs/closing.py).
+    """
+    others = TaskDataset.objects.filter(dataset=OuterRef("pk"), role__in=_MADE).exclude(
+        task__state__in=_MAKES_NOTHING
+    )
+    aborted = 0
+    for kill in TaskEvent.objects.filter(task__in=task_ids, to_state=TaskState.ABORTING):
+        mine = TaskDataset.objects.filter(task=kill.task_id, role__in=_MADE)
+        made = Dataset.objects.filter(~Exists(others), pk__in=mine.values("dataset"))
+        keys = list(made.exclude(state=DatasetState.ERASED).values_list("pk", flat=True))
+        why = f"task {kill.task_id} was killed by {kill.actor}: {kill.reason}"
+        aborted += data.abort_datasets(keys, reason=why, now=now)
+    return aborted

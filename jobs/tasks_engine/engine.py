@@ -22,7 +22,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from jobs.models import Task, TaskDataset
 from jobs.tasks_engine import cutting, feeding, following, making, progress, recovery, services
 from jobs.tasks_engine.deciding import Move, decide
-from jobs.tasks_engine.ending import cancel_rest, close_outputs
+from jobs.tasks_engine.ending import abort_outputs, cancel_rest, close_outputs
 from jobs.tasks_engine.looking import facts_of
 from jobs.tasks_engine.measuring import measured
 from jobs.tasks_engine.scouts import in_words
@@ -161,6 +161,8 @@ def _step(
         )
         if step.to == S.DONE:
             close_outputs(moved, now=now)
+        if step.to == S.ABORTED:
+            abort_outputs(moved, now=now)
     return moved
 
 

@@ -17,6 +17,7 @@ OUTCOMES: Mapping[str, str] = {
     JOB: "jobs handed out",
     "no_job": "nothing is activated at the site that fits the pilot",
     "site_offline": "the site is offline",
+    "site_downtime": "the site is in a downtime in which nothing works",
     "site_full": "the site has as many jobs with pilots as it may have",
     "node_banned": "the node is banned",
 }

@@ -104,6 +104,7 @@ class SiteAnswers:
     no_job_pct = property(lambda self: self.answers.no_job_pct)
     no_job = property(lambda self: self.answers.by_outcome.get("no_job", 0))
     site_offline = property(lambda self: self.answers.by_outcome.get("site_offline", 0))
+    site_downtime = property(lambda self: self.answers.by_outcome.get("site_downtime", 0))
     site_full = property(lambda self: self.answers.by_outcome.get("site_full", 0))
     node_banned = property(lambda self: self.answers.by_outcome.get("node_banned", 0))
 
@@ -121,6 +122,7 @@ class AnswerSheet(Sheet):
     job = columns.number("job", OUTCOMES["job"])
     no_job = columns.number("no_job", OUTCOMES["no_job"])
     site_offline = columns.number("site_offline", OUTCOMES["site_offline"])
+    site_downtime = columns.number("site_downtime", OUTCOMES["site_downtime"])
     site_full = columns.number("site_full", OUTCOMES["site_full"])
     node_banned = columns.number("node_banned", OUTCOMES["node_banned"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.models import Subscription
+from datasets.models import Dataset, Subscription
 from jobs import errors, services
 from jobs.bamboo.lock import only_one
 from jobs.models import BambooJob, BambooRefusal, BambooRound, CloudDecision, Job, Task
@@ -349,6 +349,30 @@ def test_a_running_job_is_told_to_end_and_aborted_when_it_has_ended():
     assert meanwhile.state == "TOBEABORTED"
     assert definitions(number)[0].state == "ABORTED"
     assert request(number).state == "ABORTED"
+
+
+def test_what_an_aborted_task_made_is_aborted_unless_others_write_into_it_too():
+    a_cloud()
+    files = [{"scope": "mc09", "dataset": name} for name in ("mine.EVNT", "all.LOG")]
+    mine, other = (
+        ask(details={}, name=name, processing_type="evgen") for name in ("mc09.mine", "mc09.other")
+    )
+    for number, outputs in ((mine, files), (other, files[1:])):
+        named = [f | {"lfn": f"{number}.{f['dataset']}.root"} for f in outputs]
+        define(number, details={"output_files": named})
+    turn()
+    TaskRequest.objects.filter(pk=mine).update(state="TOBEABORTED")
+
+    turn()
+
+    assert request(mine).state == "ABORTED"
+    aborted = Dataset.objects.exclude(aborted_at=None)
+    assert [(d.name, d.aborted_reason) for d in aborted] == [
+        (
+            "mine.EVNT",
+            f"task {request(mine).task_id} was aborted in the production database",
+        )
+    ]
 
 
 def test_one_definition_is_aborted_and_the_others_go_on():

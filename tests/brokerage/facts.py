@@ -17,7 +17,6 @@ def make_needs(**changed: Any) -> Needs:
         "vo": "atlas",
         "release": RELEASE,
         "cmt_config": PLATFORM,
-        "n_jobs": 20,
     }
     return Needs(**{**facts, **changed})
 

@@ -73,7 +73,7 @@ def test_a_site_is_asked_again_only_when_its_offer_has_changed(asked: list[str])
     choose_from(grid, make_needs())
     asked.clear()
 
-    choose_from(grid, make_needs(n_jobs=3))
+    choose_from(grid, make_needs())
     grid.took("B", 20)
     choose_from(grid, make_needs())
 
@@ -107,7 +107,7 @@ def test_what_was_heard_long_ago_is_forgotten(
     assert len(asked) == 4  # 1, 2, 3, and 2 again
 
 
-def test_a_rule_is_asked_about_one_job_of_the_bunch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_is_asked_about_a_bunch_whatever_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int, int]] = []
 
     def nosy(needs: Needs, offer: Offer, rules: Any) -> list[tuple[str, str]]:
@@ -120,5 +120,5 @@ def test_a_rule_is_asked_about_one_job_of_the_bunch(monkeypatch: pytest.MonkeyPa
         grid_of(make_offer(held_files=5)), make_needs(n_jobs=20, total_input_files=7)
     )
 
-    assert (choice.site, told) == ("AGLT2", [(1, 1, 0)])
+    assert (choice.site, told) == ("AGLT2", [(20, 1, 0)])
     assert choice.verdicts[0].held_files == 5

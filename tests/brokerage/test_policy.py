@@ -90,6 +90,13 @@ REFUSED: list[tuple[str, Facts, Facts, Facts, str]] = [
     ),
     ("status", {}, {"status": "typo"}, {}, "status is typo"),
     (
+        "downtime",
+        {"site": "AGLT2"},
+        {"downtime": "until 2008-09-18 12:00 UTC: new cooling"},
+        {},
+        "is in downtime until 2008-09-18 12:00 UTC: new cooling",
+    ),
+    (
         "releases",
         {"release": "Atlas-15.0.0"},
         {},

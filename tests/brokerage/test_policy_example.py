@@ -41,6 +41,7 @@ GRID = (
 
 SIMULATION = make_needs(
     cloud="US",
+    n_jobs=20,
     memory_mb=1500,
     disk_mb=8000,
     wall_seconds=86400,

@@ -2,11 +2,12 @@
 
 import pytest
 
-from brokerage.models import BannedNode
+from brokerage.models import BannedNode, Downtime
 from jobs.models import Pilot
 from tests.builders import (
     NOW,
     after,
+    create_downtime,
     create_job,
     create_pilot_account,
     create_site,
@@ -55,6 +56,31 @@ def test_a_site_that_gets_no_new_jobs_still_runs_those_it_has(status):
     job = activated(site)
 
     assert claim(create_pilot_account(site)).job == job
+
+
+def test_a_site_in_an_outage_hands_out_nothing_until_that_ends_by_itself(site, pilots):
+    job = activated(site)
+    outage = create_downtime(site, description="new cooling")
+
+    refused = claim(pilots)
+
+    assert (refused.job, refused.reason) == (None, "site_downtime")
+    assert refused.message == f"AGLT2 is in downtime {outage.words}"
+    assert outage.words == "until 2009-09-17 13:00 UTC: new cooling"
+    Downtime.objects.update(start=after(hours=-1), end=NOW)
+    assert claim(pilots).job == job
+
+
+@pytest.mark.parametrize(
+    ("away", "fields"),
+    [("a warning", {"severity": "warning"}), ("yet to come", {"start": after(seconds=1)})],
+    ids=["warning", "to-come"],
+)
+def test_a_downtime_that_is_no_outage_of_now_keeps_no_job_back(site, pilots, away, fields):
+    job = activated(site)
+    create_downtime(site, **fields)
+
+    assert claim(pilots).job == job, away
 
 
 def test_a_banned_node_gets_nothing_and_is_told_why(site, pilots):

@@ -5,7 +5,7 @@ import pytest
 from brokerage.models import BannedNode
 from jobs import facts
 from jobs.states import LEASED
-from tests.builders import NOW, after, create_job, create_pilot, create_site
+from tests.builders import NOW, after, create_downtime, create_job, create_pilot, create_site
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +28,17 @@ def test_a_node_that_once_had_a_job_and_only_asks_for_work_does_not_report():
     create_pilot(site, jobs=7)
 
     assert (offer_of(site).pilots_recent, offer_of(site).updating_nodes) == (1, 0)
+
+
+def test_a_site_says_until_when_its_longest_outage_goes_on_and_nothing_of_warnings():
+    site, warned = create_site(), create_site()
+    create_downtime(site, end=after(hours=2), description="power")
+    create_downtime(site, description="cooling")
+    create_downtime(site, start=after(hours=1), end=after(hours=5), description="to come")
+    create_downtime(warned, severity="warning")
+
+    assert offer_of(site).downtime == "until 2009-09-17 14:00 UTC: power"
+    assert offer_of(warned).downtime == ""
 
 
 def test_a_banned_node_is_no_evidence_that_pilots_take_jobs_there():

@@ -10,6 +10,7 @@ from tests.base.trouble import database_error, raising
 from tests.builders import (
     NOW,
     after,
+    create_downtime,
     create_file,
     create_job,
     create_site,
@@ -318,6 +319,18 @@ def test_a_job_at_a_site_that_is_offline_for_hours_is_brokered_again(state):
     assert state_after(job, hours=3, minutes=1) == "defined"
     assert last_event(job).reason == {"reason": "AGLT2 is offline for more than 3 h: power cut"}
     assert fresh(job).computing_site is None
+
+
+def test_a_job_at_a_site_in_a_long_outage_is_brokered_again_once_that_has_lasted_for_hours():
+    site = create_site("AGLT2")
+    create_downtime(site, end=after(hours=9), description="new cooling")
+    job, named = (create_job("activated", site=site, site_fixed=fixed) for fixed in (False, True))
+
+    assert state_after(job, hours=3, minutes=-1) == "activated"
+    assert state_after(job, hours=3, minutes=1) == "defined"
+    words = "AGLT2 is in downtime for more than 3 h, until 2009-09-17 21:00 UTC: new cooling"
+    assert last_event(job).reason == {"reason": words}
+    assert fresh(named).state == "activated"
 
 
 @pytest.mark.parametrize(

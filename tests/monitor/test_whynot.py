@@ -14,6 +14,7 @@ from tests.builders import (
     NOW,
     after,
     create_dataset,
+    create_downtime,
     create_file,
     create_job,
     create_pilot,
@@ -172,6 +173,16 @@ def test_an_offline_site_and_a_full_one_are_told(client: Client) -> None:
     off = why(client, job)
     assert off["headline"] == "AGLT2 is offline: power cut."
     assert check(off, "brokerage")["ok"] is False
+
+
+def test_a_site_in_an_outage_is_told_with_its_end(client: Client) -> None:
+    # given
+    job = at_a_site()
+    outage = create_downtime(Site.objects.get(pk=job.computing_site_id))
+    # then
+    told = why(client, job)
+    assert told["headline"] == f"AGLT2 is in downtime {outage.words}."
+    assert check(told, "brokerage")["ok"] is False
 
 
 def test_a_job_that_nothing_hinders_waits_its_turn(client: Client) -> None:
