@@ -8,7 +8,6 @@
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
   again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
   again, have datasets brought to a storage element;
-- production managers: submit production jobs, at any priority, and make tags;
 - site admins: look at everything; set their own sites offline and online, ban nodes, announce
   downtimes, kill and try again jobs, issue pilot tokens there. What this group has beyond looking
   counts at the sites that the admin's page "own sites" names for the user, and nowhere else;
