@@ -33,7 +33,7 @@ test-faults: dev-environment ## kill, cut and race on purpose: what must never h
 	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults
 
 test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
-	@$(CLEAN) $(VENV) deploy/panda_pilot.py >/dev/null
+	@$(CLEAN) $(VENV) -m deploy.panda_pilot >/dev/null
 	@exec $(CLEAN) $(VENV) -m tests.pilots.isolated pytest -m pilots $(ARGS) tests/pilots
 
 test-clients: dev-environment ## let PanDA's own client send and steer tasks, which our pilots run
@@ -41,11 +41,11 @@ test-clients: dev-environment ## let PanDA's own client send and steer tasks, wh
 	@exec $(CLEAN) $(VENV) -m pytest -m clients $(ARGS) tests/clients
 
 test-servers: dev-environment ## call through our TLS port, nginx, Apache and systemd's units, with certificates
-	@$(CLEAN) $(VENV) deploy/servers.py >/dev/null
+	@$(CLEAN) $(VENV) -m deploy.servers >/dev/null
 	@exec $(CLEAN) $(VENV) -m pytest -m servers $(ARGS) tests/servers
 
 test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
-	@$(CLEAN) $(VENV) deploy/issuer.py >/dev/null
+	@$(CLEAN) $(VENV) -m deploy.issuer >/dev/null
 	@exec $(CLEAN) $(VENV) -m pytest -m issuer $(ARGS) tests/issuer
 
 test-rucio: dev-environment ## install a Rucio server beside ours, and let it move the data of jobs

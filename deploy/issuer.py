@@ -1,6 +1,6 @@
 """Installs a certified OpenID provider for `make test-identity`, into a folder of its own.
 
-    python deploy/issuer.py     prints the folder
+    python -m deploy.issuer     prints the folder
 
 The folder is .issuer, which git ignores; what is pinned stands beside the tests. What is there
 already is recognised by the hash of the lock file.
@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
+from deploy.bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
 
 PINNED = ROOT / "tests" / "issuer"
 FOLDER = ROOT / ".issuer"

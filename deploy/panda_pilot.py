@@ -1,6 +1,6 @@
 """Fetches PanDA's own pilot for `make test-pilots`: pinned by hash, unpacked, never changed.
 
-    python deploy/panda_pilot.py     prints the folder that has its pilot.py
+    python -m deploy.panda_pilot     prints the folder that has its pilot.py
 
 The folder is below .venv, which git ignores. What is there already is recognised by the hash of
 the lock file.

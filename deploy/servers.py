@@ -1,6 +1,6 @@
 """Fetches nginx, Apache and mod_gridsite for `make test-servers`: unpacked, never installed.
 
-    python deploy/servers.py     prints the folder, or says why there is none
+    python -m deploy.servers     prints the folder, or says why there is none
 
 The folder is `.servers`, which git ignores: Debian's packages of these and of the libraries that
 this machine does not have. Nothing of it is started but by the tests, which look for programs of

@@ -130,6 +130,8 @@ def without_claims(token: bytes) -> bytes:
     if not token.startswith(f"{CLIENT_HEADER}.".encode()):
         return token
     return token.rpartition(b".")[2]
+
+
 def new_named_token(
     *, by: User, name: str, scope: str, days: float, now: dt.datetime, site: Site | None = None
 ) -> str:

@@ -65,11 +65,11 @@ class Endpoint:
             raise Refused(f"{self.path} {REFUSED[self.verdict]}: {self.note}")
         if self.changes and not isinstance(caller, Caller):
             must_write(caller)
-        account = getattr(caller, "account_id", f"user {caller}")
+        whose = caller.account_id if isinstance(caller, Caller) else f"user {caller}"
         if self.path in sandboxes.UPLOADS:
-            with READERS.slot(account):
+            with READERS.slot(whose):
                 return self._handled(request, {}, caller)
-        return self._handled(request, self._read(request, account), caller)
+        return self._handled(request, self._read(request, whose), caller)
 
     def _handled(self, request: HttpRequest, values: dict[str, Any], caller: Any) -> Any:
         call = Call(values=values, caller=caller, site=site_of(request), request=request)

@@ -63,8 +63,9 @@ def receive(request: HttpRequest, arrival: Arrival) -> str:
     if int(length[:20]) > most + AROUND:
         raise too_large("may have", most)
     receiver = Receiver(request, arrival)
+    stream: Any = body_stream(request)
     try:
-        parser = MultiPartParser(request.META, body_stream(request), [receiver])
+        parser = MultiPartParser(request.META, stream, [receiver])
         parser.parse()
     except MultiPartParserError as error:
         raise _bad(f"the body is no {MULTIPART}: {error}") from error
