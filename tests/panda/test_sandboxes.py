@@ -280,6 +280,10 @@ def test_some_room_is_left_on_the_disk_for_others(folder, settings):
 # -- fetching ----------------------------------------------------------------------------------
 
 
+def with_key(path: str, key: str) -> Any:
+    return Client(raise_request_exception=False).get(path, HTTP_X_SANDBOX_KEY=key)
+
+
 def content(answer: Any) -> bytes:
     return b"".join(answer.streaming_content)
 
@@ -293,7 +297,7 @@ def test_a_sandbox_is_fetched_by_its_owner_and_with_a_key_and_by_nobody_else(fol
 
     # then
     assert content(get(path, by=alice)) == GOOD
-    assert content(get(path, {"key": key})) == GOOD
+    assert content(with_key(path, key)) == GOOD
     other = get(path, by=token_of_a_person("bob"))
     missing = get(f"/cache/{name(9)}", by=alice)
     assert (other.status_code, missing.status_code) == (404, 404)
@@ -310,7 +314,7 @@ def test_a_key_that_is_wrong_or_over_opens_nothing(folder, key):
     old = needs.key(name(), until=after(now, minutes=-1))
     other = needs.key(name(2), until=after(now, minutes=1))
 
-    answer = get(f"/cache/{name()}", {"key": key.format(old=old, other=other)})
+    answer = with_key(f"/cache/{name()}", key.format(old=old, other=other))
 
     assert answer.status_code == 401
 
@@ -345,7 +349,7 @@ def test_a_pilot_of_panda_gets_the_address_of_the_program_and_a_key_for_the_sand
     assert job["transformation"] == f"http://testserver/trf/user/{RUN}"
     option, key, rest = job["jobPars"].split(" ", 2)
     assert (option, rest) == ("--cacheKey", f'-a {name()} -p "ls"')
-    assert content(get(f"/cache/{name()}", {"key": key})) == GOOD
+    assert content(with_key(f"/cache/{name()}", key)) == GOOD
 
 
 def test_a_job_of_somebody_else_gets_no_key(folder):
