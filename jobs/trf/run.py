@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import urllib.parse
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from jobs.trf.collecting import collect
 from jobs.trf.ends import BAD_PARAMETERS, Failed, ending
-from jobs.trf.sandbox import WORK, linked, prepared, shell
+from jobs.trf.sandbox import cleared, linked, prepared, shell
 from jobs.trf.words import below, filled, listed, names, read, table
 
 
@@ -36,7 +35,7 @@ def run(said: Mapping[str, str]) -> int:
     status = shell(command, folder)
     if status == 0:
         collect(outputs, folder)
-        shutil.rmtree(WORK)
+        cleared(said.get("-a", ""))
     return status
 
 

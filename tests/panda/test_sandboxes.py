@@ -7,6 +7,7 @@ import errno
 import json
 import random
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,18 @@ def test_a_header_that_would_fill_the_memory_is_refused(folder):
     big = member("pax", type=tarfile.XHDTYPE, size=64 * MB)
 
     refusal(upload(archive(big), name(), by=token_of_a_person()), folder)
+
+
+def test_an_archive_is_looked_through_without_being_held_in_memory(tmp_path):
+    (tmp_path / "x").write_bytes(archive(*((f"f{n}", bytes(10 * MB)) for n in range(9))))
+    tracemalloc.start()
+    try:
+        look.look_through(tmp_path / "x", most=100 * MB)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * MB
 
 
 def test_more_members_than_may_be_are_refused(folder, monkeypatch):

@@ -104,7 +104,7 @@ def test_the_command_is_run_with_its_inputs_and_its_output_is_named(tmp_path, pa
     # then
     assert status == 0, said
     assert (tmp_path / "user.1.o").read_text() == told
-    assert not (tmp_path / "workDir").exists()
+    assert not (tmp_path / "workDir").exists() and not (tmp_path / JOBO).exists()
 
 
 def test_outputs_that_fit_a_pattern_come_as_an_archive(tmp_path):
@@ -224,7 +224,6 @@ def test_where_no_pilot_has_brought_the_sandbox_it_is_fetched_with_the_key_of_th
         words = ["--cacheKey", "k1", "-a", JOBO, "--sourceURL", url, "-p", "./run.sh%20hello"]
         status, said = run(tmp_path, RUN, *words)
         words[1] = "k2"
-        (tmp_path / JOBO).unlink()
         refused = failure(tmp_path, RUN, *words)
 
     assert (status, "hello" in said) == (0, True)
