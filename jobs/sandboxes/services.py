@@ -95,7 +95,7 @@ def not_of(owner: AbstractUser, names: Iterable[str]) -> set[str]:
     wanted = set(names)
     if not wanted:
         return wanted
-    own = Sandbox.objects.filter(owner=owner, name__in=wanted)
+    own = Sandbox.objects.filter(owner_id=owner.pk, name__in=wanted)
     return wanted - set(own.values_list("name", flat=True))
 
 

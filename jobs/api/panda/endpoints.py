@@ -60,11 +60,11 @@ class Endpoint:
         caller = callers.known(request)
         if self.verdict in REFUSED:
             raise Refused(f"{self.path} {REFUSED[self.verdict]}: {self.note}")
-        account = getattr(caller, "account_id", f"user {caller}")
+        who: int | str = getattr(caller, "account_id", 0) or f"user {caller}"
         if self.path in sandboxes.UPLOADS:
-            with READERS.slot(account):
+            with READERS.slot(who):
                 return self._handled(request, {}, caller)
-        return self._handled(request, self._read(request, account), caller)
+        return self._handled(request, self._read(request, who), caller)
 
     def _handled(self, request: HttpRequest, values: dict[str, Any], caller: Any) -> Any:
         call = Call(values=values, caller=caller, site=site_of(request), request=request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, UnreadablePostError
@@ -64,8 +64,8 @@ def receive(request: HttpRequest, arrival: Arrival) -> str:
         raise too_large("may have", most)
     receiver = Receiver(request, arrival)
     try:
-        parser = MultiPartParser(request.META, body_stream(request), [receiver])
-        parser.parse()
+        body = cast(Any, body_stream(request))
+        MultiPartParser(request.META, body, [receiver]).parse()
     except MultiPartParserError as error:
         raise _bad(f"the body is no {MULTIPART}: {error}") from error
     except UnreadablePostError as error:
