@@ -66,7 +66,7 @@ WAIT_TIMEOUT = Error(component="task_buffer", code=104)
 UNKNOWN = "Unknown error code"
 
 # Where two sources explain one code, the one that set it is believed first.
-SOURCES = ("server", "pilot", "seed")
+SOURCES = ("server", "pilot", "trf", "seed")
 
 
 def precedence(source: str) -> int:

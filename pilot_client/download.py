@@ -22,6 +22,7 @@ from pilot_client.wire import Fetched, Job
 log = logging.getLogger(__name__)
 
 PIECE = 256 * 1024
+HEADERS = {"User-Agent": f"pandasite-pilot/{VERSION}", "Accept-Encoding": "identity"}
 TRIES = (1.0, 5.0, 15.0, 0.0)  # s to wait after each try
 
 
@@ -63,8 +64,7 @@ def once(wanted: Fetched, *, server: Server, target: Path, check: Callable[[], N
         requests.Session() as session,
         session.get(
             f"{server.url.rstrip('/')}{wanted.path}",
-            params={"key": wanted.key} if wanted.key else None,
-            headers={"User-Agent": f"pandasite-pilot/{VERSION}", "Accept-Encoding": "identity"},
+            headers=HEADERS | ({"X-Sandbox-Key": wanted.key} if wanted.key else {}),
             auth=TokenAuth(server.token()),
             timeout=TIMEOUTS,
             allow_redirects=False,

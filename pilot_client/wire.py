@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -88,9 +88,9 @@ class Fetched:
 
     name: str
     path: str
-    key: str
     sha256: str
     size: int
+    key: str = field(default="", repr=False)  # opens it; of a log it is no part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +175,9 @@ def fetched_of(answer: Fields, name: str, *, under: str) -> Fetched | None:
     return Fetched(
         name=file,
         path=path,
-        key=str(entry.get("key") or ""),
         sha256=need(entry, "sha256", str),
         size=need(entry, "size", int),
+        key=str(entry.get("key") or ""),
     )
 
 

@@ -27,7 +27,8 @@ class Program(s.Serializer[Any]):
 
 
 class SandboxToFetch(Program):
-    """The archive that the job names: fetched from `path`, with `key` as the query parameter.
+    """The archive that the job names: fetched from `path`, with `key` in the header
+    `X-Sandbox-Key`.
 
     Null where the job names none that its owner has.
     """

@@ -13,14 +13,15 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from brokerage.models import Cloud, Site
+from brokerage.models import Cloud
 from jobs.models import Job, Task, TaskEvent, TaskPiece
 from jobs.states import QUEUED
-from jobs.tasks_engine import checks, progress, recovery, registering
-from jobs.tasks_engine.body import CHANGEABLE, CUTTING
-from jobs.tasks_engine.spec import TaskSpec, spec_from
+from jobs.tasks_engine import progress, recovery, registering
+from jobs.tasks_engine.body import CUTTING
+from jobs.tasks_engine.changes import changed_by
+from jobs.tasks_engine.spec import TaskSpec
 from jobs.tasks_engine.states import FINAL, PAUSABLE, PieceState, Stage, TaskState, legal, since
-from pandasite.base.errors import BadInput, Conflict, IllegalMove, field_error
+from pandasite.base.errors import Conflict, IllegalMove
 from pandasite.base.nudge import nudge
 
 SWEEP = "jobs.tasks"
@@ -226,7 +227,7 @@ def retry_failed(
     with transaction.atomic():
         held = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         to = _retried_in(held)
-        changed = _changed(held, changes) if changes else {}
+        changed = changed_by(held, changes) if changes else {}
         cut_anew = any(name in CUTTING for name in changes or ())
         again = recovery.plan_again(held, cut_anew=cut_anew)
         if not again and not held.cut_short:
@@ -265,27 +266,6 @@ def _retried_in(task: Task) -> TaskState:
         facts: dict[str, Any] = {"from": task.state, "legal": legal(TaskState(task.state))}
         raise IllegalMove(words, **facts)
     return to
-
-
-def _changed(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns of a task whose request is another one from now on."""
-    if wrong := sorted(set(changes) - set(CHANGEABLE)):
-        faults = [
-            field_error(name, f"{name} may not be changed", code="not_changeable", known=CHANGEABLE)
-            for name in wrong
-        ]
-        raise BadInput(faults[0]["message"], code="not_changeable", fields=faults)
-    said = {name: value for name, value in task.spec.items() if name != "owner"}
-    spec = spec_from({**said, **changes}, owner=task.spec["owner"])
-    cloud = task.cloud.name if task.cloud else ""  # it may have been chosen since the request
-    (faults,) = checks.faults_in([spec.as_json() | {"cloud": cloud}])
-    if faults := [fault for fault in faults if fault["field"] in changes]:
-        raise BadInput(faults[0]["message"], code=faults[0]["code"], fields=faults)
-    columns: dict[str, Any] = {"spec": spec.as_json()}
-    if "site" in changes:
-        columns["site"] = Site.objects.filter(name=spec.site).first()
-    measured = {k: v for k, v in task.measured.items() if k not in changes}
-    return columns | {"measured": measured}
 
 
 def set_priority(task: Task, priority: int, *, reason: str, actor: str, now: dt.datetime) -> None:

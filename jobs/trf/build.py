@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tarfile
 import urllib.parse
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jobs.trf.ends import BAD_PARAMETERS, Failed, ending
-from jobs.trf.sandbox import WORK, prepared, shell
+from jobs.trf.sandbox import WORK, cleared, prepared, shell
 from jobs.trf.words import plain, read
 
 
@@ -31,5 +30,5 @@ def build(said: Mapping[str, str]) -> int:
         with tarfile.open(library, "w:gz") as tar:
             for path in sorted(Path(WORK).iterdir()):
                 tar.add(path, arcname=path.name)
-        shutil.rmtree(WORK)
+        cleared(said["-i"])
     return status

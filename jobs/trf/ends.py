@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Above what a shell makes of signals, and where no program of a user's is likely to end. The
-# catalogue of errors has them with EXE in front: 67201 and so on.
+# catalogue of errors has them with EXE in front: 65201 and so on.
 BAD_PARAMETERS = 201
 NO_SANDBOX = 202
 BAD_SANDBOX = 203
@@ -17,7 +17,7 @@ NO_OUTPUT = 205
 NOT_OFFERED = 206
 NO_DISK = 207
 NOT_MERGED = 208
-EXE = 67_000
+EXE = 65_000
 
 
 class Failed(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jobs.trf.collecting import collect
 from jobs.trf.ends import BAD_PARAMETERS, NO_INPUT, NOT_MERGED, Failed, ending
-from jobs.trf.sandbox import WORK, linked, prepared, shell
+from jobs.trf.sandbox import cleared, linked, prepared, shell
 from jobs.trf.words import filled, names, plain, read, table
 
 ARCHIVE = re.compile(r".*\.(tgz|tar\.gz)(\.\d+)?")
@@ -40,7 +40,7 @@ def merge(said: Mapping[str, str]) -> int:
         status = one(plain(name), inputs, said, folder)
         if status:
             return status
-    shutil.rmtree(WORK)
+    cleared(said.get("-a", ""))
     return 0
 
 

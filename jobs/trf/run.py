@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import sys
 import urllib.parse
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobs.trf.collecting import collect
 from jobs.trf.ends import BAD_PARAMETERS, Failed, ending
-from jobs.trf.sandbox import WORK, linked, prepared, shell
+from jobs.trf.sandbox import cleared, linked, prepared, shell
 from jobs.trf.words import below, filled, listed, names, read, table
 
 
@@ -30,13 +30,12 @@ def run(said: Mapping[str, str]) -> int:
     write_lists(said, streams, folder)
     command, outputs = command_of(said, streams), outputs_of(said)
     if "--execWithRealFileNames" in said:
-        for made, name in outputs.items():
-            command = command.replace(made, name)
+        command = renamed(command, outputs)
         outputs = {name: name for name in outputs.values()}
     status = shell(command, folder)
     if status == 0:
         collect(outputs, folder)
-        shutil.rmtree(WORK)
+        cleared(said.get("-a", ""))
     return status
 
 
@@ -57,6 +56,14 @@ def outputs_of(said: Mapping[str, str]) -> dict[str, str]:
 def command_of(said: Mapping[str, str], streams: Mapping[str, list[str]]) -> str:
     """The line, which comes percent-encoded."""
     return filled(urllib.parse.unquote(said["-p"]), streams)
+
+
+def renamed(command: str, outputs: Mapping[str, str]) -> str:
+    """The line with the server's names of the outputs, where they stand as words of their own."""
+    words = "|".join(re.escape(made) for made in sorted(outputs, key=len, reverse=True))
+    if words:
+        command = re.sub(rf"(?<![\w.-])({words})(?![\w.-])", lambda m: outputs[m[1]], command)
+    return command
 
 
 def write_lists(said: Mapping[str, str], streams: Mapping[str, list[str]], folder: Path) -> None:

@@ -38,7 +38,7 @@ def place(tar: tarfile.TarFile, member: tarfile.TarInfo, root: str) -> None:
         return
     if os.path.lexists(target) and not os.path.isdir(target):
         os.unlink(target)
-    if member.isreg():
+    if member.isreg() and not member.issparse():
         write(tar, member, target)
     elif member.issym():
         link(member, target, root)

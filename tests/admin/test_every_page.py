@@ -52,6 +52,7 @@ from jobs.models import (
     JobOutput,
     Pilot,
     PilotAccount,
+    Sandbox,
     Share,
     Tag,
     Task,
@@ -96,6 +97,10 @@ def rows() -> None:
     BannedNode.objects.create(site=site, node="wn13", reason="black hole", at=NOW)
     Downtime.objects.create(site=site, start=NOW, end=make.after(hours=1), description="cooling")
     UsageQuota.objects.create(name="alice", cpu_hours=10)
+    Sandbox.objects.create(
+        name="jobO.x.tar.gz", owner=make.create_user(), size=1, crc32=1, created_at=NOW,
+        last_used_at=NOW,
+    )  # fmt: skip
     source = make.create_storage("BNL_DISK", capacity_bytes=10**12)
     dataset = make.create_dataset(destination=source)
     file = make.create_file(at=[source], dataset=dataset)

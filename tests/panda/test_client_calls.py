@@ -189,7 +189,7 @@ def test_pbook_filters_its_tasks(jdoe, filters, found):
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"filters": "{}}"}, "body"),
+        ({"filters": "{}}"}, "JSON"),
         ({"filters": '{"color": "red"}'}, "filters.color is not known"),
         ({"since": "yesterday"}, "since must be a time like"),
         ({"n_tasks": "0"}, "n_tasks must be between 1 and 1000"),
@@ -200,7 +200,7 @@ def test_a_bad_filter_is_refused_with_its_name(jdoe, values, named):
     answer = ask("task/get_tasks_detailed_info_since", by=jdoe, **values)
 
     assert answer["success"] is False
-    assert named in answer["message"] or named == "body"
+    assert named in answer["message"]
 
 
 def test_a_task_is_killed_finished_paused_and_resumed_with_code_0(jdoe):
@@ -389,3 +389,24 @@ def test_other_claims_before_a_token_make_nobody_else_of_its_user(jdoe):
     answer = Client().get("/rest/v1/me", HTTP_AUTHORIZATION=f"Token {head}.{claims}.{opaque}")
 
     assert answer.json()["username"] == "jdoe"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"{", "JSON"),
+        (b"[1]", "object"),
+        (b'{"task_parameters": "' + b"x" * 3_000_000 + b'"}', "2097152"),
+        (b'{"task_parameters": 7}', "task_parameters must be a JSON object"),
+        (b'{"task_parameters": {"jobParameters": [[]]}}', "jobParameters[0] must be an object"),
+    ],
+    ids=["broken", "list", "too-large", "number", "item"],
+)
+def test_a_body_that_cannot_be_read_is_told_with_200(jdoe, body, named):
+    answer = Client().post(
+        "/api/v1/task/submit", body, content_type=JSON, HTTP_AUTHORIZATION=f"Bearer {jdoe}"
+    )
+
+    assert answer.status_code == 200
+    assert told(answer)["success"] is False
+    assert named in told(answer)["message"]

@@ -7,6 +7,7 @@ import errno
 import json
 import random
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,18 @@ def test_a_header_that_would_fill_the_memory_is_refused(folder):
     refusal(upload(archive(big), name(), by=token_of_a_person()), folder)
 
 
+def test_an_archive_is_looked_through_without_being_held_in_memory(tmp_path):
+    (tmp_path / "x").write_bytes(archive(*((f"f{n}", bytes(10 * MB)) for n in range(9))))
+    tracemalloc.start()
+    try:
+        look.look_through(tmp_path / "x", most=100 * MB)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * MB
+
+
 def test_more_members_than_may_be_are_refused(folder, monkeypatch):
     monkeypatch.setattr(look, "MEMBERS_MAX", 3)
     four = archive(*((f"f{n}", b"x") for n in range(4)))
@@ -280,6 +293,10 @@ def test_some_room_is_left_on_the_disk_for_others(folder, settings):
 # -- fetching ----------------------------------------------------------------------------------
 
 
+def with_key(path: str, key: str) -> Any:
+    return Client(raise_request_exception=False).get(path, HTTP_X_SANDBOX_KEY=key)
+
+
 def content(answer: Any) -> bytes:
     return b"".join(answer.streaming_content)
 
@@ -293,7 +310,7 @@ def test_a_sandbox_is_fetched_by_its_owner_and_with_a_key_and_by_nobody_else(fol
 
     # then
     assert content(get(path, by=alice)) == GOOD
-    assert content(get(path, {"key": key})) == GOOD
+    assert content(with_key(path, key)) == GOOD
     other = get(path, by=token_of_a_person("bob"))
     missing = get(f"/cache/{name(9)}", by=alice)
     assert (other.status_code, missing.status_code) == (404, 404)
@@ -310,7 +327,7 @@ def test_a_key_that_is_wrong_or_over_opens_nothing(folder, key):
     old = needs.key(name(), until=after(now, minutes=-1))
     other = needs.key(name(2), until=after(now, minutes=1))
 
-    answer = get(f"/cache/{name()}", {"key": key.format(old=old, other=other)})
+    answer = with_key(f"/cache/{name()}", key.format(old=old, other=other))
 
     assert answer.status_code == 401
 
@@ -345,7 +362,7 @@ def test_a_pilot_of_panda_gets_the_address_of_the_program_and_a_key_for_the_sand
     assert job["transformation"] == f"http://testserver/trf/user/{RUN}"
     option, key, rest = job["jobPars"].split(" ", 2)
     assert (option, rest) == ("--cacheKey", f'-a {name()} -p "ls"')
-    assert content(get(f"/cache/{name()}", {"key": key})) == GOOD
+    assert content(with_key(f"/cache/{name()}", key)) == GOOD
 
 
 def test_a_job_of_somebody_else_gets_no_key(folder):

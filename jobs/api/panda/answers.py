@@ -17,6 +17,7 @@ OK, TIME_OUT, NO_JOBS, FAILED, INVALID, ROLE, PERMISSION, NO_KEY, NO_PROXY = (
     0, 10, 20, 30, 50, 60, 70, 80, 90,
 )  # fmt: skip
 CODES: Final = {401: INVALID, 403: ROLE, 429: TIME_OUT, 503: TIME_OUT}
+OF_THE_BODY: Final = (400, 411, 413, 415)  # what its sender can do something about
 MAY_GO_WELL: Final = (401, 403, 408, 429)  # a token may be renewed, an account be let in again
 
 
@@ -87,6 +88,13 @@ def envelope_problem(_request: HttpRequest, problem: Problem) -> HttpResponse:
     told = {"success": False, "message": problem.message, "data": None}
     more = {"code": problem.code, "fields": list(problem.fields)}
     return _json(told | more, status=problem.status, headers=dict(problem.headers))
+
+
+def client_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The same for panda-client, which shows nothing of what does not come with 200."""
+    if problem.status in OF_THE_BODY:
+        return envelope_refusal(request, Refused(problem.message))
+    return envelope_problem(request, problem)
 
 
 def _wants_json(request: HttpRequest) -> bool:

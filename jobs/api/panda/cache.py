@@ -18,6 +18,7 @@ from pandasite.base.errors import DomainError, NotThere
 from pandasite.base.problems import ProblemResponse, logged
 
 KEPT_SECONDS: Final = 300
+KEY: Final = "X-Sandbox-Key"  # not in the address, which is in the log
 
 
 @require_safe
@@ -41,7 +42,7 @@ def program_view(_request: HttpRequest, name: str) -> HttpResponse:
 
 def _sandbox(request: HttpRequest, name: str) -> HttpResponseBase:
     now = database_now()
-    given = request.GET.get("key", "")
+    given = request.headers.get(KEY, "")
     caller = None if given and needs.opens(name, given, now=now) else callers.known(request)
     row = Sandbox.objects.filter(name=name).first() if NAME.fullmatch(name) else None
     file = shelf.open_one(name) if row and _may_read(caller, row) else None

@@ -52,11 +52,11 @@ def person(call: Call) -> User:
 
 def found(call: Call) -> str:
     """The name of the same archive of this owner, empty when there is none."""
-    said = Said(call.values)
+    owner, said = person(call), Said(call.values)
     size = said.whole("file_size", low=0, high=INT64, needed=True)
     crc32 = said.whole("checksum", low=0, high=CRC_MAX, needed=True)
     assert size is not None and crc32 is not None  # they are needed
-    return services.find(owner=person(call), size=size, crc32=crc32, now=database_now())
+    return services.find(owner=owner, size=size, crc32=crc32, now=database_now())
 
 
 def validate(call: Call) -> Told:
@@ -92,8 +92,9 @@ def upload(call: Call) -> None:
 
 def touch(call: Call) -> None:
     """It is used: it stays."""
+    owner = person(call)
     name = names.checked(Said(call.values).text("file_name", most=200, needed=True))
-    if services.not_of(person(call), [name]):
+    if services.not_of(owner, [name]):
         raise NotThere(f"you have no sandbox {name}")
     services.touch([name], now=database_now(), always=True)
 

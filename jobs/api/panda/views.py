@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.api.panda import answers, endpoints
 from jobs.api.panda.answers import Refused
+from jobs.api.panda.client import doors
 from jobs.api.panda.endpoints import Endpoint
 from pandasite.base.problems import logged
 
@@ -26,8 +27,10 @@ def legacy(request: HttpRequest, method: str) -> HttpResponse:
 
 def v1(request: HttpRequest, module: str, method: str) -> HttpResponse:
     """PanDA's present addresses."""
-    endpoint = endpoints.TABLE.get(f"/api/v1/{module}/{method}")
-    ways = (answers.envelope, answers.envelope_refusal, answers.envelope_problem)
+    path = f"/api/v1/{module}/{method}"
+    endpoint = endpoints.TABLE.get(path)
+    problem = answers.client_problem if path in doors.HANDLERS else answers.envelope_problem
+    ways = (answers.envelope, answers.envelope_refusal, problem)
     return _forbidden(f"{module}/{method}") if endpoint is None else _answer(
         request, endpoint, *ways
     )  # fmt: skip

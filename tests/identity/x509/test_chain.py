@@ -146,7 +146,11 @@ def test_a_proxy_without_its_owner_is_refused() -> None:
         whose(PROXY.ders[:1], now=NOW, limits=Limits())
 
 
-@pytest.mark.parametrize("der", [b"", b"0", b"\x30\x03\x02\x01\x01", PROXY.ders[0][:-1]], ids=["empty", "one", "short", "cut"])
+@pytest.mark.parametrize(
+    "der",
+    [b"", b"0", b"\x30\x03\x02\x01\x01", PROXY.ders[0][:-1]],
+    ids=["empty", "one", "short", "cut"],
+)
 def test_what_is_no_certificate_is_refused(der: bytes) -> None:
     with pytest.raises(CertificateRefused, match="not a certificate"):
         whose([der], now=NOW, limits=Limits())
