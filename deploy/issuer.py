@@ -1,8 +1,8 @@
-"""Installs a certified OpenID provider for `make test-identity`, into a folder of its own.
+"""Installs a certified OpenID provider, and PanDA's client, for `make test-identity`.
 
-    python -m deploy.issuer     prints the folder
+    python -m deploy.issuer     prints the folder of the provider
 
-The folder is .issuer, which git ignores; what is pinned stands beside the tests. What is there
+The folder is .issuer, which git ignores; the provider is pinned beside the tests. What is there
 already is recognised by the hash of the lock file.
 """
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from deploy.bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
+from deploy.panda_client import ensure_client
 
 PINNED = ROOT / "tests" / "issuer"
 FOLDER = ROOT / ".issuer"
@@ -18,6 +19,7 @@ STAMP = FOLDER / ".lock"
 
 
 def main() -> None:
+    ensure_client()
     print(ensure_issuer())
 
 
