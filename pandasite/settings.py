@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "django_structlog",
 ]
 MIDDLEWARE = [
+    "pandasite.identity.address.ClientAddressMiddleware",  # before all that looks at the address
     *LOG_MIDDLEWARE,
     "pandasite.base.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -19,6 +19,7 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from pytest_django import DjangoDbBlocker
+from requests.adapters import HTTPAdapter
 
 from pandasite.embedded.process import Command
 from tests.flow.installation import Installation, eventually
@@ -37,6 +38,17 @@ MAPFILE = """\
 "/DC=ch/DC=test/OU=Users/CN=Alice" alice
 "/DC=ch/DC=test/OU=Users/CN=factory" pilot@{queue}
 """
+
+
+class From(HTTPAdapter):
+    """Connects from this address of the machine, which has many on its loopback interface."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
+        return super().init_poolmanager(*args, source_address=(self.source, 0), **kwargs)
 
 
 class GridSite(Installation):
@@ -116,11 +128,16 @@ class GridSite(Installation):
             return nobody
 
     def ask(
-        self, by: str, holder: Holder | None, path: str = ME, **headers: str
+        self, by: str, holder: Holder | None, path: str = ME, *, source: str = "", **headers: str
     ) -> requests.Response:
-        """A call with this certificate and these headers. requests.exceptions.SSLError."""
+        """A call with this certificate and these headers, from this address of the machine.
+
+        requests.exceptions.SSLError.
+        """
         with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
             session.trust_env = False
+            if source:
+                session.mount("http", From(source))
             cert = str(holder.write(Path(folder, "client.pem"))) if holder else None
             sent = {name.replace("__", "-"): value for name, value in headers.items()}
             verify = str(self.security.root)

@@ -175,6 +175,17 @@ def test_a_token_opens_every_port_without_a_certificate(front: GridSite) -> None
         assert said(front, by, None, **token) == (200, "alice")
 
 
+def test_the_client_and_not_the_server_in_front_is_counted_and_logged(front: GridSite) -> None:
+    forged = {"Clientaddress": "192.0.2.1", "X__Forwarded__For": "192.0.2.1"}
+    for by in ("nginx", "apache", "plain"):
+        front.ask(by, None, f"/rest/v1/me?from={by}", source="127.0.0.2", **forged)
+    lines = (front.home.logs / "web.log").read_text().splitlines()
+    logged = [json.loads(line) for line in lines if "/rest/v1/me?from=" in line]
+    assert {line["request"].partition("from=")[2]: line["ip"] for line in logged} == dict.fromkeys(
+        ("nginx", "apache", "plain"), "127.0.0.2"
+    )
+
+
 def test_a_pilots_certificate_takes_jobs_of_its_site_by_each_port(front: GridSite) -> None:
     factory = front.ca.user("factory")
     for by, holder in (("own", front.ca.proxy(factory)), ("nginx", factory), ("apache", factory)):

@@ -29,6 +29,8 @@ VERIFY: Final = "Clientverify"
 CERTIFICATE: Final = "Clientcertificate"
 CHAIN: Final = "Clientchain"  # and 0, 1, ...: what the client sent beyond its own
 SECRET: Final = "Clientsecret"
+# Of META: who has connected, where REMOTE_ADDR has become the client's. No header can set it.
+PEER: Final = "pandasite.peer"
 CHAIN_MOST: Final = 10
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -55,7 +57,11 @@ def chain_of(meta: Mapping[str, Any], front: Front, authorities: Authorities) ->
     """
     if not front.is_on or not any(_names(meta)):
         return []
-    _check_sender(meta, front)
+    if not is_front(meta, front):
+        raise BadInput(
+            "certificates are named in headers by the web server in front of this site alone",
+            code="client_certificate",
+        )
     said = _value(meta, VERIFY)
     if said is None and CERTIFICATE in _names(meta):
         raise BadInput(f"{CERTIFICATE} without {VERIFY}", code="client_certificate")
@@ -92,18 +98,15 @@ def _key(name: str) -> str:
     return f"HTTP_{name.upper()}"
 
 
-def _check_sender(meta: Mapping[str, Any], front: Front) -> None:
+def is_front(meta: Mapping[str, Any], front: Front) -> bool:
+    """Whether a request comes from the server in front, which knows the secret."""
     try:
-        peer = ipaddress.ip_address(str(meta.get("REMOTE_ADDR", "")))
+        peer = ipaddress.ip_address(str(meta.get(PEER, meta.get("REMOTE_ADDR", ""))))
     except ValueError:
-        peer = None
+        return False
     given = str(meta.get(_key(SECRET), "")).encode()
     same = hmac.compare_digest(given, front.secret.encode())
-    if peer is None or not any(peer in network for network in front.networks) or not same:
-        raise BadInput(
-            "certificates are named in headers by the web server in front of this site alone",
-            code="client_certificate",
-        )
+    return front.is_on and any(peer in network for network in front.networks) and same
 
 
 def _value(meta: Mapping[str, Any], name: str) -> str | None:

@@ -9,8 +9,11 @@ from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.http import HttpResponse
+from django.test import RequestFactory
 
 from pandasite.base.errors import BadInput
+from pandasite.identity.address import ClientAddressMiddleware
 from pandasite.identity.x509.authorities import Authorities
 from pandasite.identity.x509.chain import whose
 from pandasite.identity.x509.errors import CertificateRefused
@@ -145,6 +148,41 @@ def test_a_limited_proxy_that_apache_lets_through_is_refused_here(known: Authori
     chain = chain_of(apache(pem(CA.limited(ALICE)), pem(ALICE)), FRONT, known.current)
     with pytest.raises(CertificateRefused, match="limited proxy"):
         subject(chain)
+
+
+def seen_by(front: Front, settings: Any, **meta: str) -> dict[str, Any]:
+    """What of the request is handed on by the middleware."""
+    settings.PANDASITE_FRONT = front
+    request = RequestFactory().get("/", **meta)
+    handed_on: list[Any] = []
+    ClientAddressMiddleware(lambda each: handed_on.append(each) or HttpResponse())(request)
+    return dict(handed_on[0].META)
+
+
+def test_the_address_of_the_client_is_what_the_server_in_front_says(settings: Any) -> None:
+    given = meta(HTTP_CLIENTADDRESS="2001:db8::7")
+    told = seen_by(FRONT, settings, **given)
+    assert told["REMOTE_ADDR"] == "2001:db8::7"
+    assert subject(chain_of(told, FRONT, nobody)) == "CN=Alice,OU=Users,DC=test,DC=ch"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"HTTP_CLIENTSECRET": "x" * 32},
+        {"REMOTE_ADDR": "192.0.2.1"},
+        {"HTTP_CLIENTADDRESS": "10.1.0.8,10.1.0.9"},
+        {"HTTP_CLIENTADDRESS": "unknown"},
+        {"HTTP_X_FORWARDED_FOR": "10.1.0.8", "HTTP_CLIENTADDRESS": ""},
+    ],
+    ids=["no secret", "elsewhere", "twice", "none", "forwarded"],
+)
+def test_an_address_that_somebody_else_says_is_not_believed(
+    settings: Any, changes: dict[str, str]
+) -> None:
+    given = meta(HTTP_CLIENTADDRESS="10.1.0.8") | changes
+    assert seen_by(FRONT, settings, **given)["REMOTE_ADDR"] == given["REMOTE_ADDR"]
+    assert seen_by(Front(), settings, **given)["REMOTE_ADDR"] == given["REMOTE_ADDR"]
 
 
 def test_authorities_are_read_anew_when_their_folder_changes(tmp_path: Path) -> None:
