@@ -54,6 +54,15 @@ WHERE category = ''
 """
 
 
+_BY = "source_id, destination_id, activity, vo"
+_DAYS = f"""
+INSERT INTO datasets_transferday (hour, {_BY}, done, failed, tries, bytes, seconds)
+SELECT date_trunc('day', hour, 'UTC'), {_BY}, sum(done), sum(failed), sum(tries), sum(bytes),
+  sum(seconds)
+FROM datasets_transfersum GROUP BY 1, {_BY}
+"""
+
+
 def add(grid: Grid, *, links: int) -> None:
     """A replica of each file, a subscription for every tenth dataset, blocks, a week of sums
     with so many links in each hour."""
@@ -140,6 +149,8 @@ def _week(grid: Grid, links: int) -> None:
     fill.insert(
         TransferSum, link | moved | {"bytes": "1000000 * (k % 50)", "seconds": "60"}, HOURS * links
     )
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS)
     few = {name: text.replace(str(links), str(links // 10)) for name, text in link.items()}
     why = {"reason": "'reason ' || k % 12", "n": "1 + k % 3", "sample": "'error ' || k"}
     fill.insert(

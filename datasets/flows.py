@@ -47,6 +47,27 @@ class TransferSum(Flow):
         ]
 
 
+class TransferDay(Flow):
+    """The same of days (UTC), of today so far: a window of a week asks for these."""
+
+    hour = models.DateTimeField("day", help_text="its midnight")
+    done = models.IntegerField()
+    failed = models.IntegerField(help_text="given up")
+    tries = models.IntegerField(help_text="that failed, also of those that arrived in the end")
+    bytes = models.BigIntegerField()
+    seconds = models.FloatField(help_text="of copying, of those that arrived")
+
+    class Meta:
+        constraints = [
+            # a window of days is a range of it
+            models.UniqueConstraint(
+                fields=["hour", "destination", "source", "activity", "vo"],
+                nulls_distinct=False,
+                name="transfer_day_once",
+            )
+        ]
+
+
 class TransferFailure(Flow):
     """Transfers that were given up within an hour, by the reason; with one of the errors."""
 

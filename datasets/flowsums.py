@@ -1,7 +1,7 @@
 """Adding up transfers: by the hour of their end, and those that wait, for the DDM dashboard.
 
 An hour is counted anew in each round until it is over by MARGIN, and written where it differs.
-Sums of hours become sums of days when they are older than any window that needs hours.
+Sums of days are kept beside; hours become days when they are older than any window that has hours.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datasets.models import (
     SpaceSample,
     StorageElement,
     Transfer,
+    TransferDay,
     TransferFailure,
     TransferSum,
 )
@@ -43,6 +44,18 @@ WITH new AS (
 )
 INSERT INTO datasets_transfersum AS s (hour, {_BY}, done, failed, tries, bytes, seconds)
 SELECT %(hour)s, {_BY}, done, failed, tries, bytes, seconds FROM new
+ON CONFLICT (hour, destination_id, source_id, activity, vo) DO UPDATE SET done = excluded.done,
+  failed = excluded.failed, tries = excluded.tries, bytes = excluded.bytes,
+  seconds = excluded.seconds
+WHERE (s.done, s.failed, s.tries, s.bytes)
+  IS DISTINCT FROM (excluded.done, excluded.failed, excluded.tries, excluded.bytes)
+"""
+# Of the day of an hour that has changed, from its hours: a day is at most some 24 rows a link.
+_DAYS = f"""
+INSERT INTO datasets_transferday AS s (hour, {_BY}, done, failed, tries, bytes, seconds)
+SELECT %(day)s, {_BY}, sum(done), sum(failed), sum(tries), sum(bytes), sum(seconds)
+FROM datasets_transfersum WHERE hour >= %(day)s AND hour < %(day)s + interval '24 hours'
+GROUP BY {_BY}
 ON CONFLICT (hour, destination_id, source_id, activity, vo) DO UPDATE SET done = excluded.done,
   failed = excluded.failed, tries = excluded.tries, bytes = excluded.bytes,
   seconds = excluded.seconds
@@ -110,6 +123,7 @@ def run(now: dt.datetime) -> int:
         work.do("queue", partial(_queue, now))
         work.do("days", partial(_fold, min(now - HOURLY, kept.news_until)))
     TransferSum.objects.filter(hour__lt=now - KEPT).delete()
+    TransferDay.objects.filter(hour__lt=now - KEPT).delete()
     TransferFailure.objects.filter(hour__lt=now - KEPT).delete()
     return work.end()
 
@@ -124,11 +138,11 @@ def _next(time: dt.datetime, now: dt.datetime) -> dt.datetime:
 def _hour(hour: dt.datetime) -> int:
     bounds = {"hour": hour, "end": hour + HOUR}
     with transaction.atomic(), connection.cursor() as cursor:
-        rows = 0
-        for statement in (_SUMS, _FAILURES):
-            cursor.execute(statement, bounds)
-            rows += cursor.rowcount
-    return rows
+        cursor.execute(_SUMS, bounds)
+        if rows := int(cursor.rowcount):
+            cursor.execute(_DAYS, {"day": _midnight(hour)})
+        cursor.execute(_FAILURES, bounds)
+        return rows + int(cursor.rowcount)
 
 
 def _queue(now: dt.datetime) -> int:
@@ -140,7 +154,7 @@ def _queue(now: dt.datetime) -> int:
 
 def _fold(until: dt.datetime) -> int:
     """Hours of days that ended before then; none that may still be counted anew."""
-    cut = until.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    cut = _midnight(until)
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in (_FOLD_SUMS, _FOLD_FAILURES):
             cursor.execute(statement, {"cut": cut})
@@ -163,6 +177,10 @@ def sample_space(now: dt.datetime) -> int:
     )
     SpaceSample.objects.filter(hour__lt=now - SPACE_KEPT).delete()
     return len(samples)
+
+
+def _midnight(time: dt.datetime) -> dt.datetime:
+    return time.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _full_hour(time: dt.datetime) -> dt.datetime:

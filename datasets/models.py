@@ -21,6 +21,7 @@ from datasets.ddm.tables import ReceivedNews as ReceivedNews
 from datasets.ddm.tables import StorageCheck as StorageCheck
 from datasets.ddm.tables import StorageFinding as StorageFinding
 from datasets.flows import SpaceSample as SpaceSample
+from datasets.flows import TransferDay as TransferDay
 from datasets.flows import TransferFailure as TransferFailure
 from datasets.flows import TransferQueue as TransferQueue
 from datasets.flows import TransferSum as TransferSum

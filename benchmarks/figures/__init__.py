@@ -9,6 +9,7 @@ from benchmarks.bed import Bed
 from benchmarks.figures import (
     backlog,
     bamboo,
+    beside,
     brokering,
     claim,
     living,
@@ -40,7 +41,8 @@ GROUPS = (
     Group(("life", "memory"), living.run),
     Group(("silent_sweep",), sweeping.run),
     Group(("transfer_small", "transfer_large"), moving.run),
-    Group(("claim_with_transfers",), moving.beside_the_pilots),
+    Group(("claim_with_transfers",), beside.the_queue),
+    Group(("claim_with_copies",), beside.copies),
     Group(("bamboo", "bamboo_p99"), bamboo.run),
     Group(monitor.names(), monitor.run),
 )

@@ -1,4 +1,4 @@
-"""Files that move: many small ones, a large one, and a long queue beside the pilots."""
+"""Files that move: many small ones, and a large one."""
 
 from __future__ import annotations
 
@@ -9,27 +9,20 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from benchmarks import fill
-from benchmarks.bed import Bed, Data, moment, number, query
-from benchmarks.figures import kit
+from benchmarks.bed import Bed, Data, moment, number
 from benchmarks.files import CHUNK, LFN, SCOPE, adler32_of, queue, write
-from benchmarks.grid import Grid
 from benchmarks.meter import Usage, memory_mb
 from benchmarks.result import Bound, Figure
 from datasets import engine
-from datasets.models import StorageElement, Transfer
 from datasets.storage import path_of
 
 FILES, DATASETS = 10_000, 500
 SMALL_BYTES = 2_000
 LARGE_BYTES = 4 * 2**30
-QUEUED = 100_000
-CLAIMED = 20_000
 WORKERS = ("mover-1", "mover-2")
 SECONDS = 600.0  # after which it is given up
 
@@ -144,7 +137,9 @@ def _moved(bed: Bed, n: int) -> tuple[float, Usage, float]:
     """Seconds until all are done by two workers that are up; CPU, and the most memory in MB."""
     for name in WORKERS:
         _start_worker(bed, name)
-    _await(lambda: number("SELECT count(*) FROM base_serverprocess") >= len(WORKERS))
+    wait_until(
+        lambda: number("SELECT count(*) FROM base_serverprocess") >= len(WORKERS), seconds=60
+    )
     memory, pids = 0.0, [bed.stack.running()[name] for name in WORKERS]
     begun, meter = time.monotonic(), bed.meter()
     engine.schedule(moment())
@@ -168,11 +163,12 @@ def _start_worker(bed: Bed, name: str) -> None:
     )
 
 
-def _await(reached: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+def wait_until(reached: Callable[[], bool], *, seconds: float) -> None:
+    """Raises RuntimeError when it takes longer."""
+    until = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > until:
-            raise RuntimeError("the workers did not start within a minute")
+            raise RuntimeError(f"the workers did not begin within {seconds:.0f} s")
         time.sleep(0.1)
 
 
@@ -184,70 +180,4 @@ def _kept() -> tuple[int, int]:
             "SELECT count(*) FROM datasets_replica r JOIN datasets_storageelement s"
             " ON s.id = r.storage_id WHERE s.name = 'to' AND r.state = 'available'"
         ),
-    )
-
-
-# -- beside the pilots -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A window of claims, with the sweeps and the workers running."""
-
-    p99_ms: float
-    right: bool
-
-
-def beside_the_pilots(bed: Bed) -> Iterator[Figure]:
-    """claim_with_transfers: the p99 of claims with a long queue of transfers, against none."""
-    n = bed.scaled(CLAIMED, least=2000)
-    data = kit.activated(n, "claims_beside")
-    without = _claims(bed, bed.restore(data), n)
-    queued = bed.scaled(QUEUED, least=1000)
-    grid = bed.restore(data)
-    _wait_in_queue(grid, queued)
-    found = _claims(bed, grid, n)
-    left = number("SELECT count(*) FROM datasets_transfer WHERE state = 'queued'")
-    yield Figure(
-        figure="claim_with_transfers",
-        value=found.p99_ms,
-        unit="ms (p99)",
-        baseline=without.p99_ms,
-        must=Bound(limit=2, at_most=True, of_ratio=True),
-        conditions={
-            "every claim is right": without.right and found.right,
-            "the transfers were queued all the time": left == queued,
-        },
-        details={"queued": queued, "connections": kit.CLIENTS},
-    )
-    bed.forget(data)
-
-
-def _claims(bed: Bed, grid: Grid, n: int) -> Beside:
-    bed.start_site("worker", "transfers")
-    claims = kit.claims(bed, grid, connections=kit.CLIENTS, jobs=int(0.8 * n))
-    bed.end_site()
-    return Beside(p99_ms=claims.load.tally.as_json()["p99_ms"], right=claims.right)
-
-
-def _wait_in_queue(grid: Grid, n: int) -> None:
-    """So many transfers that are due, over all activities, to places that take none just now."""
-    StorageElement.objects.update(max_transfers=0)
-    places = [pk for (pk,) in query("SELECT id FROM datasets_storageelement ORDER BY id")]
-    now = moment()
-    fill.add_files(n, grid, copies=1)
-    keys = [pk for (pk,) in query("SELECT id FROM datasets_file ORDER BY id DESC LIMIT %s", [n])]
-    Transfer.objects.bulk_create(
-        (
-            Transfer(
-                file_id=pk,
-                destination_id=places[nr % len(places)],
-                activity=("production", "user", "rebalancing")[nr % 3],
-                priority=nr % 7,
-                created_at=now,
-                next_try_at=now,
-            )
-            for nr, pk in enumerate(keys)
-        ),
-        batch_size=5000,
     )

@@ -1,4 +1,4 @@
-"""What is inside of a small file on a local disk: a picture, or histograms.
+"""What is inside of a small file on disk: a picture, or histograms.
 
 Files come from jobs, so they are read as what they may be and nothing else: a picture must begin
 as PNG does, and of an .npz only flat arrays of numbers are read (no pickles), with a bound on each.
@@ -13,16 +13,18 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from datasets.models import File, Replica
-from datasets.storage import path_of
+from datasets.models import File, Replica, StorageElement
+from datasets.storage import Address, path_of
+from monitor.catalogue import fetching
+from monitor.catalogue.fetching import fetch
 from pandasite.base.errors import NotThere
 
 MOST_BYTES = 2_000_000  # of the file
 MOST_BINS = 2000
 LOCAL = "file://"
+MOST_HOLDERS = 10
 PNG = b"\x89PNG\r\n\x1a\n"
 NPY = b"\x93NUMPY"
 MOST_ARRAYS = 40
@@ -44,40 +46,37 @@ def kind_of(lfn: str, size: int) -> str:
     )
 
 
-def holders(file: File) -> list[str]:
-    """The addresses of local storage elements with a good replica."""
+def holders(file: File) -> list[Address]:
+    """Where a good replica is on disk; folders first, then in the order in which they came."""
     good = Replica.objects.filter(file=file, state=Replica.State.AVAILABLE)
-    local = good.filter(storage__url__startswith=LOCAL, storage__kind="disk")
-    return list(local.order_by("pk").values_list("storage__url", flat=True))
+    disks = good.filter(storage__kind=StorageElement.Kind.DISK).select_related("storage")
+    found = [one.storage.address for one in disks.order_by("pk")[:MOST_HOLDERS]]
+    return sorted(found, key=lambda address: not address.url.startswith(LOCAL))
 
 
-def content(file: File, urls: Iterable[str]) -> bytes:
-    """The bytes of the file; NotThere when it is too large or no local storage gives it."""
+def content(file: File, holders: Iterable[Address]) -> bytes:
+    """The bytes of the file; NotThere when it is too large or no storage gives it in time."""
     if file.size > MOST_BYTES:
         raise NotThere(f"{file} has {file.size:,} bytes, at most {MOST_BYTES:,} are shown")
-    for url in urls:
-        path = Path(url.removeprefix(LOCAL)) / path_of(file.scope, file.lfn)
-        try:
-            with path.open("rb") as handle:
-                found = handle.read(MOST_BYTES + 1)
-        except OSError:
-            continue  # another element may have it
-        if len(found) == file.size:
-            return found
-    raise NotThere(f"no local storage element has {file} at hand")
+    found = fetch(holders, path_of(file.scope, file.lfn), most=MOST_BYTES)
+    if found is None or len(found) != file.size:
+        raise NotThere(f"no storage element gave {file} within {fetching.SECONDS:.0f} s")
+    return found
 
 
-def picture(file: File, urls: Iterable[str]) -> bytes:
+def picture(file: File, holders: Iterable[Address]) -> bytes:
     """A PNG; NotThere for anything else."""
-    found = content(file, urls)
+    found = content(file, holders)
     if not found.startswith(PNG):
         raise NotThere(f"{file} is no PNG picture")
     return found
 
 
-def histograms(file: File, urls: Iterable[str]) -> dict[str, tuple[list[float], list[float]]]:
+def histograms(
+    file: File, holders: Iterable[Address]
+) -> dict[str, tuple[list[float], list[float]]]:
     """Edges and counts by name; empty when there is none inside. NotThere for a damaged file."""
-    found = content(file, urls)
+    found = content(file, holders)
     try:
         with zipfile.ZipFile(io.BytesIO(found)) as archive:
             wanted = [one for one in archive.infolist() if one.filename.endswith(ENDS)]

@@ -191,9 +191,9 @@ def image(request: HttpRequest, scope: str, lfn: str) -> HttpResponseBase:
     Params(request.GET, known=())
     with one_snapshot():
         wanted = filepage.find(scope, lfn)
-        urls = preview.holders(wanted)
-    # A disk may take its time: no transaction waits for it.
-    response = HttpResponse(preview.picture(wanted, urls), content_type="image/png")
+        holders = preview.holders(wanted)
+    # A storage may take its time: no transaction waits for it.
+    response = HttpResponse(preview.picture(wanted, holders), content_type="image/png")
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, max-age=300"
@@ -207,8 +207,8 @@ def histogram(request: HttpRequest, scope: str, lfn: str) -> HttpResponseBase:
     params.choice("format", ("json",))
     with one_snapshot():
         wanted = filepage.find(scope, lfn)
-        urls = preview.holders(wanted)
-    found = preview.histograms(wanted, urls)
+        holders = preview.holders(wanted)
+    found = preview.histograms(wanted, holders)
     name = params.choice("name", found, default=next(iter(found), ""))
     if name not in found:
         raise NotThere(f"{wanted} has no histogram inside")

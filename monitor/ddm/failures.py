@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Max, Sum
+from django.db.models import BigIntegerField, CharField, Func, Max, Sum
 from django.urls import reverse
 
 from datasets.models import TransferFailure, TransferQueue
@@ -79,6 +79,12 @@ def by_link(scope: Scope, *, reason: str) -> list[Reason]:
     return _ranked(found.values())
 
 
+class First(Func):
+    """The first of an array."""
+
+    template = "(%(expressions)s)[1]"
+
+
 _BY = ("reason", "source", "destination", "activity", "vo")
 
 
@@ -89,8 +95,9 @@ def _failed(scope: Scope, *, reason: str = "") -> Iterable[Row]:
     return rows.values(*_BY).annotate(
         failed=Sum("n"),
         last=Max("latest"),
-        samples=ArrayAgg("sample", order_by="-latest"),
-        keys=ArrayAgg("transfer", order_by="-latest"),
+        # the first of each alone comes over the wire
+        latest_sample=First(ArrayAgg("sample", order_by="-latest"), output_field=CharField()),
+        latest_key=First(ArrayAgg("transfer", order_by="-latest"), output_field=BigIntegerField()),
     )[:MOST]
 
 
@@ -98,7 +105,7 @@ def _trying(scope: Scope, *, reason: str = "") -> Iterable[Row]:
     """Failed and tried again, now."""
     rows = scope.of(TransferQueue.objects.exclude(reason="").order_by())
     rows = rows.filter(reason=reason) if reason else rows
-    return rows.values(*_BY).annotate(trying=Sum("n"), samples=ArrayAgg("sample"))[:MOST]
+    return rows.values(*_BY).annotate(trying=Sum("n"), latest_sample=Max("sample"))[:MOST]
 
 
 def _add(one: Reason, row: Row) -> None:
@@ -107,8 +114,8 @@ def _add(one: Reason, row: Row) -> None:
     one.links.add((row["source"], row["destination"]))
     last = row.get("last")
     if last and (one.latest is None or last > one.latest):
-        one.latest, one.sample, one.transfer = last, row["samples"][0], row["keys"][0]
-    one.sample = one.sample or row["samples"][0]
+        one.latest, one.sample, one.transfer = last, row["latest_sample"], row["latest_key"]
+    one.sample = one.sample or row["latest_sample"]
 
 
 def _ranked(reasons: Iterable[Reason]) -> list[Reason]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from datasets.models import SpaceSample, StorageElement, TransferSum
+from datasets.models import SpaceSample, StorageElement
 from monitor.ddm.scope import Scope
 
 WHATS = {
@@ -76,7 +76,7 @@ def _scaled(what: str, n: int, age: dt.timedelta, step: dt.timedelta) -> float:
 
 
 def _bytes(scope: Scope) -> dict[str, dict[dt.datetime, int]]:
-    rows = scope.within(TransferSum.objects.order_by()).values("destination", "hour")
+    rows = scope.sums.values("destination", "hour")
     found: defaultdict[str, Counter[dt.datetime]] = defaultdict(Counter)
     for row in rows.annotate(moved=Sum("bytes")):
         name = scope.places.label(row["destination"], scope.by)
@@ -89,7 +89,7 @@ def _bucket(scope: Scope, hour: dt.datetime) -> dt.datetime:
 
 
 def _transfers(scope: Scope, hours: Sequence[dt.datetime]) -> Plot:
-    rows = scope.within(TransferSum.objects.order_by()).values("hour")
+    rows = scope.sums.values("hour")
     well: Counter[dt.datetime] = Counter()
     ill: Counter[dt.datetime] = Counter()
     for row in rows.annotate(n=Sum("done"), n_ill=Sum("tries")):

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Max, Min, Sum
 from django.urls import reverse
 
-from datasets.models import TransferQueue, TransferSum
+from datasets.models import TransferQueue
 from monitor.ddm.scope import LEVELS, NO_SOURCE, NOWHERE, Scope
 from monitor.templatetags.monitor import size
 
@@ -164,7 +164,7 @@ def read(scope: Scope) -> Matrix:
 
 
 def _ended(scope: Scope) -> list[dict[str, Any]]:
-    rows = scope.within(TransferSum.objects.order_by()).values_list("source", "destination")
+    rows = scope.sums.values_list("source", "destination")
     sums = (Sum("done"), Sum("failed"), Sum("tries"), Sum("bytes"), Sum("seconds"), Max("hour"))
     summed = rows.annotate(**{f"n{nr}": one for nr, one in enumerate(sums)})
     # PostgreSQL's sum of bigint is numeric

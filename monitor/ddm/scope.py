@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 
-from datasets.models import SiteStorage, StorageElement
+from datasets.models import SiteStorage, StorageElement, TransferDay, TransferSum
 from monitor.lists import Field
 from monitor.params import Params
 from monitor.words import window_start
@@ -130,6 +130,13 @@ class Scope:
     def within(self, rows: Rows) -> Rows:
         """Those of the window."""
         return self.of(rows).filter(hour__gte=self.since)
+
+    @property
+    def sums(self) -> QuerySet[Any]:
+        """Sums of what ended within the window, by the hour or by the day."""
+        if self.by_day:
+            return self.within(TransferDay.objects.order_by())
+        return self.within(TransferSum.objects.order_by())
 
     def query(self, **changes: str) -> str:
         """The address of the same with some changes."""

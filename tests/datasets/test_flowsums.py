@@ -11,6 +11,7 @@ from datasets.models import (
     SpaceSample,
     StorageElement,
     Transfer,
+    TransferDay,
     TransferFailure,
     TransferQueue,
     TransferSum,
@@ -111,6 +112,25 @@ def test_what_waits_is_counted_by_the_reason_of_its_last_try() -> None:
     assert (fresh.reason, fresh.n, fresh.stuck, fresh.bytes) == ("", 2, 1, 2000)
     assert (tried.reason, tried.n, tried.stuck, tried.sample) == ("timed out", 1, 1, "timed out")
     assert fresh.oldest == after(hours=-25)
+
+
+def test_days_are_summed_up_beside_their_hours_and_stay_right_when_those_are_folded() -> None:
+    for hours in (-80, -79, -30, -1):
+        ended("done", after(hours=hours), bytes_moved=10)
+
+    for _round in range(2):
+        flowsums.run(NOW)
+
+    def days() -> list[tuple[int, int, int]]:
+        rows = TransferDay.objects.order_by("hour")
+        return [(one.hour.day, one.done, one.bytes) for one in rows]
+
+    assert days() == [(14, 2, 20), (16, 1, 10), (17, 1, 10)]
+    ended("done", after(minutes=-5), bytes_moved=5)
+    flowsums.run(NOW)
+    assert days()[-1] == (17, 2, 15)
+    flowsums.run(after(hours=24 * 40))
+    assert days() == []
 
 
 def test_hours_of_days_that_are_over_become_one_and_stay_so() -> None:

@@ -1,6 +1,8 @@
 """What XRootD alone can do, and how it fails: against real servers."""
 
+import os
 import socket
+import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ import pytest
 from datasets import reasons, storage
 from datasets.storage import Address, StorageError, xroot_client, xroot_copy, xroot_door
 from datasets.storage.secrets import Secret
+from tests.datasets import servers
 from tests.datasets.servers import Raw, says
 from tests.datasets.test_protocols import PATH, content, facts, got, order, put
 from tests.datasets.xrootd import xrootd
@@ -260,6 +263,41 @@ def test_without_the_client_it_is_said_what_to_install(monkeypatch):
 
     with pytest.raises(StorageError, match=r"pip install pandasite\[xrootd\]"):
         storage.open_place("root://se.example.org//disk")
+
+
+# -- TLS: the client reads certificates once in a process ------------------------------------------
+
+UNTRUSTED = """
+import sys, django
+django.setup()
+from datasets import storage
+try:
+    storage.open_place(sys.argv[1]).size("mc09/EVNT.1")
+except storage.StorageError as error:
+    print(error)
+"""
+
+
+def test_a_server_by_tls_is_believed_by_its_certificate_only(tmp_path, settings, monkeypatch):
+    monkeypatch.delenv("X509_CERT_FILE", raising=False)
+    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_X", "bearer canary.token")
+    settings.PANDASITE_STORAGE_CA = str(servers.certificate(tmp_path))
+    with xrootd(certificate=tmp_path / "certificate.pem") as secure:
+        url = secure.url.replace("root://", "roots://")
+        known = storage.open_place(Address(url=f"{url}//disk", secret="x"))
+        put(known, b"by TLS")
+        back = got(known)
+        stranger = subprocess.run(
+            [sys.executable, "-c", UNTRUSTED, f"{url}//disk"],
+            env={name: text for name, text in os.environ.items() if "X509" not in name},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    assert back == b"by TLS"
+    assert "TLS failed" in stranger.stdout
+    assert "canary" not in stranger.stdout + stranger.stderr
 
 
 # -- credentials -------------------------------------------------------------------------------

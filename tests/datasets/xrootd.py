@@ -37,6 +37,11 @@ ofs.tpc autorm ttl 60 60 xfr 9 pgm {copy} --server
 {more}
 """
 SUMS = "xrootd.chksum adler32"
+TLS = """
+xrd.tls {folder}/admin/host.pem
+xrd.tlsca noverify
+xrootd.tls all
+"""
 
 
 def find(name: str) -> Path | None:
@@ -91,18 +96,23 @@ class Running:
 
 
 @contextmanager
-def xrootd(*, more: str = SUMS) -> Iterator[Running]:
-    """A server that is stopped at the end."""
+def xrootd(*, more: str = SUMS, certificate: Path | None = None) -> Iterator[Running]:
+    """A server that is stopped at the end; with a certificate it takes roots:// only."""
     server, copy = program("xrootd"), program("xrdcp")
     folder = Path(tempfile.mkdtemp(prefix="pandasite-xrootd-"))  # pytest's are closed to others
     folder.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = folder / "xrootd.cfg"
+    more += TLS.format(folder=folder) if certificate else ""
     config.write_text(CONFIG.format(port=port, folder=folder, copy=copy, more=more))
     for name in ("data", "admin"):
         (folder / name).mkdir()
         _give_away(folder / name)
+    if certificate is not None:
+        shutil.copy(certificate, folder / "admin" / "host.pem")
+        (folder / "admin" / "host.pem").chmod(0o600)
+        _give_away(folder / "admin" / "host.pem")
     child = subprocess.Popen(
         [server, "-c", config, "-n", "t", "-l", folder / "admin" / "log"],
         cwd=folder / "admin",

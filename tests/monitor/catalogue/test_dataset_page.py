@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,7 +14,8 @@ from django.test import Client
 
 from datasets import services, sums
 from datasets.models import ContainerMember, Dataset, File, StorageElement, Subscription
-from datasets.storage import path_of
+from datasets.storage import close_places, path_of
+from monitor.catalogue import fetching
 from tests.builders import (
     NOW,
     after,
@@ -26,6 +28,7 @@ from tests.builders import (
     create_user,
     put_away,
 )
+from tests.datasets import servers
 from tests.monitor.catalogue.test_datasets import facts
 from tests.monitor.sums import create_task
 from tests.monitor.tables import rows, tables, texts
@@ -313,5 +316,38 @@ def test_a_file_that_is_large_or_not_at_hand_has_no_preview(client: Client, tmp_
     assert "/image" not in client.get("/files/mc09/result.png/").text
 
     File.objects.update(size=100)
-    StorageElement.objects.update(url="davs://se.example.org/x")
+    StorageElement.objects.update(kind="tape")
     assert "/image" not in client.get("/datasets/result/").text
+
+
+def test_what_lies_at_a_storage_elsewhere_is_shown_as_well(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_DAV", f"{servers.USER}:{servers.PASSWORD}")
+    stored(tmp_path, "result.png", PNG)
+    with servers.webdav(tmp_path) as url:
+        StorageElement.objects.update(url=url, secret="dav")
+        assert "/image" in client.get("/datasets/result/").text
+
+        answer = client.get("/files/mc09/result.png/image")
+        close_places()
+
+    assert (answer.status_code, answer.content) == (200, PNG)
+
+
+def test_a_storage_that_says_nothing_does_not_hold_the_page(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path, "result.png", PNG)
+    monkeypatch.setattr(fetching, "SECONDS", 0.2)
+    with servers.Raw(lambda server, *_: server.ending.wait(20)) as silent:
+        StorageElement.objects.update(url=f"dav://127.0.0.1:{silent.port}/x")
+
+        answers = [client.get("/files/mc09/result.png/image") for _ in range(6)]
+        waiting = [one for one in threading.enumerate() if one.name == "preview"]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert 1 <= len(waiting) <= fetching.AT_ONCE
+    for one in waiting:
+        one.join(10)
+    close_places()
