@@ -27,7 +27,7 @@ demo: environment ## bring up everything, run three real productions, show the d
 	@exec $(CLEAN) $(VENV) manage.py demo $(ARGS)
 
 test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
-	@exec $(CLEAN) $(VENV) -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(CLEAN) $(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
 	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults

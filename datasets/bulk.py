@@ -21,10 +21,15 @@ from datasets.subscriptions import close_subscriptions
 from pandasite.base.nudge import nudge
 
 _HOLD = """
+WITH s AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)s::bigint[], %(sources)s::bigint[]) AS s (id, source)
+), mine AS MATERIALIZED (
+  SELECT t.id FROM datasets_transfer t JOIN s ON s.id = t.id
+  WHERE t.state = 'queued' AND t.carrier = '' ORDER BY t.id FOR NO KEY UPDATE OF t
+)
 UPDATE datasets_transfer t SET state = 'copying', attempts = t.attempts + 1, source_id = s.source,
   bunch = %(bunch)s, started_at = %(now)s, lease_until = %(until)s, error = '', reason = ''
-FROM unnest(%(ids)s::bigint[], %(sources)s::bigint[]) AS s (id, source)
-WHERE t.id = s.id AND t.state = 'queued' AND t.carrier = '' RETURNING t.id, t.attempts
+FROM s JOIN mine ON mine.id = s.id WHERE t.id = s.id RETURNING t.id, t.attempts
 """
 _FINISH = """
 WITH s AS MATERIALIZED (

@@ -16,7 +16,7 @@ from datasets import content
 from datasets.content import StorageError
 from datasets.demand import request_transfers
 from datasets.models import File, Replica, StorageElement, StorageFinding, Transfer
-from pandasite.base import audit
+from pandasite.base import audit, inorder
 from pandasite.base.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ def note(
 
 def resolve(findings: QuerySet[StorageFinding], words: str, *, now: dt.datetime) -> int:
     """They need no more attention."""
-    return findings.filter(resolved_at=None).update(resolved_at=now, resolution=words[:255])
+    open_ = findings.filter(resolved_at=None)
+    return inorder.update(open_, resolved_at=now, resolution=words[:255])
 
 
 def confirmed(storage: StorageElement, kind: StorageFinding.Kind) -> QuerySet[StorageFinding]:
@@ -112,7 +113,7 @@ def declare_lost(
             bad = Replica.objects.filter(
                 storage=storage, file__in=files, state=Replica.State.AVAILABLE
             )
-            bad.update(state=Replica.State.BAD, reason=f"lost: {reason}"[:255])
+            inorder.update(bad, state=Replica.State.BAD, reason=f"lost: {reason}"[:255])
             good = Replica.objects.filter(file__in=files, state=Replica.State.AVAILABLE)
             elsewhere = set(good.values_list("file", flat=True))
             mine = StorageFinding.objects.filter(pk__in=[one.pk for one in findings])

@@ -15,6 +15,7 @@ from django.db.models import F
 from datasets.models import Transfer
 from datasets.reasons import reason_of
 from datasets.states import TransferState
+from pandasite.base import inorder
 from pandasite.base.nudge import nudge
 
 
@@ -46,6 +47,7 @@ def give_back(errors: Mapping[int, str], *, now: dt.datetime) -> None:
     """Their jobs did not bring them: tried again after a pause, or given up, with the reason."""
     attempts = settings.PANDASITE["MOVER_ATTEMPTS"]
     pause = dt.timedelta(minutes=settings.PANDASITE["MOVER_PAUSE_MINUTES"])
+    inorder.hold(Transfer.objects.filter(pk__in=errors, state=TransferState.COPYING))
     for error in set(errors.values()):
         mine = Transfer.objects.filter(
             pk__in=[pk for pk in errors if errors[pk] == error],
@@ -62,7 +64,8 @@ def give_back(errors: Mapping[int, str], *, now: dt.datetime) -> None:
 def no_source(keys: list[int], *, now: dt.datetime) -> None:
     """No good replica is left to move: nothing could bring them."""
     error = "no good replica is left"
-    Transfer.objects.filter(pk__in=keys, state=TransferState.QUEUED, carrier="mover").update(
+    inorder.update(
+        Transfer.objects.filter(pk__in=keys, state=TransferState.QUEUED, carrier="mover"),
         state=TransferState.FAILED,
         permanent=True,
         error=error,

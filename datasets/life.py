@@ -14,7 +14,7 @@ from datasets import content, services
 from datasets.models import Dataset, Replica, Subscription, Transfer
 from datasets.states import DatasetState
 from datasets.storage import StorageError
-from pandasite.base import audit
+from pandasite.base import audit, inorder
 from pandasite.base.errors import Conflict
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,8 @@ def erase(keys: Collection[int], *, away: set[int]) -> int:
     A storage element that fails is added to `away` and left alone; those replicas stay `erasing`,
     which nobody reads from.
     """
-    Replica.objects.filter(pk__in=keys).update(
-        state=Replica.State.ERASING, reason="no dataset needs it any more"
-    )
+    unneeded = Replica.objects.filter(pk__in=keys)
+    inorder.update(unneeded, state=Replica.State.ERASING, reason="no dataset needs it any more")
     gone = 0
     rows = Replica.objects.filter(pk__in=keys, state=Replica.State.ERASING)
     for replica in rows.select_related("file", "storage").order_by("pk"):

@@ -28,6 +28,7 @@ from datasets.registry import NewFile
 from datasets.staging import WAITS_FOR_TAPE
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
 from datasets.subscriptions import end_wishes
+from pandasite.base import inorder
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
@@ -176,7 +177,8 @@ def release_abandoned(*, now: dt.datetime) -> int:
     """
     tries = max(WORKERS_MAX, settings.PANDASITE["TRANSFER_ATTEMPTS"])
     silent = Transfer.objects.abandoned(now)
-    given_up = silent.filter(attempts__gte=tries).update(
+    given_up = inorder.update(
+        silent.filter(attempts__gte=tries),
         state=TransferState.FAILED,
         error=f"given up: {tries} workers fell silent while they copied it",
         reason="worker lost",
@@ -186,7 +188,8 @@ def release_abandoned(*, now: dt.datetime) -> int:
     if given_up:
         nudge("jobs.activate")
         nudge("jobs.complete_transfers")
-    return silent.update(
+    return inorder.update(
+        silent,
         state=TransferState.QUEUED,
         lease_until=None,
         next_try_at=now,
@@ -222,9 +225,8 @@ def give_up_old(*, now: dt.datetime) -> int:
     if not old:
         return 0
     words = Concat(F("error"), Value(f" (given up after {hours} hours)"))
-    given_up = Transfer.objects.filter(pk__in=old, state=TransferState.QUEUED).update(
-        state=TransferState.FAILED, error=words, ended_at=now
-    )
+    queued = Transfer.objects.filter(pk__in=old, state=TransferState.QUEUED)
+    given_up = inorder.update(queued, state=TransferState.FAILED, error=words, ended_at=now)
     nudge("jobs.activate")
     nudge("jobs.complete_transfers")
     return given_up

@@ -16,6 +16,7 @@ from datasets.models import StageRequest, StorageElement, Transfer
 from datasets.reasons import reason_of
 from datasets.states import TransferState
 from datasets.storage.base import Stage
+from pandasite.base import inorder
 from pandasite.base.nudge import nudge
 from pandasite.base.rounds import Incomplete
 
@@ -58,7 +59,7 @@ def stage(now: dt.datetime) -> int:
             ended += _look(request, now=now)
         except places.StorageError as error:
             silent[request.storage_id] = f"{request.storage.name}: {error}"
-    open_ones.filter(pk__in=[request.pk for request in due]).update(looked_at=now)
+    inorder.update(open_ones.filter(pk__in=[request.pk for request in due]), looked_at=now)
     if silent:
         raise Incomplete([*silent.values()], rows=ended)
     return ended
@@ -92,7 +93,7 @@ def _end(
             log.warning("staging_failed", extra={"file": str(request.file), "error": error})
             _count_failure(waiting, error, now=now)
         else:
-            waiting.update(next_try_at=now, reason="", error="")
+            inorder.update(waiting, next_try_at=now, reason="", error="")
         nudge("datasets.schedule_transfers")
     return 1
 
@@ -101,8 +102,7 @@ def _count_failure(waiting: QuerySet[Transfer], error: str, *, now: dt.datetime)
     """A tape that could not bring the file is a failed try; the last one ends the transfer."""
     tries = settings.PANDASITE["TRANSFER_ATTEMPTS"]
     about = {"error": error, "reason": reason_of(error), "attempts": F("attempts") + 1}
-    keys = list(waiting.values_list("pk", flat=True))
-    mine = Transfer.objects.filter(pk__in=keys, state=TransferState.QUEUED)
+    mine = Transfer.objects.filter(pk__in=inorder.hold(waiting), state=TransferState.QUEUED)
     ended = mine.filter(attempts__gte=tries - 1).update(
         state=TransferState.FAILED, ended_at=now, **about
     )

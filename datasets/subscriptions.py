@@ -24,7 +24,7 @@ from datasets.models import (
 )
 from datasets.states import DatasetState
 from datasets.wishing import wish
-from pandasite.base import audit
+from pandasite.base import audit, inorder
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
@@ -154,9 +154,9 @@ def end_wishes(datasets: Collection[int], *, reason: str, now: dt.datetime) -> N
     In the caller's transaction.
     """
     open_ = Subscription.objects.filter(dataset__in=datasets, state=Subscription.State.OPEN)
-    ended = list(open_)
-    open_.update(state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255])
-    for one in ended:
+    mine = Subscription.objects.filter(pk__in=inorder.hold(open_))
+    mine.update(state=Subscription.State.GIVEN_UP, done_at=now, reason=reason[:255])
+    for one in mine.order_by("pk"):
         wanted.drop_unwanted(one, error=reason, now=now)
 
 

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from datasets.ddm import movers
 from datasets.models import Subscription, Transfer
 from datasets.states import TransferState
+from pandasite.base import inorder
 
 _WANTED = Subscription.objects.filter(
     dataset__members__file=OuterRef("file"),
@@ -40,27 +41,26 @@ def assign_carriers(destinations: Iterable[int] = ()) -> int:
     for rule in rules:
         mine |= rule
     if ddm:
-        changed += queued.exclude(carrier="ddm").filter(away).update(carrier="ddm")
+        changed += inorder.update(queued.exclude(carrier="ddm").filter(away), carrier="ddm")
     if rules:
         free = queued.filter(carrier="").filter(mine)
-        changed += free.update(carrier="mover")
+        changed += inorder.update(free, carrier="mover")
     if not destinations:  # what a rule or a subscription does not claim any more is the engine's
-        changed += queued.filter(carrier="mover").exclude(mine).update(carrier="")
-        changed += queued.filter(carrier="ddm").exclude(away).update(carrier="")
+        changed += inorder.update(queued.filter(carrier="mover").exclude(mine), carrier="")
+        changed += inorder.update(queued.filter(carrier="ddm").exclude(away), carrier="")
     return changed
 
 
 def drop_unwanted(subscription: Subscription, *, error: str, now: dt.datetime) -> int:
     """Queued transfers of a subscription that has ended, and that no open one wants, fail."""
     queued = _queued(subscription).filter(~Exists(_WANTED))
-    return queued.update(
-        state=TransferState.FAILED, error=error, reason="cancelled", ended_at=now, lease_until=None
-    )
+    failed = {"state": TransferState.FAILED, "error": error, "reason": "cancelled"}
+    return inorder.update(queued, **failed, ended_at=now, lease_until=None)
 
 
 def reprioritise(subscription: Subscription, priority: int) -> int:
     """Its queued transfers get the priority."""
-    return _queued(subscription).update(priority=priority)
+    return inorder.update(_queued(subscription), priority=priority)
 
 
 def _queued(subscription: Subscription) -> QuerySet[Transfer]:

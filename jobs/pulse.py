@@ -11,7 +11,9 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from jobs.models import Pulse
+from jobs.models.job import JobQuerySet
 from jobs.states import LEASED
+from pandasite.base import inorder
 
 # The columns of a job that its pulse knows better, and what they are called there.
 NEWER = {
@@ -53,6 +55,14 @@ def folded() -> dict[str, Any]:
         column: Coalesce(Subquery(mine.values(column)), F(column))
         for column in ("report_seq", "cpu_consumption_time", "max_rss_mb")
     }
+
+
+def hold_with_jobs(jobs: JobQuerySet) -> list[int]:
+    """Lock jobs, then their pulses, which a change of the jobs writes, in ascending order; their
+    PandaIDs."""
+    held = inorder.hold(jobs)
+    inorder.hold(Pulse.objects.filter(pk__in=held))
+    return held
 
 
 _RENEW = """

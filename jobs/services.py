@@ -19,7 +19,7 @@ from jobs.errors import Error
 from jobs.history import record_moves
 from jobs.models import Job, JobColumns, JobFile
 from jobs.models.job import JobQuerySet
-from jobs.pulse import folded
+from jobs.pulse import folded, hold_with_jobs
 from jobs.refusals import already_final, not_live
 from jobs.states import FINAL, LEASED, QUEUED, JobState, legal, since
 from jobs.successors import make_successors
@@ -172,7 +172,6 @@ def rebroker(
 ) -> list[int]:
     """assigned/activated -> defined: forget the site, unless the submitter named it."""
     again: dict[str, Any] = {"rebroker_count": F("rebroker_count") + 1, "dispatch_d_block": ""}
-    again |= changes
     with transaction.atomic():
         moved = move(
             jobs,
@@ -181,7 +180,7 @@ def rebroker(
             now=now,
             only_from=[JobState.ASSIGNED, JobState.ACTIVATED],
             reason=reason,
-            **again,
+            **(again | changes),
         )
         _some(moved).filter(site_fixed=False).update(computing_site=None)
         _some(moved).filter(site_fixed=False, cloud_fixed=False).update(cloud=None)
@@ -201,7 +200,7 @@ def requeue(
 ) -> tuple[list[int], list[int]]:
     """A lost pilot: back to activated while attempts are left, else failed with `error`.
 
-    Returns (re-queued, failed). The lease is revoked in the same update.
+    Returns (re-queued, failed); the lease is revoked in the same update.
     """
     again = jobs.filter(attempt_nr__lt=F("max_attempt"), command="")
     requeued = move(
@@ -292,9 +291,10 @@ def order_end(jobs: JobQuerySet, *, reason: str, now: dt.datetime) -> int:
 
     Their reason becomes the error's words once they are cancelled: they may still finish first.
     """
-    return jobs.filter(state__in=LEASED).update(
-        command="tobekilled",
-        command_attempt=F("attempt_nr"),
-        command_reason=reason[:500],
-        modification_time=now,
-    )
+    with transaction.atomic():
+        return _some(hold_with_jobs(jobs.filter(state__in=LEASED))).update(
+            command="tobekilled",
+            command_attempt=F("attempt_nr"),
+            command_reason=reason[:500],
+            modification_time=now,
+        )

@@ -14,6 +14,7 @@ from datasets.models import File, Replica
 from jobs import services
 from jobs.models import Job, JobFile
 from jobs.states import JobState
+from pandasite.base import inorder
 from pandasite.base.patrol import patrol
 from pandasite.base.rounds import Round
 
@@ -90,4 +91,5 @@ def _link(panda_ids: Sequence[int]) -> None:
         job__in=panda_ids,
         job__state=JobState.WAITING,
     )
-    orphans.filter(Exists(same_name)).update(file=Subquery(same_name.values("pk")[:1]))
+    known = orphans.filter(Exists(same_name))
+    inorder.update(known, file=Subquery(same_name.values("pk")[:1]))

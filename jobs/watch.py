@@ -24,6 +24,7 @@ from jobs.models import Job, JobFile
 from jobs.models.job import JobQuerySet
 from jobs.pulse import RENEWED_AT_ONCE, renew
 from jobs.states import JobState
+from pandasite.base import inorder
 from pandasite.base.rounds import Round
 from pandasite.base.sweeps import patient_until
 
@@ -229,9 +230,8 @@ def neglected(now: dt.datetime) -> int:
     late = Job.objects.in_state_since(cutoff, JobState.ACTIVATED).filter(
         prod_source_label__in=ANALYSIS, current_priority=F("assigned_priority")
     )
-    return _some(late).update(
-        current_priority=F("current_priority") + USER_LIFT, modification_time=now
-    )
+    lifted = F("current_priority") + USER_LIFT
+    return inorder.update(_some(late), current_priority=lifted, modification_time=now)
 
 
 def at_shut_site(now: dt.datetime) -> int:

@@ -9,7 +9,9 @@ This file is read before the settings are, because pytest-django is told of them
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -26,6 +28,7 @@ from pandasite.embedded.keys import Keys
 from pandasite.embedded.servers import Servers
 from pandasite.embedded.valkey import socket_path
 from pandasite.launcher.supervisor import Layer, Supervisor
+from tests import migrated, spreading
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 ... ; empty in the controller
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -71,18 +74,39 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[SUPERVISOR] = supervisor
     for command in servers.commands():
         supervisor.add_command(command, layer=Layer.SERVER)
-    supervisor.wait_for(["postgres", "valkey"], servers.ready, seconds=60)
+    supervisor.wait_for(["postgres", "valkey"], servers.ready, seconds=180)
+    session.config.stash[MIGRATION] = migrated.begin()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if WORKER or not settings.configured:
         return
+    if migration := config.stash.get(MIGRATION, None):
+        migration.kill()
+        migration.wait()
     if supervisor := config.stash.get(SUPERVISOR, None):
         supervisor.stop()
     shutil.rmtree(settings.PANDASITE_HOME.path, ignore_errors=True)
 
 
 SUPERVISOR = pytest.StashKey[Supervisor]()
+MIGRATION = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spreading.InOneGo | None:
+    return spreading.InOneGo(config, log) if config.option.dist == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=spreading.place)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Before the databases of the tests are made: ours is a copy of one that has its tables."""
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = migrated.wait()
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from datasets.models import Dataset, File, Replica, StorageElement, Subscription
 from datasets.registry import Name, NewFile
 from datasets.states import DatasetState
 from datasets.subscriptions import give_up
+from pandasite.base import inorder
 from pandasite.base.clock import database_now
 from pandasite.base.rounds import Round
 
@@ -226,7 +227,7 @@ def _ask(
     _askable(path).filter(pk__in=keys[:1]).update(asked_at=now)
     seen = system.states(list(asked))
     last = max((nr for nr, one in enumerate(asked) if one in seen), default=len(asked) - 1)
-    _askable(path).filter(pk__in=keys[: last + 1]).update(asked_at=now)
+    inorder.update(_askable(path).filter(pk__in=keys[: last + 1]), asked_at=now)
     news = [n for ref, what in seen.items() for n in _news(asked[ref], what)]
     for start in range(0, len(news), NEWS):
         record(news[start : start + NEWS], sender=path[-64:], now=database_now())

@@ -97,7 +97,7 @@ def test_rows_survive_a_killed_server_and_it_comes_back_by_itself(home):
                 os.kill(one.pid, signal.SIGKILL)
 
         servers = Servers.of(home)
-        supervisor.children["postgres"].process.wait(timeout=10)
+        supervisor.children["postgres"].process.wait(timeout=60)
         supervisor.wait_for(["postgres"], servers.ready, seconds=30)
 
         assert ask(home, "SELECT n FROM kept") == [(7,)]

@@ -44,7 +44,7 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def stop(process: subprocess.Popen[str]) -> None:
     """SIGSTOP, and wait until it has come: of two signals under way the smaller number is first."""
     process.send_signal(signal.SIGSTOP)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -72,7 +72,7 @@ def test_a_statement_that_gets_no_answer_ends_as_a_loss_of_the_server(
         cutter = late(watch)
         with pytest.raises(OperationalError):
             ask(ours)
-        cutter.join(timeout=10)
+        cutter.join(timeout=60)
 
     ours.close_if_unusable_or_obsolete()
     assert ask(ours) != pid  # the next request has another connection

@@ -30,7 +30,7 @@ class Running:
     port: int
     log: Path
 
-    def ask(self, head: str, *, seconds: float = 10) -> str:
+    def ask(self, head: str, *, seconds: float = 60) -> str:
         """What comes back for the head of a request."""
         with self.connect() as connection:
             connection.settimeout(seconds)
@@ -38,7 +38,7 @@ class Running:
             return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def lives(self) -> bool:
         return self.ask("GET /healthz/live HTTP/1.1").startswith("HTTP/1.1 200")
@@ -100,7 +100,7 @@ def test_a_killed_worker_comes_back_and_the_log_says_so_in_json(server: Running)
         worker.kill()
 
     assert server.lives()  # it waits in the socket, which they all share
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (len(server.workers()) == len(before) and before.isdisjoint(server.workers())):
         assert time.monotonic() < deadline, server.log.read_text()
         time.sleep(0.05)

@@ -71,7 +71,7 @@ def test_rounds_that_enter_the_same_files_in_any_order_do_not_block_each_other()
 
     def enter(order):
         try:
-            meet.wait(10)
+            meet.wait(60)
             with transaction.atomic():
                 registry.enter([new(name) for name in order], now=NOW)
         except OperationalError as error:
@@ -83,7 +83,7 @@ def test_rounds_that_enter_the_same_files_in_any_order_do_not_block_each_other()
     for one in rounds:
         one.start()
     for one in rounds:
-        one.join(30)
+        one.join(60)
 
     assert problems == []
     assert File.objects.count() == 200

@@ -254,7 +254,7 @@ def test_two_workers_with_the_same_transfer_copy_it_once(disks):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(60)
 
     assert sorted(answers) == [False, True]
     assert (fresh(transfer).attempts, Replica.objects.filter(storage=aglt2).count()) == (1, 1)
@@ -272,7 +272,7 @@ def test_two_workers_that_bring_the_last_two_files_at_once_end_the_subscription(
     def bring(transfer):
         with transaction.atomic():
             create_replica(transfer.file, aglt2)
-            both_have_written.wait(20)  # neither sees what the other has not committed
+            both_have_written.wait(60)  # neither sees what the other has not committed
             finish(transfer)
         connections.close_all()
 
@@ -280,7 +280,7 @@ def test_two_workers_that_bring_the_last_two_files_at_once_end_the_subscription(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(60)
 
     subscription.refresh_from_db()
     assert subscription.state == "done"

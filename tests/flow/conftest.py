@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-SECONDS = 300  # for a test with its fixtures: a busy machine starts a site in a minute
+SECONDS = 900  # for a test with its fixtures: a busy machine starts a site in minutes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

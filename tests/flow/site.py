@@ -42,8 +42,8 @@ LIMITS = {
     "PANDASITE_CLOSE_MINUTES": "0",
     "PANDASITE_BUNCH_SIZE": "2",
 }
-START_SECONDS = 120.0  # on a busy machine
-END_SECONDS = 120.0  # for the jobs of a production, there
+START_SECONDS = 300.0  # on a busy machine
+END_SECONDS = 300.0  # for the jobs of a production, there
 
 
 class FlowSite(Installation):

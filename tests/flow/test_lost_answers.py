@@ -50,7 +50,7 @@ def test_lost_answers_strand_no_job_and_start_none_twice(site: FlowSite) -> None
         site.await_end(panda_ids)
         for pilot in pilots:
             pilot.terminate()
-        assert [pilot.wait(30) for pilot in pilots] == [0, 0]
+        assert [pilot.wait(120) for pilot in pilots] == [0, 0]
 
     # then each question was asked until an answer came through
     claims = grouped(proxy.claims(), by=lambda one: one.question.key)
@@ -107,5 +107,5 @@ def claim(site: FlowSite, url: str, *, key: str) -> dict[str, Any]:
         "releases": [{"release": LABORATORY, "cmt_config": CMT_CONFIG}],
         "labels": ["managed"],
     }
-    answer = requests.post(f"{url.rstrip('/')}{CLAIM}", json=facts, headers=headers, timeout=20)
+    answer = requests.post(f"{url.rstrip('/')}{CLAIM}", json=facts, headers=headers, timeout=60)
     return dict(answer.json()["job"])

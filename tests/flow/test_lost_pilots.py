@@ -94,7 +94,7 @@ class Loss:
         self.pilots[STOPPED].send_signal(SIGSTOP)
         self.release(LATE)
         self.kill_a_pilot()
-        assert self.held.wait(30)
+        assert self.held.wait(120)
 
     def keep_for_long(self, question: Question) -> bool:
         """A network in which a final report gets lost for a while, but not for good."""
@@ -134,7 +134,7 @@ class Loss:
         for name in (STOPPED, CUT_OFF):
             self.release(name)
         site.await_end([*story.by_hand, *story.production])
-        assert [pilot.wait(30) for pilot in others] == [0, 0, 0]
+        assert [pilot.wait(120) for pilot in others] == [0, 0, 0]
 
     def requeued(self) -> set[int]:
         """Jobs that a pilot had, and that wait for another one."""
@@ -152,7 +152,7 @@ class Loss:
         self.pilots[STOPPED].send_signal(SIGCONT)
         story.proxies[CUT_OFF].lose_question = lambda question: False
         self.let_go.set()
-        story.exit_codes = {name: pilot.wait(60) for name, pilot in self.pilots.items()}
+        story.exit_codes = {name: pilot.wait(120) for name, pilot in self.pilots.items()}
         story.after = self.rows()
 
     def rows(self) -> list[dict[str, Any]]:

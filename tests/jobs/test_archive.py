@@ -176,7 +176,7 @@ class TestAtTheSameTime:
         with transaction.atomic():
             assert archive.move(JobState.FINISHED, before=after(days=2), most=2) == 2
             thread, result = in_thread(lambda: archive.run(after(days=2)))
-            thread.join(30)
+            thread.join(60)
 
         assert result["value"] == 3
         assert archived() == [job.pk for job in jobs]
@@ -190,7 +190,7 @@ class TestAtTheSameTime:
             archive.move(JobState.FINISHED, before=after(days=999), most=1)
             thread, result = in_thread(lambda: archive.run(after(days=999)))
             wait_until_somebody_waits()
-        thread.join(30)
+        thread.join(60)
 
         assert result["value"] == 1
         assert archived() == [job.pk for job in jobs]
@@ -201,7 +201,7 @@ class TestAtTheSameTime:
         with transaction.atomic():
             Job.objects.select_for_update().get(pk=held.pk)
             thread, result = in_thread(lambda: archive.run(after(days=2)))
-            thread.join(30)
+            thread.join(60)
 
         assert result["value"] == 1
         assert archived() == [free.pk]
@@ -225,7 +225,7 @@ class TestAtTheSameTime:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
-            thread.join(30)
+            thread.join(60)
 
         assert result["value"] == "died"
         assert (sides(job.pk), whole(job.pk)) == ({False}, before)

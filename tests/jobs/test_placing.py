@@ -156,7 +156,7 @@ def test_two_rounds_that_decided_the_same_jobs_place_each_of_them_once(monkeypat
     far = create_storage()
     shared = [create_file(at=[far]) for _ in range(3)]
     jobs = [create_job("defined", inputs=shared, prod_d_block=f"block{n}") for n in range(6)]
-    write, both_decided, moved = placing.write, Barrier(2, timeout=20), []
+    write, both_decided, moved = placing.write, Barrier(2, timeout=60), []
 
     def together(decided, facts, now):
         both_decided.wait()
@@ -171,7 +171,7 @@ def test_two_rounds_that_decided_the_same_jobs_place_each_of_them_once(monkeypat
     for thread in rounds:
         thread.start()
     for thread in rounds:
-        thread.join(30)
+        thread.join(60)
 
     assert sum(moved) == len(jobs)
     assert JobEvent.objects.filter(to_state="assigned").count() == len(jobs)

@@ -44,7 +44,7 @@ class TestAtTheSameTime:
             promise("HIST.1")
             thread, outcome = in_thread(lambda: promise("HIST.2", "HIST.1"))
             wait_until_somebody_waits()
-        thread.join(20)
+        thread.join(60)
 
         assert outcome["value"] == "lfn_exists"
         assert Job.objects.count() == 1
@@ -55,7 +55,7 @@ class TestAtTheSameTime:
             thread, outcome = in_thread(lambda: promise("HIST.1"))
             wait_until_somebody_waits()
             transaction.set_rollback(True)
-        thread.join(20)
+        thread.join(60)
 
         assert outcome["value"] == [Job.objects.get().pk]
 
@@ -63,7 +63,7 @@ class TestAtTheSameTime:
         with transaction.atomic():
             promise(*[f"HIST.{i}" for i in range(1000)])
             thread, outcome = in_thread(lambda: promise(*[f"AOD.{i}" for i in range(1000)]))
-            thread.join(20)
+            thread.join(60)
 
         assert len(outcome["value"]) == 1
 
@@ -74,9 +74,9 @@ class TestAtTheSameTime:
             waiting, outcome = in_thread(lambda: promise("Z", "M", "A"))
             wait_until_somebody_waits()
             third, free = in_thread(lambda: promise("Z"))
-            third.join(20)
+            third.join(60)
             assert len(free["value"]) == 1
-        waiting.join(20)
+        waiting.join(60)
 
         assert outcome["value"] == "lfn_exists"
 
@@ -87,7 +87,7 @@ class TestAtTheSameTime:
             end(job)
             thread, outcome = in_thread(lambda: promise("HIST.1"))
             wait_until_somebody_waits()
-        thread.join(20)
+        thread.join(60)
 
         assert len(outcome["value"]) == 1
 
@@ -99,7 +99,7 @@ class TestAtTheSameTime:
             end(job, JobState.FINISHED)
             thread, outcome = in_thread(lambda: promise("HIST.1"))
             wait_until_somebody_waits()
-        thread.join(20)
+        thread.join(60)
 
         assert outcome["value"] == "lfn_exists"
 

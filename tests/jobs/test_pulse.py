@@ -145,17 +145,17 @@ def test_a_job_whose_pilot_speaks_while_the_watchdog_looks_is_not_lost(site, pil
         with transaction.atomic():
             quick.beat(caller=Caller.of(pilots), report=word(job), now=after(hours=9))
             spoken.set()
-            looked.wait(30)
+            looked.wait(60)
         connections.close_all()
 
     speaking = Thread(target=speak)
     speaking.start()
-    spoken.wait(30)
+    spoken.wait(60)
     try:
         assert watch.run(after(hours=9)) == 0
     finally:
         looked.set()
-        speaking.join(30)
+        speaking.join(60)
     assert watch.run(after(hours=9)) == 0
     assert Job.objects.get().state == "running"
 

@@ -454,7 +454,7 @@ def at_once(monkeypatch, panda_ids):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     return problems
 
 

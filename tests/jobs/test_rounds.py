@@ -200,7 +200,7 @@ def test_a_job_that_somebody_holds_does_not_hold_up_the_round():
         Job.objects.select_for_update().get(pk=held.pk)
         thread = Thread(target=broker)
         thread.start()
-        thread.join(20)
+        thread.join(60)
 
     assert answers == [1]
     assert fresh(modest).state == "activated"

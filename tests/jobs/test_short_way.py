@@ -225,6 +225,6 @@ def test_a_heartbeat_that_waits_for_the_end_of_its_job_learns_of_it(site, pilots
         waiting.start()
         waiting.join(0.5)
         assert waiting.is_alive()
-    waiting.join(30)
+    waiting.join(60)
 
     assert [(answer.state, answer.command) for answer in answers] == [("cancelled", "tobekilled")]

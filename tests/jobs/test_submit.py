@@ -279,7 +279,7 @@ def test_the_same_submission_twice_at_once_makes_one_set_of_jobs():
         first = send(vo_spec, owner=owner, key="k")
         thread = Thread(target=again)
         thread.start()
-    thread.join(20)
+    thread.join(60)
 
     assert answers[0].panda_ids == first.panda_ids
     assert answers[0].replayed

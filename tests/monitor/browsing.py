@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, Request
 
 SERIOUS = ("serious", "critical")
+OF_COLOURS = ["color-contrast", "link-in-text-block"]
 Scheme = Literal["light", "dark"]
 
 
@@ -39,10 +40,22 @@ class Visit:
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
     def violations(self) -> list[str]:
-        """Serious rules of accessibility that the page breaks, with the places."""
-        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
-        return [
-            f"{violation['id']}: {[node['html'][:150] for node in violation['nodes'][:3]]}"
-            for violation in found
-            if violation["impact"] in SERIOUS
-        ]
+        """Serious rules of accessibility that the page breaks, with the places.
+
+        All rules in the visitor's colour scheme; those about colours in the other one as well.
+        """
+        other: Scheme = "light" if self.scheme == "dark" else "dark"
+        found = _broken(self.page, {"resultTypes": ["violations"]})
+        self.page.emulate_media(color_scheme=other)
+        in_the_other = _broken(self.page, {"resultTypes": ["violations"], "runOnly": OF_COLOURS})
+        self.page.emulate_media(color_scheme=self.scheme)
+        return found + [f"{other}: {words}" for words in in_the_other]
+
+
+def _broken(page: Page, options: dict[str, Any]) -> list[str]:
+    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{violation['id']}: {[node['html'][:150] for node in violation['nodes'][:3]]}"
+        for violation in found
+        if violation["impact"] in SERIOUS
+    ]

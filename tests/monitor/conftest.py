@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test.testcases import LiveServerThread
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.monitor.browsing import Scheme, Visit
+
+PATIENCE_MS = 60_000  # a page of a busy machine comes late
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def _to_the_end(act: Callable[..., None]) -> Callable[..., None]:
@@ -36,10 +40,19 @@ def browser(chromium_path: str, django_db_setup: None) -> Iterator[Browser]:
         chromium.close()
 
 
+class QuickToEnd(LiveServerThread):
+    """Django's looks twice a second only whether it is to end."""
+
+    def _create_server(self, connections_override: Any = None) -> Any:
+        server = super()._create_server(connections_override)
+        server.serve_forever = partial(server.serve_forever, poll_interval=0.02)
+        return server
+
+
 @pytest.fixture
 def site_url(transactional_db: None) -> Iterator[str]:
     """The address of a server over the test database, with the static files of the sources."""
-    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    server = QuickToEnd("127.0.0.1", StaticFilesHandler)
     server.daemon = True
     server.start()
     server.is_ready.wait()
@@ -51,7 +64,7 @@ def site_url(transactional_db: None) -> Iterator[str]:
 
 @pytest.fixture
 def scheme() -> Scheme:
-    """The colour scheme of the visitor's system; tests of colours ask for both."""
+    """The colour scheme of the visitor's system."""
     return "light"
 
 
@@ -59,8 +72,12 @@ def scheme() -> Scheme:
 def visit(scheme: Scheme, browser: Browser, site_url: str) -> Iterator[Visit]:
     """A visitor with a laptop's screen."""
     context = browser.new_context(
-        viewport={"width": 1366, "height": 900}, color_scheme=scheme, base_url=site_url
+        viewport={"width": 1366, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",  # colours are looked at at once, not on their way
+        base_url=site_url,
     )
+    context.set_default_timeout(PATIENCE_MS)
     page: Page = context.new_page()
     visitor = Visit(page=page, scheme=scheme)
     yield visitor

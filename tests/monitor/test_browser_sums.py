@@ -30,8 +30,6 @@ from tests.builders import (
 from tests.monitor.addresses import LISTS
 from tests.monitor.browsing import Visit
 
-BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
-
 
 @pytest.fixture
 def grid(site_url: str) -> Task:
@@ -83,7 +81,6 @@ def jobs_of(task: Task, site: Any, pilot: Any, now: dt.datetime, nr: int) -> Non
     )  # fmt: skip
 
 
-@BOTH_SCHEMES
 def test_no_list_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Task) -> None:
     for address in (
         *LISTS,

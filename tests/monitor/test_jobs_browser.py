@@ -18,8 +18,6 @@ from pandasite.base.models import AuditLine
 from tests.builders import create_cloud, create_job, create_pilot, create_site
 from tests.monitor.browsing import Visit
 
-BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
-
 
 @pytest.fixture
 def grid(site_url: str) -> Any:
@@ -57,7 +55,6 @@ def log_in(visit: Visit) -> None:
     )
 
 
-@BOTH_SCHEMES
 def test_a_box_narrows_the_list_to_the_number_that_it_says(visit: Visit, grid: Job) -> None:
     page = visit.page
     # given
@@ -90,7 +87,6 @@ def test_columns_are_chosen_on_the_page_and_stand_in_the_address(visit: Visit, g
     assert "state=failed" in page.url
 
 
-@BOTH_SCHEMES
 def test_ticked_jobs_are_killed_after_a_count_and_a_reason(visit: Visit, grid: Job) -> None:
     page = visit.page
     # given
@@ -133,7 +129,6 @@ def test_a_search_is_saved_and_opened_again(visit: Visit, grid: Job) -> None:
     assert page.locator("#count").inner_text() == "4"
 
 
-@BOTH_SCHEMES
 def test_a_job_that_waits_says_why_and_what_would_do(visit: Visit, grid: Job) -> None:
     page = visit.page
     job = Job.objects.get(state="activated")
@@ -152,7 +147,6 @@ def test_a_job_that_waits_says_why_and_what_would_do(visit: Visit, grid: Job) ->
     assert table.count() == 1
 
 
-@BOTH_SCHEMES
 def test_a_running_job_draws_its_samples_and_follows_its_output(visit: Visit, grid: Job) -> None:
     page = visit.page
     # given
@@ -170,7 +164,6 @@ def test_a_running_job_draws_its_samples_and_follows_its_output(visit: Visit, gr
     assert page.locator('figure[data-drawn="lines"] canvas').count() == 2, "the plots stay"
 
 
-@BOTH_SCHEMES
 def test_a_failure_is_compared_with_others_like_it(visit: Visit, grid: Job) -> None:
     page = visit.page
     job = AnyJob.objects.filter(state="failed").first()
@@ -185,7 +178,6 @@ def test_a_failure_is_compared_with_others_like_it(visit: Visit, grid: Job) -> N
     assert visit.violations() == []
 
 
-@BOTH_SCHEMES
 def test_what_if_answers_with_a_mark_for_each_rule(visit: Visit, grid: Job) -> None:
     page = visit.page
     # given

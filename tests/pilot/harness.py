@@ -282,7 +282,7 @@ class Ended:
         self.log = log
 
 
-def end_of(pilot: subprocess.Popen[str], timeout: float = 20) -> Ended:
+def end_of(pilot: subprocess.Popen[str], timeout: float = 90) -> Ended:
     """Wait for it; a pilot that does not end is killed and fails the test."""
     try:
         _, log = pilot.communicate(timeout=timeout)

@@ -131,7 +131,7 @@ def test_a_waiting_pilot_ends_at_once_on_sigterm(server: FakeServer, site: Site)
     pilot.send_signal(signal.SIGTERM)
 
     # then
-    assert end_of(pilot, timeout=3).code == 0
+    assert end_of(pilot, timeout=30).code == 0
 
 
 def test_max_jobs_ends_the_pilot_after_so_many(server: FakeServer, site: Site) -> None:

@@ -229,5 +229,5 @@ def test_a_second_signal_ends_the_pilot_on_the_spot(
     pilot.send_signal(signal.SIGTERM)
 
     # then it is gone, and the payload with it
-    assert end_of(pilot, timeout=2).code == 128 + signal.SIGTERM
+    assert end_of(pilot, timeout=30).code == 128 + signal.SIGTERM
     eventually(lambda: with_word(f"0.{word}") == [])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.scale.site import ScaleSite
 
 HERE = Path(__file__).parent
-SECONDS = 300  # for a test with its fixtures: a busy machine starts a host in half a minute
+SECONDS = 900  # for a test with its fixtures: a busy machine starts a site in minutes
 SETUP_POOLER = Path(sys.prefix) / "pgbouncer" / "usr" / "sbin" / "pgbouncer"
 
 

@@ -45,8 +45,8 @@ LIMITS = {
     "ALLOWED_HOSTS": "127.0.0.1,127.0.0.2,127.0.0.3",
     "LOG_LEVEL": "WARNING",
 }
-READY_SECONDS = 120.0  # on a busy machine
-END_SECONDS = 120.0
+READY_SECONDS = 300.0  # on a busy machine
+END_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)

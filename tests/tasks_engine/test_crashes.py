@@ -97,7 +97,7 @@ def test_no_piece_is_made_twice_wherever_the_making_is_killed():
 def test_two_rounds_at_once_make_each_job_once():
     create_user()
     tasks = [with_input(), *(registered(evgen(name=f"t{i}", events=40)) for i in range(4))]
-    begun, done = Barrier(3, timeout=20), []
+    begun, done = Barrier(3, timeout=60), []
 
     def carry() -> None:
         begun.wait()

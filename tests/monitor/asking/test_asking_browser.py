@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 from jobs.models import Task
 from tests.builders import create_cloud, create_user, create_vo, manned_site
 from tests.monitor.browsing import Visit
-from tests.monitor.test_browser import BOTH_SCHEMES
 
 FORM = "/task-requests/new/?kind=generic"
 
@@ -28,7 +27,6 @@ def alice(visit: Visit, site_url: str) -> None:
     )
 
 
-@BOTH_SCHEMES
 def test_nobody_is_kept_out_of_the_forms(visit: Visit, alice: None) -> None:
     page = visit.page
     for address in (FORM, "/new-tag/", "/tags/"):

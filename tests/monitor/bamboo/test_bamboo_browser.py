@@ -35,7 +35,6 @@ def production(transactional_db: None) -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_readable_for_all_in_both_schemes(
     production: None, visit: Visit, scheme: str
 ) -> None:

@@ -65,7 +65,6 @@ def picture(visit: Visit, address: str) -> None:
         visit.page.screenshot(path=path, full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_kept_out_of_these_pages(visit: Visit, data: dict[str, StorageElement]) -> None:
     for address in ADDRESSES:
         visit.see(address)

@@ -17,7 +17,6 @@ from pandasite.base.models import AuditLine
 from tests.monitor.browsing import Visit
 from tests.monitor.errors.grid import Grid, make_grid
 
-BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 PICTURES = os.environ.get("TEST_PICTURES", "")  # a folder to look at the pages in
 
 
@@ -45,7 +44,6 @@ def picture(visit: Visit, name: str) -> None:
         visit.page.screenshot(path=path, full_page=True)
 
 
-@BOTH_SCHEMES
 def test_a_shifter_goes_from_the_summary_to_a_message_and_tries_its_jobs_again(
     visit: Visit, grid: Grid
 ) -> None:
@@ -120,7 +118,6 @@ def test_the_filters_make_an_address_and_can_be_taken_away(visit: Visit, grid: G
     assert page.get_by_role("table", name="Matrix").locator("tbody tr").count() == 1
 
 
-@BOTH_SCHEMES
 def test_no_page_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Grid) -> None:
     for name, address in {
         "errors": "/errors/?cloud=US", "messages": "/errors/messages/", "matrix": "/errors/matrix/",

@@ -108,7 +108,7 @@ def test_a_thread_that_died_is_started_again(
     dead = handler._thread
     handler._ending.set()
     assert dead is not None
-    dead.join(5)
+    dead.join(60)
     handler._ending.clear()
 
     log(handler, "second")

@@ -15,7 +15,7 @@ from pandasite.base.clock import database_now
 from pandasite.base.models import ServerProcess, SweepRun
 from tests.builders import create_cloud
 from tests.monitor.browsing import Visit
-from tests.monitor.test_browser import BOTH_SCHEMES, grid
+from tests.monitor.test_browser import grid
 
 __all__ = ["grid"]
 ADDRESSES = (
@@ -38,7 +38,6 @@ def servers(grid: Job) -> dt.datetime:
     return now
 
 
-@BOTH_SCHEMES
 def test_nobody_is_kept_out_of_these_pages(visit: Visit, servers: dt.datetime) -> None:
     for address in ADDRESSES:
         visit.see(address)

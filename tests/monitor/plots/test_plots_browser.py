@@ -40,7 +40,6 @@ def all_drawn(visit: Visit) -> None:
     expect(visit.page.locator("figure.plot:not([data-drawn])")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_plot_is_drawn_and_breaks_no_serious_rule_of_accessibility(
     visit: Visit, grid: None
 ) -> None:

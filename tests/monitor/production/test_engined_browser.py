@@ -37,7 +37,6 @@ def log_in(visit: Visit, name: str) -> None:
     visit.page.context.add_cookies([{**base, "path": "/"}])  # type: ignore[typeddict-item]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_owner_reads_how_a_task_goes_and_pauses_it(visit: Visit, task: Task) -> None:
     page = visit.page
     log_in(visit, "alice")

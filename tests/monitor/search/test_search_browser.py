@@ -44,7 +44,6 @@ def test_the_box_leads_from_the_beginning_of_a_name_to_the_thing(visit: Visit, j
     page.wait_for_url(f"**/jobs/{job.pk}/")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_its_pages_break_no_serious_rule_of_accessibility(visit: Visit, job: Job) -> None:
     for address in (
         "/search", "/search?q=evgen", "/search?q=evgen&group=jobs", "/search?q=nothing",

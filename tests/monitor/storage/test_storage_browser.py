@@ -11,7 +11,6 @@ from datasets.models import Link, Transfer
 from pandasite.base.clock import database_now
 from tests.builders import create_file, create_site, create_storage, create_transfer, local_storage
 from tests.monitor.browsing import Visit
-from tests.monitor.test_browser import BOTH_SCHEMES
 
 
 @pytest.fixture
@@ -31,7 +30,6 @@ def failing(transactional_db: None) -> None:
     Transfer.objects.update(reason="timed out", attempts=2)
 
 
-@BOTH_SCHEMES
 def test_nobody_is_kept_out_of_the_page(visit: Visit, failing: None) -> None:
     for name in ("AGLT2_DISK", "BNL_DISK"):
         visit.see(f"/storage/{name}/")
