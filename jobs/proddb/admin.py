@@ -103,13 +103,18 @@ class MendingForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
-            if name != "why" and self._meta.model._meta.get_field(name).null:
-                field.required = False
+            if name != "why" and (self._null(name) or isinstance(field, forms.JSONField)):
+                field.required = False  # an empty object is no empty field
 
     @property
     def changes(self) -> dict[str, Any]:
         """What is to be different."""
-        return {name: self.cleaned_data[name] for name in self.changed_data if name != "why"}
+        said = {name: self.cleaned_data[name] for name in self.changed_data if name != "why"}
+        return {n: {} if v is None and not self._null(n) else v for n, v in said.items()}
+
+    def _null(self, name: str) -> bool:
+        """Whether nothing may stand there."""
+        return bool(self._meta.model._meta.get_field(name).null)
 
 
 class ProdAdmin(BigTableAdmin):
