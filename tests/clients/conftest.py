@@ -13,10 +13,10 @@ from tests.flow.processes import adopt_orphans
 from tests.linux import only_on_linux
 
 if TYPE_CHECKING:
-    from tests.clients.site import ClientSite
+    from tests.clients.sent import Sent
 
 HERE = Path(__file__).parent
-SECONDS = 600  # for the first test, which waits for the site
+SECONDS = 900  # for the first test, which waits for the site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,15 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def site(django_db_blocker: DjangoDbBlocker) -> Iterator[ClientSite]:
-    """The site, up, with nobody there but its pilots."""
+def sent(django_db_blocker: DjangoDbBlocker) -> Iterator[Sent]:
+    """A site that is up, with its pilots, and the tasks that were sent to it."""
     from deploy.panda_client import ensure_client
+    from tests.clients.sent import Sent
     from tests.clients.site import client_site
 
     adopt_orphans(True)
     try:
         python = ensure_client()
         with client_site(python.parent.parent, django_db_blocker) as up:
-            yield up
+            yield Sent.to(up)
     finally:
         adopt_orphans(False)
