@@ -137,7 +137,8 @@ class GridSite(Installation):
         with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
             session.trust_env = False
             if source:
-                session.mount("http", From(source))
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, From(source))
             cert = str(holder.write(Path(folder, "client.pem"))) if holder else None
             sent = {name.replace("__", "-"): value for name, value in headers.items()}
             verify = str(self.security.root)
