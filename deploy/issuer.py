@@ -1,18 +1,19 @@
-"""Installs a certified OpenID provider for `make test-identity`, into a folder of its own.
+"""Installs a certified OpenID provider and PanDA's client for `make test-identity`.
 
     python deploy/issuer.py     prints the folder
 
-The folder is .issuer, which git ignores; what is pinned stands beside the tests. What is there
-already is recognised by the hash of the lock file.
+The folder is .issuer, which git ignores; the provider is pinned beside the tests. What is there
+already is recognised by the hashes of the lock files.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
-from bootstrap import NPM_FILES, ROOT, digest_of, find_npm, run
+from bootstrap import NPM_FILES, ROOT, digest_of, find_npm, install, run
 
 PINNED = ROOT / "tests" / "issuer"
+CLIENT = ROOT / "requirements-clients.lock"
 FOLDER = ROOT / ".issuer"
 STAMP = FOLDER / ".lock"
 
@@ -22,15 +23,16 @@ def main() -> None:
 
 
 def ensure_issuer() -> Path:
-    """The folder with the provider's modules; installed when they are not there."""
-    digest = digest_of(PINNED / "package-lock.json")
+    """The folder with the provider's modules, and the client's environment in `client`."""
+    digest = f"{digest_of(PINNED / 'package-lock.json')} {digest_of(CLIENT)}"
     if not STAMP.is_file() or STAMP.read_text() != digest:
-        print("Installing an OpenID provider into .issuer ...", file=sys.stderr)
+        print("Installing an OpenID provider and PanDA's client into .issuer ...", file=sys.stderr)
         shutil.rmtree(FOLDER, ignore_errors=True)
         FOLDER.mkdir()
         for name in NPM_FILES:
             shutil.copy(PINNED / name, FOLDER)
         run([find_npm(FOLDER), "ci", "--silent"], cwd=str(FOLDER))
+        install(CLIENT, FOLDER / "client")
         STAMP.write_text(digest)
     return FOLDER
 

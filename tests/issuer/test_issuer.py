@@ -1,11 +1,13 @@
 """A real issuer: PanDA's client logs in by the device flow, people by their browser.
 
-What the client sends is what panda-client 2.2 sends; the provider is certified, and not ours.
+Once by panda-client's own class, else request by request as it does; the provider is certified,
+and not ours.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ import jwt
 import pytest
 import requests
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client
+from django.test.testcases import LiveServerThread
 from django.utils import timezone
 
 from jobs.api import auth
@@ -25,7 +29,7 @@ from pandasite.identity import keys as keybook
 from pandasite.identity.issuers import Device, Issuer, Login
 from pandasite.identity.keys import BOOK
 from tests.admin.pages import text
-from tests.issuer.provider import SECONDS, Provider, click_through, provider
+from tests.issuer.provider import FOLDER, SECONDS, Provider, click_through, provider
 
 pytestmark = [pytest.mark.issuer, pytest.mark.django_db]
 
@@ -131,6 +135,45 @@ def test_a_token_of_the_device_flow_works_at_all_doors(op: Provider) -> None:
     again = client.refresh(tokens)
     assert get("/rest/v1/me", again["id_token"]).json()["username"] == "alice"
     assert User.objects.get().identities.get().issuer == op.url
+
+
+@pytest.fixture
+def auth_url() -> Iterator[str]:
+    """Where PanDA's client reads how to log in, for another process: it asks no database."""
+    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    server.daemon = True
+    server.start()
+    server.is_ready.wait()
+    yield f"http://127.0.0.1:{server.port}/auth/atlas_auth_config.json"
+    server.terminate()
+
+
+# What prun does first of all, with its own class, unmodified.
+LOG_IN = """
+import logging, sys
+from pandatools.openidc_utils import OpenIdConnect_Utils
+logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
+client = OpenIdConnect_Utils(sys.argv[1], log_stream=logging)
+went_well, said = client.run_device_authorization_flow()
+print("TOKEN" if went_well else "FAILED", said, flush=True)
+"""
+
+
+def test_pandas_own_client_logs_in(auth_url: str, tmp_path: Path) -> None:
+    command = [str(FOLDER / "client" / "bin" / "python"), "-W", "ignore", "-c", LOG_IN, auth_url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    there = {"PANDA_CONFIG_ROOT": str(tmp_path)}
+    with subprocess.Popen(command, env=there, **pipes) as client:
+        assert client.stdin and client.stdout
+        asks = next(line for line in client.stdout if "Please go to " in line)
+        click_through(asks.split("Please go to ")[1].split()[0], name="alice")
+        said, _ = client.communicate("y\n", timeout=SECONDS)
+    word, token = said.strip().splitlines()[-1].split()
+    assert word == "TOKEN"
+    assert get("/rest/v1/me", token).json()["username"] == "alice"
+    # what it keeps is taken again without asking anybody
+    kept = subprocess.run(command, env=there, capture_output=True, text=True, check=True)
+    assert kept.stdout.split() == ["TOKEN", token]
 
 
 def test_an_opaque_access_token_of_the_issuer_is_none_of_ours() -> None:
