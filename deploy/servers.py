@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".servers"
-PACKAGES = ("nginx", "apache2-bin", "gridsite")
+PACKAGES = ("nginx", "libnginx-mod-stream", "apache2-bin", "gridsite")
+STREAM = Path("usr", "lib", "nginx", "modules", "ngx_stream_module.so")
 MODULES = Path("usr", "lib", "apache2", "modules")
 
 
@@ -42,7 +43,7 @@ def ensure_servers() -> "Path | None":
 
 
 def are_below(folder: Path) -> bool:
-    programs = ("usr/sbin/nginx", "usr/sbin/apache2", MODULES / "mod_gridsite.so")
+    programs = ("usr/sbin/nginx", "usr/sbin/apache2", STREAM, MODULES / "mod_gridsite.so")
     return all((folder / program).exists() for program in programs)
 
 

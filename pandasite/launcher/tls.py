@@ -8,6 +8,7 @@ port of `pandasite.launcher.web` stays what people and most pilots use.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import selectors
 import signal
@@ -65,6 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     # first, which clients put off for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     application()  # Django's way to write logs comes with it
+    gc.freeze()  # what is there now is there till the end: no worker looks through it, or copies it
     Site(options(files, contexts, listener, workers=given.workers)).run()
 
 

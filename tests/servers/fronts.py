@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.servers import MODULES, ROOT
+from deploy.servers import MODULES, ROOT, STREAM
 from pandasite.embedded.process import Command
 
 NGINX = """\
+load_module {stream};
+include {here}/proxies.conf;
 daemon off; user root; worker_processes 1; pid {here}/nginx.pid; error_log {here}/error.log info;
 events {{ worker_connections 64; }}
 http {{
@@ -44,9 +46,11 @@ class Place:
     here: Path
     below: Path  # the root of Debian's packages
     site: str  # HOST:PORT
+    tls: str  # the same of the site's own TLS port
     secret: str
     host: Path  # certificate and key of this host
     authorities: Path  # a folder with links by hash
+    passed_on: int  # the port at which nginx hands TLS on as it comes
 
     def environment(self) -> dict[str, str]:
         """Libraries that came with the packages are found first."""
@@ -80,6 +84,7 @@ def changed(path: str, changes: Mapping[str, str]) -> str:
 
 
 def nginx(place: Place, port: int) -> Command:
+    """With HTTPS at this port, and TLS that it hands on at the other."""
     place.write("front-secret.conf", f'proxy_set_header Clientsecret "{place.secret}";\n')
     changes = {
         "server 127.0.0.1:8000;": f"server {place.site};",
@@ -90,7 +95,13 @@ def nginx(place: Place, port: int) -> Command:
         "/etc/pandasite/front-secret.conf": str(place.here / "front-secret.conf"),
     }
     place.write("pandasite.conf", changed("nginx/pandasite.conf", changes))
-    config = place.write("nginx.conf", NGINX.format(here=place.here))
+    passed_on = {
+        "listen 25443;": f"listen 127.0.0.1:{place.passed_on};",
+        "proxy_pass 127.0.0.1:25444;": f"proxy_pass {place.tls};",
+    }
+    place.write("proxies.conf", changed("nginx/proxies.conf", passed_on))
+    text = NGINX.format(here=place.here, stream=place.below / STREAM)
+    config = place.write("nginx.conf", text)
     return place.command("nginx", "-p", str(place.here), "-c", str(config), "-e", "stderr")
 
 

@@ -86,12 +86,15 @@ class GridSite(Installation):
         subprocess.run(words, check=True, env=no_reload)
         place = fronts.Place(
             here=here, below=self.below, site=self.at["plain"].removeprefix("http://"),
+            tls=self.at["own"].removeprefix("https://"), passed_on=fronts.free_port(),
             secret=SECRET, host=self.security.host, authorities=self.security.authorities,
         )  # fmt: skip
         port = fronts.free_port()
         log = here / "output"
         self.start_process(getattr(fronts, name)(place, port), log)
         self.at[name] = f"https://127.0.0.1:{port}"
+        if name == "nginx":
+            self.at["passed on"] = f"https://127.0.0.1:{place.passed_on}"
         eventually(lambda: self.calls(name).ok, seconds=30.0, what=log.read_text)
 
     def start_unit(self, unit: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -137,7 +140,8 @@ class GridSite(Installation):
         with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
             session.trust_env = False
             if source:
-                session.mount("http", From(source))
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, From(source))
             cert = str(holder.write(Path(folder, "client.pem"))) if holder else None
             sent = {name.replace("__", "-"): value for name, value in headers.items()}
             verify = str(self.security.root)

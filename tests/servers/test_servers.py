@@ -107,6 +107,14 @@ def test_who_is_who_behind_a_server_in_front(front: GridSite, by: str, shown: st
     assert status == wanted[0] and wanted[1] in words
 
 
+@pytest.mark.parametrize("shown", ["nothing", "a proxy", "a limited proxy"])
+def test_what_nginx_passes_on_as_it_comes_is_as_at_our_own_port(
+    front: GridSite, shown: str
+) -> None:
+    status, words = said(front, "passed on", SHOWN[shown](front))
+    assert status == ANSWERS[shown][0][0] and ANSWERS[shown][0][1] in words
+
+
 def forged(site: GridSite) -> dict[str, dict[str, str]]:
     """Headers by which somebody would be Alice; `__` stands for a dash."""
     text = quote(pem(alice(site)), safe="")
