@@ -267,37 +267,39 @@ def test_without_the_client_it_is_said_what_to_install(monkeypatch):
 
 # -- TLS: the client reads certificates once in a process ------------------------------------------
 
-UNTRUSTED = """
+BY_TLS = """
 import sys, django
 django.setup()
 from datasets import storage
 try:
-    storage.open_place(sys.argv[1]).size("mc09/EVNT.1")
+    place = storage.open_place(storage.Address(url=sys.argv[1], secret="x"))
+    expected = storage.Copied(size=6, adler32="07b0022b")
+    arrival = place.arrive("mc09/EVNT.1", tag="t1.1", expected=expected)
+    arrival.fill(iter([b"by TLS"]))
+    arrival.publish()
+    with place.read("mc09/EVNT.1") as pieces:
+        print(b"".join(pieces).decode())
 except storage.StorageError as error:
     print(error)
 """
 
 
-def test_a_server_by_tls_is_believed_by_its_certificate_only(tmp_path, settings, monkeypatch):
-    monkeypatch.delenv("X509_CERT_FILE", raising=False)
-    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_X", "bearer canary.token")
-    settings.PANDASITE_STORAGE_CA = str(servers.certificate(tmp_path))
+def test_a_server_by_tls_is_believed_by_its_certificate_only(tmp_path):
+    known = {name: text for name, text in os.environ.items() if "X509" not in name}
+    known["PANDASITE_STORAGE_SECRET_X"] = "bearer canary.token"
+    known["PANDASITE_STORAGE_CA"] = str(servers.certificate(tmp_path))
     with xrootd(certificate=tmp_path / "certificate.pem") as secure:
-        url = secure.url.replace("root://", "roots://")
-        known = storage.open_place(Address(url=f"{url}//disk", secret="x"))
-        put(known, b"by TLS")
-        back = got(known)
-        stranger = subprocess.run(
-            [sys.executable, "-c", UNTRUSTED, f"{url}//disk"],
-            env={name: text for name, text in os.environ.items() if "X509" not in name},
-            capture_output=True,
-            text=True,
-            check=True,
+        url = secure.url.replace("root://", "roots://") + "//disk"
+        friend, stranger = (
+            subprocess.run(
+                [sys.executable, "-c", BY_TLS, url], env=env, capture_output=True, text=True
+            )
+            for env in (known, known | {"PANDASITE_STORAGE_CA": ""})
         )
 
-    assert back == b"by TLS"
+    assert friend.stdout == "by TLS\n"
     assert "TLS failed" in stranger.stdout
-    assert "canary" not in stranger.stdout + stranger.stderr
+    assert "canary" not in "".join([friend.stdout, friend.stderr, stranger.stdout, stranger.stderr])
 
 
 # -- credentials -------------------------------------------------------------------------------
