@@ -20,6 +20,7 @@ from jobs import archive, counts, decisions, ends, kept_leases, nodes, samples
 from jobs.models import ClaimKey, JobFile, Move, Pilot, SubmitKey
 from jobs.queue import forget_kinds
 from jobs.states import LIVE
+from jobs.tasks_engine import forgetting
 from pandasite.base.errors import IllegalMove
 from pandasite.base.rounds import Round
 
@@ -139,9 +140,9 @@ def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
     Idempotency keys; leases kept for pilots; decisions that no job shows any more; old failures of
-    transfers; what movers carried; pilots and nodes long silent; bans that are over; samples of
-    days gone by; hours of counts and ends that no page shows; kinds of requirements that no queue
-    has. And the archive gets its next weeks.
+    transfers; what movers carried; lists of input of tasks; pilots and nodes long silent; bans that
+    are over; samples of days gone by; hours of counts and ends that no page shows; kinds of
+    requirements that no queue has. And the archive gets its next weeks.
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
@@ -159,6 +160,7 @@ def housekeep(now: dt.datetime) -> int:
         work.do(rows.model.__name__, partial(_delete, work, rows))
     forget = partial(decisions.forget, since=old, before=young, over=lambda: work.over)
     work.do("decisions", forget)
+    work.do("input lists", partial(forgetting.forget, now, over=lambda: work.over))
     work.do("pilots", partial(_forget_pilots, now))
     work.do("nodes", partial(nodes.forget, now))
     work.do("bans", partial(bans.lift_expired, now))

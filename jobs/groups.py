@@ -1,6 +1,7 @@
 """The groups that every installation has, made and kept whole after each migration.
 
-- production managers: submit production jobs, at any priority, and make tags;
+- production managers: submit production jobs, at any priority, make tags, and mend what Bamboo
+  refused in prodDB;
 - shifters: look at everything in the admin, change nothing;
 - operators: what shifters may, and set sites and clouds offline and online, kill, try and broker
   again any job, steer any task, ban nodes and lift bans, announce downtimes, try failed transfers
@@ -24,7 +25,7 @@ PRODUCTION_MANAGERS = "production managers"
 SHIFTERS = "shifters"
 OPERATORS = "operators"
 
-OURS = ("base", "brokerage", "datasets", "jobs", "monitor")
+OURS = ("base", "brokerage", "datasets", "jobs", "monitor", "proddb")
 VIEW_ALL = Q(content_type__app_label__in=OURS, codename__startswith="view_")
 
 
@@ -33,7 +34,9 @@ def _named(app: str, *codenames: str) -> Q:
 
 
 GROUPS = {
-    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag"),
+    PRODUCTION_MANAGERS: _named("jobs", "submit_production", "add_tag", "delete_tag")
+    | Q(content_type__app_label="proddb", codename__startswith="view_")
+    | _named("proddb", "change_taskrequest", "change_jobdefinition"),
     SHIFTERS: VIEW_ALL,
     OPERATORS: VIEW_ALL
     | _named("brokerage", "set_site_status", "set_cloud_status")

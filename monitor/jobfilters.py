@@ -33,6 +33,8 @@ PAYLOAD = ~Q(exe_error_code=0) | ~Q(trans_error_code=0)
 LONGEST_LIST = 1000  # characters of several names
 NAMES_SHOWN = 5000  # names that a wrong one is compared with
 TASKS_MOST = 1000  # that a beginning may stand for
+WORKFLOW, NO_TYPE = " / ", "no type"  # between its two halves; in the place of an empty one
+LONGEST_WORKFLOW = 64 + len(WORKFLOW) + 255
 RANGE = re.compile(r"(-?[0-9]{1,9})?(\.\.)?(-?[0-9]{1,9})?")
 
 
@@ -145,6 +147,22 @@ def _text(column: str, served: bool, params: Params, name: str, _now: dt.datetim
     return Q(**{f"{column}__startswith": text[:-1]})
 
 
+def workflow_of(text: str) -> tuple[str, str]:
+    """Processing type and transformation of `evgen / evgen.py`, or of `no type / evgen.py`."""
+    kind, _slash, transformation = text.partition(WORKFLOW)
+    return ("" if kind == NO_TYPE else kind), transformation
+
+
+def _workflow(params: Params, name: str, _now: dt.datetime) -> Q:
+    """As the error matrix names it."""
+    text = params.text(name, longest=LONGEST_WORKFLOW)
+    if WORKFLOW not in text:
+        words = f"processing type{WORKFLOW}transformation, or {NO_TYPE}{WORKFLOW}transformation"
+        raise refuse(name, text, words, code="bad_workflow")
+    kind, transformation = workflow_of(text)
+    return Q(processing_type=kind, transformation=transformation)
+
+
 def _number(column: str, params: Params, name: str, _now: dt.datetime) -> Q:
     """`5`, `5..`, `..5`, `3..5`, both ends included; `-` where it may be empty."""
     text = params.text(name)
@@ -233,6 +251,7 @@ READERS: dict[str, Reader] = {
     "name": partial(_text, "job_name", True),
     "processing_type": partial(_text, "processing_type", False),
     "transformation": partial(_text, "transformation", False),
+    "workflow": _workflow,
     "release": partial(_text, "atlas_release", False),
     "platform": partial(_text, "cmt_config", False),
     "package": partial(_text, "homepackage", False),

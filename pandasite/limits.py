@@ -29,6 +29,7 @@ LIMITS = {
     "CLAIM_KEY_HOURS": Limit(24, 1, 720),
     "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
     "PILOT_DAYS": Limit(30, 1, 3650),
+    "TASK_INPUT_DAYS": Limit(90, 1, 3650),
     "SAMPLE_DAYS": Limit(3, 1, 365),
     # Calls in a minute at PanDA's own addresses (0: no limit).
     "NODE_CALLS": Limit(600, 0, 1_000_000),

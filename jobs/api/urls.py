@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from jobs.api import content, data, ddm, me, pilot, report, subscriptions, tasks, views
+from jobs.api import content, data, ddm, me, pilot, report, subscriptions, tags, tasks, views
 from jobs.api.data_names import AnyText
 
 register_converter(AnyText, "anytext")
@@ -25,6 +25,8 @@ urlpatterns = [
     path("tasks/<int:task_id>/pause", tasks.PauseTaskView.as_view(), name="task_pause"),
     path("tasks/<int:task_id>/resume", tasks.ResumeTaskView.as_view(), name="task_resume"),
     path("tasks/<int:task_id>/priority", tasks.PriorityTaskView.as_view(), name="task_priority"),
+    path("tags", tags.TagsView.as_view(), name="tags"),
+    path("tags/<anytext:name>", tags.TagView.as_view(), name="tag"),
     path("datasets", data.DatasetsView.as_view(), name="datasets"),
     path("datasets/<anytext:name>/files", data.DatasetFilesView.as_view(), name="dataset_files"),
     path("datasets/<anytext:name>", data.DatasetView.as_view(), name="dataset"),

@@ -42,7 +42,7 @@ def run(turn: Turn) -> int:
     found = asking.candidates(turn.limits.tasks)
     if not found:
         return 0
-    clouds = asking.gather(found, now=turn.now)
+    clouds = asking.gather([one.needs for one in found], now=turn.now)
     for begin in range(0, len(found), PAGE):
         if turn.over:
             break

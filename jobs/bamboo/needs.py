@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -42,8 +42,8 @@ def candidates(limit: int) -> list[Candidate]:
     waiting = Task.objects.filter(state=TaskState.ASSIGNING).order_by("-priority", "pk")[:limit]
     made = [Candidate(task=task, needs=_needs_of_task(task)) for task in waiting]
     found = sorted([*defined, *made], key=lambda one: (-one.needs.priority, one.task.pk))[:limit]
-    sizes = _sizes({one.needs.input_dataset for one in found} - {""})
-    return [_sized(one, sizes.get(one.needs.input_dataset, 0)) for one in found]
+    files = sizes({one.needs.input_dataset for one in found} - {""})
+    return [_sized(one, files.get(one.needs.input_dataset, 0)) for one in found]
 
 
 def _needs_of_note(note: BambooTask) -> TaskNeeds:
@@ -69,8 +69,8 @@ def _needs_of_task(task: Task) -> TaskNeeds:
     )
 
 
-def _sizes(names: set[str]) -> dict[str, int]:
-    """Files by dataset."""
+def sizes(names: set[str]) -> dict[str, int]:
+    """How many files are in these datasets."""
     members = DatasetFile.objects.filter(dataset__name__in=names).order_by()
     return dict(members.values_list("dataset__name").annotate(n=Count("pk")))
 
@@ -125,7 +125,7 @@ class Clouds:
         self.offers[cloud] = self.offers[cloud].taking(needs)
 
 
-def gather(found: Sequence[Candidate], *, now: dt.datetime) -> Clouds:
+def gather(wanted: Iterable[TaskNeeds], *, now: dt.datetime) -> Clouds:
     """The facts of all clouds, in a handful of queries."""
     rows = {cloud.name: cloud for cloud in Cloud.objects.select_related("tier1")}
     known = facts.gather(now)
@@ -141,7 +141,7 @@ def gather(found: Sequence[Candidate], *, now: dt.datetime) -> Clouds:
         if tier1 and tier1.name in known.storages:
             storages[name] = known.storages[tier1.name]
         offers[name] = _offer(cloud, tier1, pilots[name], tuple(work[cloud.pk]))
-    datasets = {one.needs.input_dataset for one in found} - {""}
+    datasets = {one.input_dataset for one in wanted} - {""}
     return Clouds(offers=offers, rows=rows, storages=storages, held=_held(datasets, storages))
 
 

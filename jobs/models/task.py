@@ -73,6 +73,10 @@ class Task(models.Model):
         default=False, db_default=False, help_text="somebody told it to finish with what it has"
     )
 
+    inputs_forgotten_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the list of the files that it read was dropped"
+    )
+
     # Progress, kept in the transactions that change it.
     input_open = models.BooleanField(
         default=False, db_default=False, help_text="more input may still come"
@@ -119,6 +123,13 @@ class Task(models.Model):
             # lists by state, newest first; Bamboo: those that wait for a cloud
             models.Index(
                 fields=["state", "-task_id"], condition=~Q(state=""), name="task_by_state"
+            ),
+            # housekeeping: ended tasks whose list of input is kept, those that ended first before
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(inputs_forgotten_at=None, ended_at__isnull=False)
+                & (Q(inputs__gt=0) | Q(merges__gt=0)),
+                name="task_inputs_kept",
             ),
             # the page of a tag: its tasks, newest first; whether a tag is used
             models.Index(fields=["tag", "-task_id"], condition=~Q(tag=""), name="task_by_tag"),

@@ -24,13 +24,16 @@ FROM jobs_task t CROSS JOIN LATERAL (
 ) c CROSS JOIN LATERAL (
   SELECT count(*) AS files FROM jobs_taskinput WHERE task_id = t.task_id AND stage = 'work'
 ) i
-WHERE t.state <> '' AND (t.pieces, t.pieces_done, t.inputs_done, t.inputs, t.events_cut)
-  IS DISTINCT FROM (c.pieces, c.done, c.files_done, i.files, c.events) LIMIT %s
+WHERE t.state <> '' AND (t.pieces, t.pieces_done, t.inputs_done, t.events_cut,
+    t.inputs * (t.inputs_forgotten_at IS NULL)::int)
+  IS DISTINCT FROM (c.pieces, c.done, c.files_done, c.events, i.files) LIMIT %s
 """
 _FILES = """
 SELECT format('piece %%s (%%s) of task %%s has %%s files, found %%s',
   p.serial, p.stage, p.task_id, p.n_files, count(i.id))
-FROM jobs_taskpiece p LEFT JOIN jobs_taskinput i ON i.piece_id = p.id
+FROM jobs_taskpiece p JOIN jobs_task t USING (task_id)
+  LEFT JOIN jobs_taskinput i ON i.piece_id = p.id
+WHERE t.inputs_forgotten_at IS NULL
 GROUP BY p.id HAVING count(i.id) <> p.n_files LIMIT %s
 """
 # A piece is done by exactly the job that it names.

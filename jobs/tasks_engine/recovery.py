@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from jobs.models import Task, TaskPiece
 from jobs.tasks_engine.states import PieceState
+from pandasite.base.errors import Conflict
 
 # Somebody has made a successor of the failed job of a piece: the piece has a job again.
 _REVIVE = """
@@ -29,9 +31,19 @@ def revive(task_ids: Collection[int]) -> list[int]:
         return sorted({task_id for (task_id,) in cursor.fetchall()})
 
 
+def left_out(task: Task) -> QuerySet[TaskPiece]:
+    """Its pieces that failed, or were left out: what a retry tries again."""
+    lost = [PieceState.FAILED, PieceState.DROPPED]
+    return TaskPiece.objects.filter(task=task, state__in=lost)
+
+
 def plan_again(task: Task) -> int:
-    """Let every piece that failed, or was left out, have another job; returns how many."""
+    """Let every piece that failed, or was left out, have another job; returns how many.
+
+    Conflict when nobody knows any more what they read.
+    """
+    if task.inputs_forgotten_at:
+        raise Conflict(f"the list of what task {task.pk} read is not kept any more")
     revived = revive([task.pk])
-    pieces = TaskPiece.objects.filter(task=task, state__in=[PieceState.FAILED, PieceState.DROPPED])
-    again = pieces.update(state=PieceState.PLANNED, panda_id=None, ended_at=None)
+    again = left_out(task).update(state=PieceState.PLANNED, panda_id=None, ended_at=None)
     return again + len(revived)

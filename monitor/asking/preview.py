@@ -12,6 +12,7 @@ from brokerage.models import Cloud, Site
 from brokerage.policy import Choice, Needs
 from datasets.models import Dataset, DatasetFile
 from jobs import assign
+from jobs.bamboo.foresee import Chance, chances
 from jobs.tasks_engine.scouts import Piece, needs
 from jobs.tasks_engine.spec import TaskSpec
 from jobs.tasks_engine.splitting import InFile, Rule, by_files, events_of
@@ -38,13 +39,17 @@ class CloudView:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """How many jobs, in words, what one asks for, and the clouds."""
+    """How many jobs, in words, what one asks for, and the clouds.
+
+    `chances`: what task brokerage says of each cloud, where the task names none.
+    """
 
     jobs: int
     exact: bool
     words: str
     clouds: Sequence[CloudView]
     notes: Sequence[str]
+    chances: Sequence[Chance] = ()
 
     @property
     def taken(self) -> bool:
@@ -64,6 +69,7 @@ def preview(spec: TaskSpec, *, now: dt.datetime) -> Preview:
         words=_words(spec, jobs, files, more=more),
         clouds=_clouds(spec, choice),
         notes=[*_notes(spec, files)],
+        chances=chances(spec, jobs=jobs, now=now) if spec.wants_cloud else (),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from jobs import ends
 from jobs.errors import meaning
 from monitor.errors.scope import NO_CODE, Scope
+from monitor.jobfilters import NO_TYPE, WORKFLOW, workflow_of
 
 # What stands on the left and at the top, by the name in the address.
 SIDES = {
@@ -77,21 +78,14 @@ class Matrix:
         ]
 
 
-def workflow_of(text: str) -> tuple[str, str] | None:
-    """`processing type / transformation` as it stands in an address; None for ''."""
-    if not text:
-        return None
-    kind, _slash, transformation = text.partition(" / ")
-    return ("" if kind == "no type" else kind), transformation
-
-
 def read(scope: Scope, *, by: str, workflow: str = "") -> Matrix:
     """The matrix of failures that carry an error, most on top and on the left."""
     sides = SIDES[by]
     keys = (*_KEYS[sides[0]], *_KEYS[sides[1]])
     narrowing: dict[str, Any] = {**scope.workflow_narrowing, **scope.error_narrowing}
-    if chosen := workflow_of(workflow):
-        narrowing |= {"processing_type": [chosen[0]], "transformation": [chosen[1]]}
+    if workflow:
+        kind, transformation = workflow_of(workflow)
+        narrowing |= {"processing_type": [kind], "transformation": [transformation]}
     split = len(_KEYS[sides[0]])
     found = [
         (_name(sides[0], key[:split], scope), _name(sides[1], key[split:], scope), n, cpu_s)
@@ -105,7 +99,7 @@ def _name(side: str, key: tuple[Any, ...], scope: Scope) -> str:
         return scope.site_name(key[0]) or "no site"
     if side == "error":
         return NO_CODE if key[0] == NO_CODE else f"{key[0]}:{key[1]}"
-    return f"{key[0] or 'no type'} / {key[1]}"
+    return f"{key[0] or NO_TYPE}{WORKFLOW}{key[1]}"
 
 
 def _arrange(
@@ -168,17 +162,15 @@ def _url(scope: Scope, workflow: str, side: str, name: str) -> str:
 
 
 def _jobs_url(scope: Scope, chosen: dict[str, str], workflow: str) -> str:
-    """The jobs of a cell where the job list can show just them, else the matrix without one side.
-
-    The job list does not know workflows.
-    """
-    if "workflow" in chosen or workflow or chosen.get("error") == NO_CODE:
-        side = "site" if "site" in chosen else "error"
-        flow = chosen.get("workflow", workflow)
-        if chosen.get(side) in ("no site", None):
-            return ""
-        by = "workflow-code" if side == "site" else "workflow-site"
-        return scope.url("monitor:errors_matrix", **{side: chosen[side]}, by=by, workflow=flow)
-    if not scope.listable or chosen["site"] == "no site":
+    """The jobs of a cell where the job list can show them, else the matrix without one side."""
+    if "no site" in chosen.values():
         return ""
-    return scope.jobs_url(state="failed", site=chosen["site"], error=chosen["error"])
+    flow = chosen.get("workflow", workflow)
+    named: dict[str, str] = {side: chosen[side] for side in ("site", "error") if side in chosen}
+    if scope.listable and named.get("error") != NO_CODE:
+        return scope.jobs_url(state="failed", workflow=flow, **named)
+    if not flow:
+        return ""
+    side = "site" if "site" in named else "error"
+    by = "workflow-code" if side == "site" else "workflow-site"
+    return scope.url("monitor:errors_matrix", **{side: named[side]}, by=by, workflow=flow)

@@ -73,7 +73,7 @@ def _ended(unit: str, *lines: Line, added: bool = True) -> Measure:
         table=EndedRoll._meta.db_table,
         columns={name: f"sum({name})" for name in EndedRoll.SUMS},
         weight="sum(span) / 3600.0",
-        least=3600,
+        least=1,  # the part of an hour that goes on
         lines=lines,
         added=added,
     )

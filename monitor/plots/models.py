@@ -93,7 +93,7 @@ class EndedRoll(Roll):
                 fields=["cloud_id", "site_id", "span", "start"], name="ended_roll_once"
             )
         ]
-        # the sweep: buckets that are old enough to become one
+        # the sweep: buckets that are old enough to become one, and parts of hours
         indexes = [models.Index(fields=["span", "start"], name="ended_roll_start")]
 
     def __str__(self) -> str:

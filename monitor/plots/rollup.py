@@ -2,7 +2,8 @@
 
 Each hour is read once, a while after it is over, through the indexes of the ends of jobs and
 transfers; which hours are missing is seen from the rows of the grid. A sweep that was away for a
-week makes them up, the latest first; the looks that it missed stay unknown.
+week makes them up, the latest first; the looks that it missed stay unknown. Of what ended in the
+hour that goes on there is a part of a bucket, until that is closed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from django.db import connection, transaction
 
 from monitor.plots import rollup_sql as sql
 from monitor.plots.buckets import AGES, DAY, HOUR, SAMPLE, SAMPLES_KEPT, SPANS, floor
+from monitor.plots.models import EndedRoll
 from pandasite.base.rounds import Round
 
 # Ends are written with the time that their transaction began: by then all have been seen.
 SETTLED = dt.timedelta(minutes=5)
 BACK = dt.timedelta(seconds=AGES[0][1])  # hours that are made up; older ones have other buckets
 SECONDS = 15.0
+LEAST_PART = 60  # s of an hour that are worth a point
+PARTS = "monitor.roll_up: parts of hours"
 
 
 def run(now: dt.datetime) -> int:
@@ -31,6 +35,7 @@ def run(now: dt.datetime) -> int:
         if work.over:
             break
         work.do(f"hour {start:%Y-%m-%d %H}", partial(close_hour, start))
+    work.do("the hour that goes on", partial(part_of_hour, now))
     for (small, age), large in zip(AGES, SPANS[1:], strict=True):
         grow = partial(compact, small, large, before=now - dt.timedelta(seconds=age))
         work.do(f"buckets of {large} s", grow)
@@ -60,7 +65,43 @@ def close_hour(start: dt.datetime) -> int:
     values = {"start": start, "stop": start + dt.timedelta(seconds=HOUR), "span": HOUR}
     steps: tuple[str, ...] = (sql.HOUR_OF_SPREADS, sql.HOUR_OF_LOOKS, sql.HOUR_OF_ENDS)
     with transaction.atomic():
+        _execute(sql.NO_PART, **values)
         return sum(_execute(step, **values) for step in steps)
+
+
+def part_of_hour(now: dt.datetime) -> int:
+    """What has ended in hours that are not closed yet, anew every five minutes; 0 in between.
+
+    Such a bucket is as long as it has gone on, so that rates of it are right; `close_hour` takes
+    it away.
+    """
+    this = floor(now, HOUR)
+    with transaction.atomic():
+        if not _mine() or _told_lately(this, now):
+            return 0
+        _execute(sql.NO_PARTS, span=HOUR)
+        rows = 0
+        for start in sorted({floor(now - SETTLED, HOUR), this}):
+            stop = min(now, start + dt.timedelta(seconds=HOUR))
+            span = min(int((stop - start).total_seconds()), HOUR - 1)
+            if span >= LEAST_PART:
+                rows += _execute(sql.HOUR_OF_ENDS, start=start, stop=stop, span=span)
+    return rows
+
+
+def _mine() -> bool:
+    """Whether nobody else writes parts of hours just now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [PARTS])
+        return bool(cursor.fetchone()[0])
+
+
+def _told_lately(this: dt.datetime, now: dt.datetime) -> bool:
+    parts = EndedRoll.objects.filter(cloud_id=0, site_id=0, span__lt=HOUR, start=this)
+    return any(
+        this + dt.timedelta(seconds=span + SAMPLE) > now
+        for span in parts.values_list("span", flat=True)
+    )
 
 
 def compact(small: int, large: int, *, before: dt.datetime) -> int:

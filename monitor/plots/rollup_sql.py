@@ -168,4 +168,7 @@ FROM taken GROUP BY 2, 3, 4, 5 ON CONFLICT DO NOTHING
 """
 COMPACT = (_GROW_LIVE, _GROW_ENDED, _GROW_SPREAD)
 
+# Buckets of what ended that are shorter than an hour: of hours that go on.
+NO_PARTS = "DELETE FROM monitor_endedroll WHERE span < %(span)s"
+NO_PART = f"{NO_PARTS} AND start = %(start)s"
 FORGET = "DELETE FROM monitor_liveroll WHERE span = %(span)s AND start < %(before)s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection
@@ -16,6 +16,7 @@ from monitor.plots import measures
 from monitor.plots.buckets import HOUR, ORIGIN, SAMPLE, ended_span, floor, span_of, starts
 from monitor.plots.choice import Choice
 from monitor.plots.measures import Measure, Sums, Value
+from monitor.plots.rollup import SETTLED
 
 SHOWN = 12  # places in one plot, the largest first
 HERE = 0  # the place that was chosen, where none is drawn by itself
@@ -38,17 +39,22 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A plot over time: `x` are the beginnings of buckets of `span` seconds (epoch seconds)."""
+    """A plot over time: `x` are the beginnings of buckets of `span` seconds (epoch seconds).
+
+    `complete`: whether the last bucket is over, and all of it is in.
+    """
 
     unit: str
     span: int
     x: Sequence[int]
     lines: Sequence[Drawn] = field(default_factory=list)
+    complete: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """As plots.js takes it."""
         lines = [line.as_json() for line in self.lines]
-        return {"unit": self.unit, "span": self.span, "x": [*self.x], "series": lines}
+        more = {"complete": self.complete}
+        return {"unit": self.unit, "span": self.span, "x": [*self.x], "series": lines, **more}
 
     def rows(self) -> list[dict[str, Any]]:
         """For CSV."""
@@ -56,6 +62,7 @@ class Series:
         return [
             {
                 "start": dt.datetime.fromtimestamp(at, dt.UTC),
+                "complete": self.complete or nr + 1 < len(self.x),
                 **{line["name"]: line["values"][nr] for line in lines},
             }
             for nr, at in enumerate(self.x)
@@ -103,7 +110,9 @@ def series(choice: Choice, *, now: dt.datetime) -> Series:
     rolled = _read(measure, choice, span=span, since=since)
     last = max(rolled.weights, default=0)
     x = [at for at in starts(since, now, span) if at <= last]
-    return _drawn(measure, choice, rolled, x, span)
+    settled = (now - SETTLED).timestamp()
+    found = _drawn(measure, choice, rolled, x, span)
+    return replace(found, complete=not x or x[-1] + span <= settled)
 
 
 def _states(choice: Choice, *, now: dt.datetime) -> Series:

@@ -12,13 +12,16 @@ from django.views.decorators.http import require_safe
 
 from jobs.api.resolve import check_priority
 from jobs.api.task_listing import the_task
+from jobs.models import Task
 from jobs.priority import HIGHEST, LOWEST, checked_priority
 from jobs.tasks_engine import deeds
 from monitor.forms import deed, for_people
 from monitor.jobacts import LONGEST_REASON, checked_reason
 from monitor.params import Params
 from monitor.production.engined import ACTS
+from monitor.production.retryform import RetryForm, foreseen
 from pandasite.base.clock import database_now
+from pandasite.base.errors import BadInput
 from pandasite.base.params import refuse
 
 EXPLAIN = {
@@ -41,16 +44,25 @@ def ask(request: HttpRequest, task_id: int) -> HttpResponseBase:
     name = _chosen(Params(request.GET, known=("action",)).text("action"))
     task = the_task(task_id)
     deeds.must_be_allowed(_person(request), task)
+    return _page(request, task, name, form=RetryForm(task) if name == "retry" else None)
+
+
+def _page(
+    request: HttpRequest, task: Task, name: str, *, form: RetryForm | None, status: int = 200
+) -> HttpResponseBase:
     context = {
         "task": task,
         "action": name,
         "title": ACTS[name][0],
         "explain": EXPLAIN[name],
+        "form": form,
+        "foreseen": foreseen(task) if form else None,
+        "reason": request.POST.get("reason", ""),
         "lowest": LOWEST,
         "highest": HIGHEST,
         "longest": LONGEST_REASON,
     }
-    return render(request, "monitor/production/task_act.html", context)
+    return render(request, "monitor/production/task_act.html", context, status=status)
 
 
 @deed
@@ -65,8 +77,24 @@ def act(request: HttpRequest, task_id: int) -> HttpResponseBase:
         if not user.has_perm("jobs.submit_production"):
             check_priority("priority", more["priority"])
     reason = checked_reason(request.POST.get("reason", ""))
+    if name == "retry":
+        return _retry(request, task, reason)
     deeds.do(name, task, user=user, reason=reason, now=database_now(), **more)
     return redirect(reverse("monitor:task", args=[task_id]))
+
+
+def _retry(request: HttpRequest, task: Task, reason: str) -> HttpResponseBase:
+    """With what was changed on the page; or the page again, with what is wrong beside its field."""
+    form = RetryForm(task, request.POST)
+    if form.is_valid():
+        more = {"changes": form.changes} if form.changes else {}
+        try:
+            user, now = _person(request), database_now()
+            deeds.do("retry", task, user=user, reason=reason, now=now, **more)
+            return redirect(reverse("monitor:task", args=[task.pk]))
+        except BadInput as error:
+            form.say(error)
+    return _page(request, task, "retry", form=form, status=400)
 
 
 def _chosen(name: str) -> str:

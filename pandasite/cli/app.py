@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pandasite import __version__
-from pandasite.cli import data, jobs, show, tasks
+from pandasite.cli import data, jobs, show, tags, tasks
 from pandasite.cli.errors import CommandError
 from pandasite.cli.login import login, logout, who
 
@@ -53,7 +53,12 @@ app = typer.Typer(
 app.command()(login)
 app.command()(logout)
 app.command()(who)
-for name, group in (("task", tasks.app), ("job", jobs.app), ("data", data.app)):
+for name, group in (
+    ("task", tasks.app),
+    ("tag", tags.app),
+    ("job", jobs.app),
+    ("data", data.app),
+):
     app.add_typer(group, name=name, no_args_is_help=True, context_settings=SETTINGS)
 
 

@@ -18,7 +18,7 @@ COLUMNS = frozenset(
 
 
 def ask_for(production: Production, *, now: dt.datetime) -> None:
-    """Write the request with its job definitions; once, however often it is asked."""
+    """Write the request with its jobs or parameters; once, however often it is asked."""
     said = production.jobs[0].submission
     request = NewRequest(
         name=production.request,
@@ -29,8 +29,10 @@ def ask_for(production: Production, *, now: dt.datetime) -> None:
         campaign="demo",
         priority=production.priority,
         cloud=production.cloud,
+        parameters=production.parameters,
     )
-    jobs = [definition(job.submission) for job in production.jobs]
+    defined = () if production.parameters else production.jobs  # else the engine makes them
+    jobs = [definition(job.submission) for job in defined]
     with door.open_session():
         door.ask_for(request, jobs, now=now)
 

@@ -80,6 +80,7 @@ class Production:
     request: str = ""  # the task that production asks for in prodDB; '' : a user submits over REST
     cloud: str = ""  # that the request names; '' : Bamboo chooses
     priority: int = 500
+    parameters: Submission | None = None  # of a task whose jobs the tasks engine makes: these jobs
 
     def body(self) -> dict[str, list[Submission]]:
         """The JSON of the submission."""
@@ -90,10 +91,11 @@ def productions(wave: Wave) -> tuple[Production, ...]:
     """All that one wave submits, at once: what needs the output of others waits for it.
 
     Three enter through the production database, the jobs of users over REST. Bamboo gives urgent
-    event generation to the one fast-track cloud; the two others name theirs.
+    event generation, whose jobs the tasks engine makes, to the one fast-track cloud; the two others
+    name their cloud and define their jobs.
     """
     return (
-        asked_for(wave, "evgen", "event generation, pp at 14 TeV", generation(wave), priority=750),
+        event_generation(wave),
         production(wave, "analysis", "analysis in other clouds", analysis(wave)),
         asked_for(wave, "merge", "merge at the Tier-1", [merge(wave)], cloud="US", priority=900),
         asked_for(wave, "charmm", "molecular dynamics of ALA3", chemistry(wave), cloud="US"),
@@ -123,6 +125,34 @@ def asked_for(
     """The same, as job definitions of a task request."""
     made = production(wave, key, title, jobs)
     return replace(made, request=f"demo.{key}.{wave.tag}", cloud=cloud, priority=priority)
+
+
+def event_generation(wave: Wave) -> Production:
+    """Asked for in prodDB as a task of the engine, which names its jobs by the task."""
+    title = "event generation, pp at 14 TeV"
+    made = asked_for(wave, "evgen", title, generation(wave), priority=750)
+    return replace(made, request=f"demo.{wave.tag}.evgen", parameters=generation_task(wave))
+
+
+def generation_task(wave: Wave) -> Submission:
+    """What makes the jobs of `generation`: a piece of work has the number of its job."""
+    like = next(generation(wave)).submission
+    shared = ("transformation", "homepackage", "cmt_config", "atlas_release", "destination_se")
+    lfn = event_file(wave, 0).replace("00000", "${SN}")
+    return {
+        **{name: like[name] for name in shared},
+        "job_parameters": (
+            f"--events ${{MAXEVENTS}} --seed {wave.number}00${{N}} --output ${{OUTPUT0}}"
+        ),
+        "events": wave.events * wave.generation_jobs,
+        "events_per_job": wave.events,
+        "outputs": [file(lfn, SCOPE, event_dataset(wave))],
+        "memory_mb": like["min_ram_count"],
+        "disk_mb": like["max_disk_count"],
+        "wall_s": like["max_cpu_count"],
+        "max_attempts": like["max_attempt"],
+        "scouts": False,  # there is nothing to find out, and it would take twice the time
+    }
 
 
 def generation(wave: Wave) -> Iterator[PlannedJob]:

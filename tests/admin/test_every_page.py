@@ -57,13 +57,14 @@ from jobs.models import (
     Task,
     UsageQuota,
 )
+from jobs.proddb.models import JobDefinition, StateChange, TaskRequest
 from monitor.models import LinkBlock
 from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 from tests import builders as make
 from tests.admin.pages import address, logged_in, staff, text
 from tests.builders import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "proddb"])
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 BIG = [AnyJob, AnyJobEvent, AnyJobFile, File, Replica, Transfer, Dataset, AuditLine]
@@ -78,6 +79,9 @@ NEVER_DELETED = [
     Share,
     SiteStatusChange,
     Tag,
+    TaskRequest,
+    JobDefinition,
+    StateChange,
 ]
 
 
@@ -133,6 +137,9 @@ def rows() -> None:
         host="a", role="web", pid=1, version="1", started_at=NOW, seen_at=NOW
     )
     Tag.objects.create(name="e1", transformation="share/x.py", made_by="alice", created_at=NOW)
+    wish = TaskRequest.objects.create(name="mc09.x", owner="carol", vo="atlas", created_at=NOW)
+    JobDefinition.objects.create(request_id=wish.pk, name="j", transformation="evgen.py")
+    StateChange.objects.create(kind="task", subject_id=wish.pk, state="REFUSED", at=NOW)
     LinkBlock.objects.create(title="Shift").links.create(title="Guide", url="/help/shift/")
     AuditLine.objects.create(at=NOW, actor_name="alice", action="a", subject="s", reason="r")
 

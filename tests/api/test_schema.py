@@ -31,6 +31,9 @@ OPERATIONS = (
         ("POST", f"/rest/v1/tasks/{{task_id}}/{deed}")
         for deed in ("kill", "finish", "retry", "pause", "resume", "priority")
     ),
+    ("GET", "/rest/v1/tags"),
+    ("POST", "/rest/v1/tags"),
+    ("GET", "/rest/v1/tags/{name}"),
     ("POST", "/rest/v1/pilot/claim"),
     ("POST", "/rest/v1/pilot/report"),
     ("POST", "/rest/v1/pilot/reports"),

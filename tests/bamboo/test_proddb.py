@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +18,17 @@ from jobs.bamboo import cycle
 from jobs.bamboo.turn import Limits
 from jobs.models import BambooRound, Job
 from jobs.proddb import door
-from jobs.proddb.models import StateChange
+from jobs.proddb.models import StateChange, TaskRequest
 from jobs.proddb.router import ProdDbRouter
 from jobs.tasks import bamboo
 from pandasite.base import health
+from pandasite.base.clock import database_now
 from pandasite.base.models import SweepRun
 from pandasite.embedded.home import Home
 from pandasite.embedded.keys import Keys
 from pandasite.engines import Engines
 from pandasite.environment import Environment
-from tests.bamboo.production import a_cloud, ask, definitions, request, turn
+from tests.bamboo.production import a_cloud, ask, bring, definitions, request, turn
 from tests.builders import NOW
 
 both = pytest.mark.django_db(databases=["default", "proddb"])
@@ -261,3 +263,38 @@ def test_trouble_of_our_own_database_is_called_so_and_the_other_steps_go_on(
     assert (done.state, done.step) == ("trouble", "submit")
     assert done.error == "the database of the site: canceling statement due to lock timeout"
     assert request(number).state == "SUBMITTED"
+
+
+@both
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_clock_of_prod_db_and_of_production_decides_nothing(hours: int) -> None:
+    """What they write is kept as they wrote it, and compared with no clock of ours."""
+    now = database_now()
+    theirs = dt.timedelta(hours=hours)
+    with connections["proddb"].cursor() as cursor:
+        cursor.execute(SKEWED.format(hours=hours))
+    a_cloud()
+    number = ask(2)
+    TaskRequest.objects.filter(pk=number).update(created_at=now + theirs)
+
+    rounds = [turn().round]
+    for job in Job.objects.filter(task__bamboo__request_id=number):
+        bring(job, to="finished")
+    rounds += [turn().round, turn().round]
+
+    row, changes = request(number), StateChange.objects.filter(kind="task", subject_id=number)
+    assert (row.state, row.jobs_finished) == ("DONE", 2)
+    assert row.written_at is not None
+    assert abs(row.written_at - now - theirs) < dt.timedelta(minutes=20)
+    assert changes.filter(state="DONE").count() == 1
+    assert [(r.submitted, r.state) for r in rounds if r] == [(2, "done"), (0, "done"), (0, "done")]
+    assert [r.written for r in rounds if r][-1] == 0  # and nothing is written again
+
+
+# Names without a schema are looked up there first; it is gone with the transaction of the test.
+SKEWED = """
+CREATE SCHEMA skewed;
+CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+  $$ SELECT pg_catalog.clock_timestamp() + interval '{hours} hours' $$;
+SET LOCAL search_path = skewed, pg_catalog, public;
+"""

@@ -5,13 +5,29 @@ from __future__ import annotations
 import pytest
 
 from jobs.bamboo.specs import FIXED
+from jobs.models import Job
 from jobs.proddb.models import JobDefinition, TaskRequest
+from jobs.tasks_engine import engine, services
+from jobs.tasks_engine.spec import spec_from
 from pandasite.demo import proddb
-from pandasite.demo.productions import Production, productions
+from pandasite.demo.grid import CMT_CONFIG, GENERATION
+from pandasite.demo.productions import HOME_STORAGE, Production, productions
 from pandasite.demo.wave import Wave
-from tests.builders import NOW
+from tests.builders import (
+    NOW,
+    create_cloud,
+    create_site,
+    create_storage,
+    create_user,
+    create_vo,
+    install,
+)
 
 WAVE = Wave(number=7)
+SAME = (
+    "job_parameters", "transformation", "atlas_release", "homepackage", "cmt_config",
+    "min_ram_count", "max_disk_count", "max_cpu_count",
+)  # fmt: skip
 pytestmark = pytest.mark.django_db(databases=["default", "proddb"])
 
 
@@ -27,7 +43,9 @@ def ask() -> None:
 def test_three_productions_enter_through_prod_db_and_users_over_rest() -> None:
     over_rest = [part.key for part in productions(WAVE) if not part.request]
 
-    assert [part.request.split(".")[1] for part in asked_for()] == ["evgen", "merge", "charmm"]
+    assert [part.request for part in asked_for()] == [
+        "demo.w00007.evgen", "demo.merge.w00007", "demo.charmm.w00007",
+    ]  # fmt: skip
     assert over_rest == ["demo-w00007-analysis", "demo-w00007-faulty"]
 
 
@@ -36,7 +54,39 @@ def test_a_production_is_asked_for_once_however_often_the_demo_begins() -> None:
     ask()
 
     assert TaskRequest.objects.count() == 3
-    assert JobDefinition.objects.count() == sum(len(part.jobs) for part in asked_for())
+    defined = [part for part in asked_for() if not part.parameters]
+    assert JobDefinition.objects.count() == sum(len(part.jobs) for part in defined)
+    assert [part.request for part in asked_for() if part.parameters] == ["demo.w00007.evgen"]
+
+
+def test_the_engine_makes_the_jobs_of_event_generation_that_the_demo_expects() -> None:
+    create_vo()
+    create_storage(HOME_STORAGE)
+    create_cloud("US")
+    install(create_site("BNL_ATLAS_1"), GENERATION, CMT_CONFIG)
+    part = next(part for part in asked_for() if part.parameters)
+    assert part.parameters is not None
+    said = part.parameters | {"name": part.request, "vo": "atlas", "priority": part.priority,
+                              "processing_type": "evgen", "cloud": "US",
+                              "prod_source_label": "managed"}  # fmt: skip
+    task = services.register(
+        spec_from(said, owner=create_user("manager").username), actor="bamboo", now=NOW
+    )
+    for _ in range(2):
+        engine.run(NOW)
+
+    wanted = {job.name: job.submission for job in part.jobs}
+    made = {job.job_name: job for job in Job.objects.filter(task=task)}
+    assert made.keys() == wanted.keys()
+    for name, job in made.items():
+        outputs = [
+            {"lfn": file.lfn, "scope": file.scope, "dataset": file.dataset.name}
+            for file in job.files.filter(type="output")
+        ]
+        assert outputs == wanted[name]["output_files"]
+        for column in SAME:
+            assert getattr(job, column) == wanted[name][column], column
+        assert job.destination_se and job.destination_se.name == HOME_STORAGE
 
 
 def test_a_definition_says_nothing_twice() -> None:

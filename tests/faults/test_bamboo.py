@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +29,7 @@ from tests.faults.sizes import quick, sized
 
 TASKS = 4
 KILLED = -9
+LONGEST_WAIT = 60  # s, until a cycle has begun to wait
 BUSY = "another cycle is at work"
 
 
@@ -202,6 +206,53 @@ def locked(site: FaultSite) -> Iterator[None]:
 
 
 TROUBLES = {"away": no_connections, "slow": locked}
+
+
+@quick
+def test_a_prod_db_that_stands_still_in_a_cycle_is_given_up_and_goes_on_after_it(
+    patient: Books,
+) -> None:
+    # given: a cycle that waits for prodDB
+    site = patient.site
+    requests = work_for(site, 200)
+    with locked(site):
+        cycle = a_cycle(site)
+        server = the_one_that_waits(cycle)
+        os.kill(server, signal.SIGSTOP)
+
+    # when: it is let go by whoever held the table, but stands still
+    try:
+        code, said = ended(cycle)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    again, _said = ended(a_cycle(site))
+
+    # then
+    with site.books():
+        found = list(lapses(requests))
+        states = [row.state for row in BambooRound.objects.order_by("-pk")[:2]]
+    assert code != 0
+    assert "prodDB: " in said
+    assert (again, states, found) == (0, ["done", "trouble"], [])
+    clear(site, requests)
+
+
+def the_one_that_waits(cycle: subprocess.Popen[str]) -> int:
+    """The process of prodDB's server that has the cycle wait for a lock, asked by who has that."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while time.monotonic() < deadline and cycle.poll() is None:
+        with connections["proddb"].cursor() as cursor:
+            cursor.execute(_WAITING)
+            if row := cursor.fetchone():
+                return int(row[0])
+        time.sleep(0.05)
+    raise AssertionError("no cycle waits for prodDB")
+
+
+_WAITING = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name = 'pandasite-bamboo' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+"""
 
 
 @quick

@@ -53,7 +53,8 @@ def wanted() -> Job:
     ("name", "value"),
     [
         ("name", "mc09.evgen._0001"), ("name", "mc09.evgen*"), ("group", "higgs"),
-        ("processing_type", "reco"), ("transformation", "reco.py"), ("release", "Atlas-15.1.0"),
+        ("processing_type", "reco"), ("workflow", "reco / reco.py"),
+        ("transformation", "reco.py"), ("release", "Atlas-15.1.0"),
         ("platform", "i686"), ("package", "Prod/15"), ("priority", "-20"), ("priority", "-99..-1"),
         ("priority", "..0"), ("attempt", "2.."), ("max_attempt", "5"), ("cores", "2..16"),
         ("memory", "3000.."), ("exit_code", "65"), ("destination", "BNL_DISK"),
@@ -91,6 +92,16 @@ def test_a_dash_stands_for_none_also_beside_names_and_for_empty_texts(client: Cl
     assert listed(client, site="-,AGLT2") == [somewhere.pk, nowhere.pk]
     assert listed(client, group="-") == [nowhere.pk]
     assert listed(client, exit_code="-", task="-") == [somewhere.pk, nowhere.pk]
+
+
+def test_a_workflow_without_a_type_is_found_and_half_a_workflow_refused(client: Client) -> None:
+    # given
+    job = create_job("failed", processing_type="", transformation="evgen.py")
+    create_job("failed", processing_type="evgen", transformation="evgen.py")
+    # then
+    assert listed(client, workflow="no type / evgen.py") == [job.pk]
+    fault = refused(client, workflow="evgen.py")["fields"][0]
+    assert (fault["field"], fault["code"]) == ("workflow", "bad_workflow")
 
 
 @pytest.mark.parametrize(

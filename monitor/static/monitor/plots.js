@@ -169,6 +169,12 @@
       figure.dataset.drawn = kind;
     };
     draw();
+    if (data.complete === false) {
+      const note = document.createElement("p");
+      note.className = "hint incomplete";
+      note.textContent = "The last point is of a time that goes on: not complete.";
+      figure.append(note);
+    }
     new ResizeObserver(() => drawn.resize()).observe(canvas);
     new MutationObserver(draw).observe(document.documentElement, {
       attributeFilter: ["data-bs-theme"],

@@ -84,6 +84,26 @@ def test_a_preview_tells_how_many_jobs_and_which_clouds_would_take_them(
     assert not Task.objects.exists() and not AuditLine.objects.exists()
 
 
+def test_a_preview_of_production_tells_the_chance_of_each_cloud(client: Client, alice: Any) -> None:
+    alice.user_permissions.add(Permission.objects.get(codename="submit_production"))
+    create_cloud("US", mc_share=3)
+    create_cloud("FR", mc_share=1)
+    create_cloud("DE", status="offline", status_reason="power cut")
+    production = EVGEN | {"prod_source_label": "managed", "processing_type": "evgen"}
+
+    text = " ".join(client.post(SEND, production).text.split())
+    named = client.post(SEND, production | {"cloud": "US"}).text
+
+    table = text[text.index("Which cloud it would be given to") :]
+    us, fr, de = (table.index(f'/clouds/{name}/"') for name in ("US", "FR", "DE"))
+    assert us < fr < de
+    assert "75 %" in table[us:fr] and "its share 3" in table[us:fr]
+    assert "25 %" in table[fr:de]
+    assert "the cloud is offline (power cut)" in table[de:]
+    assert "Which cloud it would be given to" not in named
+    assert not Task.objects.exists()
+
+
 def test_a_preview_of_a_task_with_input_cuts_its_files(client: Client, alice: Any) -> None:
     # given
     dataset = create_dataset("mc09.EVNT")

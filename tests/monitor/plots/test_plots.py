@@ -102,6 +102,23 @@ def test_what_ended_is_drawn_by_the_hour(client: Client, now: Any) -> None:
     assert data(client, what="ended")["closed_at"] == "2009-09-17T13:00:00Z"
 
 
+def test_the_hour_that_goes_on_is_drawn_by_its_rate_and_said_to_be_incomplete(
+    client: Client, now: Any
+) -> None:
+    whole = data(client, what="ended")
+    EndedRoll.objects.create(span=HOUR, start=after(), finished=12)
+    closed = data(client, what="ended")
+    EndedRoll.objects.create(span=HOUR // 4, start=after(hours=1), finished=4)
+
+    found = data(client, what="ended")
+
+    assert lines(found)["finished"][-2:] == [12, 16]
+    assert [one["complete"] for one in (whole, closed, found)] == [True, True, False]
+    address = "/plots/data?what=ended&hours=24&format=csv"
+    last = client.get(address).content.decode().splitlines()[-2:]
+    assert [line.split(",")[1] for line in last] == ["True", "False"]
+
+
 def test_a_rate_is_by_the_hours_that_are_known(client: Client, now: Any) -> None:
     for hour in (0, -1):
         EndedRoll.objects.create(span=HOUR, start=after(hours=hour), finished=12)

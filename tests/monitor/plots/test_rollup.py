@@ -193,6 +193,27 @@ def test_an_hour_is_closed_once_and_only_when_all_of_it_is_there():
     assert NOW not in rollup.missing_hours(LATER)
 
 
+def test_the_hour_that_goes_on_is_a_short_bucket_anew_every_five_minutes_until_it_is_closed():
+    site = create_site()
+    ended(site)
+
+    assert rollup.part_of_hour(after(minutes=20)) > 0
+    ended(site)
+    assert rollup.part_of_hour(after(minutes=24)) == 0
+    assert [(r.span, r.finished) for r in parts()] == [(20 * 60, 1)]
+    rollup.part_of_hour(after(minutes=25))
+    assert [(r.span, r.finished) for r in parts()] == [(25 * 60, 2)]
+    rollup.part_of_hour(after(hours=1, minutes=4))
+    assert [(r.span, r.finished) for r in parts()] == [(HOUR - 1, 2), (4 * 60, 0)]
+    rollup.close_hour(NOW)
+    assert [r.span for r in parts()] == [4 * 60]
+    assert grid(EndedRoll, start=NOW).finished == 2
+
+
+def parts():
+    return EndedRoll.objects.filter(cloud_id=0, site_id=0, span__lt=HOUR).order_by("start")
+
+
 def test_a_round_makes_up_for_a_week_and_the_next_one_has_nothing_left_to_do():
     ended(create_site())
 

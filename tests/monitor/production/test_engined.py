@@ -11,7 +11,7 @@ from jobs.tasks_engine import engine, services
 from pandasite.base.models import AuditLine
 from tests.builders import NOW, create_user, create_vo
 from tests.monitor.tables import tables, texts
-from tests.tasks_engine.drive import finish_jobs, live_jobs, now_of, task_of
+from tests.tasks_engine.drive import fail_for_good, finish_jobs, live_jobs, now_of, task_of
 from tests.tasks_engine.requests import evgen, registered, simul
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +104,34 @@ def test_deeds_are_offered_to_those_who_may_and_done_with_a_reason(client: Clien
     assert client.post(do, {"action": "pause", "reason": "again"}).status_code == 409
     client.post(do, {"action": "priority", "priority": "900", "reason": "x"})
     assert now_of(task).priority == 900
+
+
+def test_a_retry_shows_how_much_it_tries_and_changes_what_was_changed_on_its_page(
+    client: Client,
+) -> None:
+    task = task_of(evgen(max_attempts=1, memory_mb=1000, job_parameters="--a\n--b ${OUTPUT0}"))
+    finish_jobs(live_jobs(task)[:7])
+    fail_for_good(task)
+    engine.run(NOW)
+    client.force_login(task.owner)
+    do = f"/tasks/{task.pk}/act/do"
+
+    page = client.get(f"/tasks/{task.pk}/act?action=retry").content.decode()
+    asked = {"action": "retry", "reason": "more memory", "initial-memory_mb": "1000"}
+    wrong = client.post(do, asked | {"memory_mb": "-5", "site": "NOWHERE"})
+    done = client.post(do, asked | {"memory_mb": "4000", "initial-wall_s": "60", "wall_s": "60"})
+
+    assert "3 pieces of 10 failed or were left out" in page
+    assert 'name="memory_mb" value="1000"' in page and 'name="initial-memory_mb"' in page
+    assert wrong.status_code == 400
+    assert 'id="id_memory_mb_error"' in wrong.content.decode()
+    assert "more memory" in wrong.content.decode()
+    assert done.status_code == 302
+    after = now_of(task)
+    assert (after.state, after.spec["memory_mb"], after.spec["wall_s"]) == ("running", 4000, 0)
+    assert after.spec["job_parameters"] == task.spec["job_parameters"]
+    assert after.history.last().reason == "tries 3 of 10 pieces of work again: more memory"
+    assert AuditLine.objects.get().facts["changes"] == {"memory_mb": 4000}
 
 
 def test_the_browser_counts_tasks_of_the_engine_by_campaign(client: Client) -> None:

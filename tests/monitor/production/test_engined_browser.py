@@ -50,6 +50,9 @@ def test_an_owner_reads_how_a_task_goes_and_pauses_it(visit: Visit, task: Task) 
     page.get_by_role("link", name="Pause…").click()
     page.wait_for_url(re.compile(r"act\?action=pause"))
     assert visit.violations() == []
+    visit.see(f"/tasks/{task.pk}/act?action=retry")
+    assert visit.violations() == []
+    visit.see(f"/tasks/{task.pk}/act?action=pause")
     page.get_by_label("Reason").fill("storage is full")
     page.get_by_role("button", name="Pause").click()
     # then
