@@ -5,7 +5,8 @@ import datetime as dt
 from jobs.proddb import door
 from jobs.proddb.door import NewDefinition, NewRequest, ProdState, Standing
 from pandasite.demo.accounts import MANAGER
-from pandasite.demo.productions import Production, Submission, productions
+from pandasite.demo.productions import Production, productions
+from pandasite.demo.submissions import Submission
 from pandasite.demo.wave import Wave
 
 # What a definition has columns for, or what its task says.

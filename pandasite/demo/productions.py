@@ -6,9 +6,9 @@ The same number always gives the same bytes, so that a repeated submission is re
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pandasite.demo.grid import ANALYSIS, CHEMISTRY, CMT_CONFIG, GENERATION
+from pandasite.demo.grid import ANALYSIS, CHEMISTRY, GENERATION
+from pandasite.demo.submissions import Submission, analysis_job, file, job
 from pandasite.demo.wave import (
     Wave,
     archive_dataset,
@@ -22,8 +22,6 @@ from pandasite.demo.wave import (
     sound_file,
     tampered_file,
 )
-
-Submission = dict[str, Any]
 
 SCOPE = "mc09_14TeV"
 USER_SCOPE = "user.demo"
@@ -108,8 +106,8 @@ def productions(wave: Wave) -> tuple[Production, ...]:
 def production(wave: Wave, key: str, title: str, jobs: Iterable[PlannedJob]) -> Production:
     """Jobs that share a key and a task."""
     planned = tuple(jobs)
-    for job in planned:
-        job.submission["task"] = f"demo.{key}.{wave.tag}"
+    for one in planned:
+        one.submission["task"] = f"demo.{key}.{wave.tag}"
     return Production(key=f"demo-{wave.tag}-{key}", title=title, jobs=planned)
 
 
@@ -270,41 +268,3 @@ def output_only(wave: Wave, what: str, parameters: str) -> Submission:
         max_attempt=2,
         output_files=[file(lfn, USER_SCOPE, f"user.demo.{what}.{wave.tag}")],
     )
-
-
-def analysis_job(name: str, *, source: Submission, output: Submission, **more: Any) -> Submission:
-    """Histograms of one event file; the output stays where it is made."""
-    return job(
-        name,
-        transformation="analysis.py",
-        job_parameters=f"--input {source['lfn']} --output {output['lfn']}",
-        prod_source_label="user",
-        processing_type="analysis",
-        atlas_release=ANALYSIS,
-        input_files=[source],
-        output_files=[output],
-        **more,
-    )
-
-
-def job(name: str, **fields: Any) -> Submission:
-    """A submission with what all jobs of the demo share. Memory and disk in MB, time in s."""
-    return {
-        "job_name": name,
-        "prod_source_label": "managed",
-        "homepackage": fields["atlas_release"].replace("-", "Production/", 1),
-        "cmt_config": CMT_CONFIG,
-        "vo": "atlas",
-        "assigned_priority": 500,
-        "max_attempt": 3,
-        "min_ram_count": 1500,
-        "max_disk_count": 200,
-        "max_cpu_count": 600,
-        "core_count": 1,
-        "input_files": [],
-        **fields,
-    }
-
-
-def file(lfn: str, scope: str, dataset: str) -> Submission:
-    return {"lfn": lfn, "scope": scope, "dataset": dataset}

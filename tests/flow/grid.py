@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pandasite.demo.grid import Place, Region
-from pandasite.demo.productions import PlannedJob, Production, file, job
+from pandasite.demo.productions import PlannedJob, Production
+from pandasite.demo.submissions import file, job
 
 GENERATION = "Flow-1.0"
 ANALYSIS = "Flow-2.0"
