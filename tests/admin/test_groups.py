@@ -11,11 +11,18 @@ from tests.admin.pages import staff
 pytestmark = pytest.mark.django_db
 
 
-def test_production_managers_may_submit_production_and_nothing_else() -> None:
+MENDING = {
+    "view_taskrequest", "view_jobdefinition", "view_statechange", "change_taskrequest",
+    "change_jobdefinition",
+}  # fmt: skip
+
+
+def test_production_managers_submit_production_and_mend_prod_db_and_nothing_else() -> None:
     assert staff("p", group=PRODUCTION_MANAGERS).get_all_permissions() == {
         "jobs.submit_production",
         "jobs.add_tag",
         "jobs.delete_tag",
+        *(f"proddb.{name}" for name in MENDING),
     }
 
 
@@ -38,5 +45,5 @@ def test_a_second_time_adds_what_is_missing_and_takes_nothing_away() -> None:
     group.permissions.set(Permission.objects.filter(codename="add_site"))
     sync_groups()
     names = set(group.permissions.values_list("codename", flat=True))
-    assert names == {"add_site", "submit_production", "add_tag", "delete_tag"}
+    assert names == {"add_site", "submit_production", "add_tag", "delete_tag", *MENDING}
     assert Group.objects.filter(name=PRODUCTION_MANAGERS).count() == 1

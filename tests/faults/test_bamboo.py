@@ -250,8 +250,7 @@ def the_one_that_waits(cycle: subprocess.Popen[str]) -> int:
 
 
 _WAITING = """
-SELECT pid FROM pg_stat_activity
-WHERE application_name = 'pandasite-bamboo' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'proddb_taskrequest'::regclass
 """
 
 
