@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 LOCK = 0x62616D626F6F  # "bamboo"
 # It stays in a transaction that has read no row and has no number: vacuum does not wait for it.
@@ -25,4 +25,6 @@ def only_one() -> Iterator[bool]:
             mine = bool(cursor.fetchone()[0])
         yield mine
     finally:
+        with suppress(DatabaseError, InterfaceError):  # then it has none any more
+            guard.rollback()  # a connection that is closed lets go of it a moment later
         guard.close()
