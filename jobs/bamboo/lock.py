@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 LOCK = 0x62616D626F6F  # "bamboo"
 # It stays in a transaction that has read no row and has no number: vacuum does not wait for it.
@@ -26,4 +26,6 @@ def only_one() -> Iterator[bool]:
         yield mine
         guard.rollback()  # a server that is only hung up on may keep the lock for a while
     finally:
+        with suppress(DatabaseError, InterfaceError):  # then it has none any more
+            guard.rollback()  # a connection that is closed lets go of it a moment later
         guard.close()

@@ -37,7 +37,7 @@ PACE = {
     "PANDASITE_BUNCH_SIZE": "2",  # a wave is small, and its jobs should be seen at several sites
 }
 LOOK_SECONDS = 1.0
-BAMBOO_SECONDS = 120.0  # for some of its cycles to take what was asked for
+BAMBOO_SECONDS = 240.0  # for some of its cycles, and the engine, to make what was asked for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -246,7 +246,8 @@ def the_one_that_waits(cycle: subprocess.Popen[str]) -> int:
             if row := cursor.fetchone():
                 return int(row[0])
         time.sleep(0.05)
-    raise AssertionError("no cycle waits for prodDB")
+    cycle.kill()
+    raise AssertionError(f"no cycle waits for prodDB: {ended(cycle)}")
 
 
 _WAITING = """
