@@ -1,9 +1,9 @@
 -- The whole of a claim in one round trip and one transaction; called by jobs/dispatch.py alone.
 --
 -- 1. one answer at a time for a key; 2. the token that the caller was known by is still good, and an
--- earlier answer again; 3. no, when the site or the node is shut or the cap is reached; 4. the best
--- activated jobs that fit every fact of the pilot are picked and locked; 5. each gets a lease of its
--- own, and with them go the books: event, key, pilot, answer.
+-- earlier answer again; 3. no, when the site or the node is shut; 4. the best activated jobs that fit
+-- every fact of the pilot are picked and locked, as many of them as the cap of the site leaves room
+-- for; 5. each gets a lease of its own, and with them go the books: event, key, pilot, answer.
 --
 -- The answer is JSON: {"outcome": ..., "jobs": [...]}, with "text" where an outcome has one.
 -- What is plain SQL is kept in few statements, and in few nodes of their plans: to begin one costs
@@ -82,11 +82,9 @@ DECLARE
   v_url text;
   v_unchecked bool;
   v_vos bigint[];
-  v_waiting bool;   -- there is a queue at all
   v_kinds bigint[];
-  v_n int := p_n;
+  v_n int;
   v_left int;       -- how many more jobs pilots may hold at a site with a cap, at least
-  v_room int := 0;  -- of them, how many are set aside for this claim
   v_each int := CASE WHEN p_n > 1 THEN 14 + 2 * p_n ELSE 4 END;  -- jobs of each kind to look at
   v_node_due bool;  -- its row is to be written: once a minute is enough
   v_more bool := true;
@@ -112,11 +110,9 @@ BEGIN
     n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
     NOT c.releases_checked OR NOT EXISTS (
       SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id),
-    (SELECT array_agg(vo_id) FROM brokerage_site_vos a WHERE a.site_id = s.id),
-    EXISTS (SELECT 1 FROM jobs_job
-      WHERE state = 'activated' AND command = '' AND computing_site_id = p_site)
+    (SELECT array_agg(vo_id) FROM brokerage_site_vos a WHERE a.site_id = s.id)
   INTO v_known, v_body, v_salt, v_earlier, v_tries, v_no, v_text, v_cap, v_capped, v_left, v_pilot,
-    v_storage, v_place, v_url, v_node_due, v_unchecked, v_vos, v_waiting
+    v_storage, v_place, v_url, v_node_due, v_unchecked, v_vos
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
     LEFT JOIN jobs_good_token(p_token, p_account, p_site, v_now) t ON true
     LEFT JOIN jobs_claimkey k ON k.account_id = p_account AND k.key = p_key
@@ -146,25 +142,7 @@ BEGIN
   IF v_node_due THEN
     PERFORM jobs_node_asked(p_site, p_node, v_now);
   END IF;
-  IF v_cap > 0 AND v_no IS NULL THEN
-    -- The room is taken first, and what is not needed given back: whoever comes next at such a site
-    -- waits for this row. Where nothing is in the queue nobody waits, unless the room is used up.
-    IF v_waiting THEN
-      UPDATE jobs_siteroom SET room = room - p_n
-      WHERE site_id = p_site AND job_cap = v_cap AND room >= p_n;
-      v_room := CASE WHEN FOUND THEN p_n ELSE 0 END;
-    END IF;
-    IF v_room = 0 AND (v_waiting OR v_left <= 0) THEN
-      v_n := least(p_n, jobs_room(p_site, v_cap, p_n));
-      IF v_n <= 0 THEN
-        v_no := 'site_full';
-        v_text := v_cap::text;
-      ELSIF v_waiting THEN
-        UPDATE jobs_siteroom SET room = room - v_n WHERE site_id = p_site;
-        v_room := v_n;
-      END IF;
-    END IF;
-  ELSIF v_cap = 0 AND v_capped THEN
+  IF v_cap = 0 AND v_capped THEN
     DELETE FROM jobs_siteroom WHERE site_id = p_site;  -- from now on nobody counts
   END IF;
 
@@ -174,7 +152,7 @@ BEGIN
   -- Candidates are read without locks; those that others hold are stepped over. The state is checked
   -- once more by the locking read, and by the UPDATE below. The CTEs are materialised: else the
   -- planner may run one of them once per row.
-  IF v_no IS NULL AND v_waiting AND p_n = 1 THEN
+  IF v_no IS NULL AND p_n = 1 THEN
     SELECT ARRAY[j.panda_id], ARRAY[j.attempt_nr + 1] INTO v_held, v_attempts
     FROM (
       SELECT panda_id, prod_source_label, min_ram_count, max_disk_count, min_cpu_speed,
@@ -189,7 +167,7 @@ BEGIN
       AND j.state = 'activated' AND j.command = ''
     LIMIT 1 FOR UPDATE OF j SKIP LOCKED;
   END IF;
-  IF v_no IS NULL AND v_waiting AND v_held IS NULL THEN
+  IF v_no IS NULL AND v_held IS NULL THEN
     SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
     WHERE site_id = p_site AND jobs_fits(label, vo_id, processing_type, release_key,
       min_ram_count, max_disk_count, min_cpu_speed, core_count, p_labels, v_vos, p_releases,
@@ -208,7 +186,7 @@ BEGIN
     ), held AS MATERIALIZED (
       SELECT j.panda_id, j.attempt_nr, j.current_priority FROM jobs_job j
       JOIN candidate USING (panda_id) WHERE j.state = 'activated' AND j.command = ''
-      ORDER BY j.current_priority DESC, j.panda_id LIMIT v_n FOR UPDATE OF j SKIP LOCKED
+      ORDER BY j.current_priority DESC, j.panda_id LIMIT p_n FOR UPDATE OF j SKIP LOCKED
     )
     SELECT array_agg(panda_id ORDER BY current_priority DESC, panda_id),
       array_agg(attempt_nr + 1 ORDER BY current_priority DESC, panda_id),
@@ -216,9 +194,24 @@ BEGIN
     INTO v_held, v_attempts, v_more FROM held;
     v_each := v_each * 8;
   END LOOP;
-  IF v_room > coalesce(cardinality(v_held), 0) THEN
-    UPDATE jobs_siteroom SET room = room + v_room - coalesce(cardinality(v_held), 0)
-    WHERE site_id = p_site;
+  -- Who comes next at a site with a cap waits for the row of its room until this claim ends: so it
+  -- is taken late, and only for jobs that are there or to say that there may be none.
+  IF v_cap > 0 AND v_no IS NULL AND (v_held IS NOT NULL OR v_left <= 0) THEN
+    v_n := coalesce(cardinality(v_held), p_n);
+    UPDATE jobs_siteroom SET room = room - v_n
+    WHERE site_id = p_site AND job_cap = v_cap AND room >= v_n AND v_held IS NOT NULL;
+    IF NOT FOUND THEN
+      v_n := least(v_n, jobs_room(p_site, v_cap, v_n));
+      IF v_n <= 0 THEN
+        v_no := 'site_full';
+        v_text := v_cap::text;
+        v_held := NULL;
+      ELSIF v_held IS NOT NULL THEN
+        v_held := v_held[:v_n];
+        v_attempts := v_attempts[:v_n];
+        UPDATE jobs_siteroom SET room = room - v_n WHERE site_id = p_site;
+      END IF;
+    END IF;
   END IF;
   IF v_held IS NULL THEN
     v_no := coalesce(v_no, 'no_job');

@@ -220,7 +220,7 @@ def test_the_queues_index_serves_the_claim(site):
     create_job("activated", site=site)
 
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute("EXPLAIN " + QUEUE_HEAD, [site.pk])
         plan = "\n".join(row[0] for row in cursor.fetchall())
 
