@@ -17,9 +17,11 @@ from benchmarks.grid import (
     CPU_MHZ,
     DISK_MB,
     MEMORY_MB,
+    PILOTS_A_NODE,
     PILOTS_A_SITE,
     RELEASES,
     Grid,
+    node,
 )
 from jobs import dispatch
 from jobs.models import PilotAccount
@@ -64,7 +66,7 @@ def own_claim(grid: Grid) -> str:
         "token": _of_site(grid, _digests()),
         "pilot_id": _pilot(grid, "pilot-"),
     }
-    values |= {"node": _pilot(grid, "node-"), "account": _of_site(grid, _accounts())}
+    values |= {"node": _node(grid), "account": _of_site(grid, _accounts())}
     statement = re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], dispatch._CLAIM)
     numbers = f"\\set pilot random(0, {PILOTS_A_SITE - 1})\n\\set key random(1, {10**15})\n"
     return _site(grid) + numbers + statement.strip() + ";\n"
@@ -92,6 +94,15 @@ def _of_site(grid: Grid, values: Mapping[int, object]) -> str:
 def _pilot(grid: Grid, prefix: str) -> str:
     names = {place.pk: f"{place.name}-{prefix}" for place in grid.sites}
     return f"({_of_site(grid, names)} || :pilot)"
+
+
+def _node(grid: Grid) -> str:
+    """The node that the pilot runs on, which is known already: as over HTTP."""
+    before, after = node("SITE", 0).split("0000")
+    assert after == ".site.example.org", "the node has its number, then its site"
+    ends = {place.pk: node(place.name, 0).split("0000")[1] for place in grid.sites}
+    number = f"lpad((:pilot / {PILOTS_A_NODE})::text, 4, '0')"
+    return f"('{before}' || {number} || {_of_site(grid, ends)})"
 
 
 def _accounts() -> dict[int, object]:

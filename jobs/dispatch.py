@@ -18,6 +18,7 @@ import json
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -109,23 +110,43 @@ def _ask(
     request: tuple[str, str, int, str, list[str]],
     now: dt.datetime | None,
 ) -> dict[str, Any]:
+    key, body, n_jobs, salt, leases = request
     values = vars(facts) | {
         "token": caller.token,
         "account": caller.account_id,
         "site": caller.site_id,
-        "labels": list(facts.labels),
-        "releases": release_keys(facts.releases),
-        "install": sorted(_WORDS.install_labels),
-        "reprocessing": sorted(_WORDS.reprocessing_types),
+        "labels": _array(facts.labels),
+        "releases": _releases(tuple(facts.releases)),
+        "install": _INSTALL,
+        "reprocessing": _REPROCESSING,
         "sent_seconds": settings.PANDASITE["SENT_SECONDS"],
         "noted": NOTED,
         "now": now,
+        "key": key,
+        "body": body,
+        "n_jobs": n_jobs,
+        "salt": salt,
+        "leases": _array(leases),
     }
-    values |= dict(zip(("key", "body", "n_jobs", "salt", "leases"), request, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         answer = cursor.fetchone()[0]
     return answer if isinstance(answer, dict) else dict(json.loads(answer))
+
+
+def _array(texts: Iterable[str]) -> str:
+    """Texts as PostgreSQL writes an array of them: the driver takes ten times longer."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join([f'"{text}"' for text in escaped]) + "}"
+
+
+@lru_cache(maxsize=1024)  # the nodes of a site have the same ones
+def _releases(releases: tuple[tuple[str, str], ...]) -> str:
+    return _array(release_keys(releases))
+
+
+_INSTALL = _array(sorted(_WORDS.install_labels))
+_REPROCESSING = _array(sorted(_WORDS.reprocessing_types))
 
 
 def salt_of(salt: str, nr: int) -> str:

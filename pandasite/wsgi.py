@@ -11,12 +11,17 @@ from django.urls import get_resolver
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
 django = get_wsgi_application()
 
+from jobs.api import lane  # noqa: E402 - Django has to be set up first
+
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Django's; an answer that is there as a whole goes out as one piece, head and body together.
+    """Django's, but for what pilots ask all the time (jobs/api/lane.py).
 
-    The server would ask for it bit by bit, and send the head on its own.
+    An answer that is there as a whole goes out as one piece, head and body together: the server
+    would ask for it bit by bit, and send the head on its own.
     """
+    if (answer := lane.answer(environ, start_response)) is not None:
+        return answer
     response = django(environ, start_response)
     if not isinstance(response, HttpResponse):
         return response

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from pandasite.base.errors import BadInput, field_error
 
 HEADER = "Idempotency-Key"
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
+KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def idempotency_key(request: Request, *, required: bool) -> str:
@@ -20,7 +20,7 @@ def idempotency_key(request: Request, *, required: bool) -> str:
     key = request.headers.get(HEADER, "")
     if not key and not required:
         return ""
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         message = f"{HEADER} must be 1 to 64 letters, digits and . _ -"
         raise BadInput(
             message,

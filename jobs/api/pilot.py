@@ -36,7 +36,9 @@ TOLD = (
 )  # fmt: skip
 
 
+MET = "pandasite.met"  # in the environment of a request: the error that the short way came to
 T = TypeVar("T")
+Told = tuple[dict[str, Any], dict[str, str]]  # the body of an answer, and its headers
 
 
 class PilotView(JSONView):
@@ -44,6 +46,12 @@ class PilotView(JSONView):
 
     authentication_classes = [PilotAuthentication]
     permission_classes = [IsPilot]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As DRF has it; what the short way (jobs/api/lane.py) has met is answered here."""
+        super().initial(request, *args, **kwargs)
+        if (error := request.META.pop(MET, None)) is not None:
+            raise error
 
     def for_caller(self, request: Request, work: Callable[[Caller], T]) -> T:
         """What `work` makes; a token that does not hold any more is looked up anew, once."""
@@ -75,17 +83,24 @@ class ClaimView(PilotView):
         """
         key = idempotency_key(request, required=True)
         said = strict.validated(ClaimBody, request.data)
-        asked = {name: value for name, value in said.items() if name != "sent_at"}
-        question = _question(said) | {"key": key, "body_sha256": fingerprint(asked)}
 
-        def work(caller: Caller) -> dispatch.Claimed:
+        def work(caller: Caller) -> Told:
             must_be_at(said["site"], caller)
-            not_too_often(caller, f"{said['node']} {said['pilot_id']}")
-            return dispatch.claim(caller=caller, **question)
+            return claimed(caller, said, key)
 
-        claimed = self.for_caller(request, work)
-        wait = {} if claimed.jobs else {"Retry-After": str(claimed.retry_after)}
-        return json_answer(_claim_answer(claimed, bulk="n_jobs" in said), headers=wait)
+        body, headers = self.for_caller(request, work)
+        return json_answer(body, headers=headers)
+
+
+def claimed(caller: Caller, said: dict[str, Any], key: str) -> Told:
+    """The answer to a claim with a checked body, and its headers."""
+    not_too_often(caller, f"{said['node']} {said['pilot_id']}")
+    asked = {name: value for name, value in said.items() if name != "sent_at"}
+    found = dispatch.claim(
+        caller=caller, key=key, body_sha256=fingerprint(asked), **_question(said)
+    )
+    wait = {} if found.jobs else {"Retry-After": str(found.retry_after)}
+    return _claim_answer(found, bulk="n_jobs" in said), wait
 
 
 def not_too_often(caller: Caller, who: str) -> None:

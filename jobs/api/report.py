@@ -33,14 +33,8 @@ class ReportView(PilotView):
     def post(self, request: Request) -> HttpResponseBase:
         """Answer with the job's state and the command for the pilot, if there is one."""
         _refuse_long_output(request.data, "")
-        said, truncated = _report(strict.validated(ReportBody, request.data))
-
-        def work(caller: Caller) -> report.Answer:
-            not_too_often(caller, f"job {said.panda_id}")
-            return report.hear(caller=caller, report=said)
-
-        answer = self.for_caller(request, work)
-        return json_answer(_answer(said, answer, truncated))
+        said = strict.validated(ReportBody, request.data)
+        return json_answer(self.for_caller(request, lambda caller: heard(caller, said)))
 
 
 class ReportsView(PilotView):
@@ -56,25 +50,40 @@ class ReportsView(PilotView):
         """
         for place, data in _bodies(request.data):
             _refuse_long_output(data, f"reports[{place}].")
-        bodies = strict.validated(ReportsBody, request.data)["reports"]
-        said = [_report(one) for one in bodies]
-        answers = self.for_caller(
-            request,
-            lambda caller: report.hear_all(caller=caller, reports=[one for one, _ in said]),
-        )
-        outcomes = [
-            _refusal(one, answer) if isinstance(answer, DomainError) else _answer(one, answer, cut)
-            for (one, cut), answer in zip(said, answers, strict=True)
-        ]
-        return json_answer({"answers": outcomes})
+        said = strict.validated(ReportsBody, request.data)
+        return json_answer(self.for_caller(request, lambda caller: all_heard(caller, said)))
 
 
-def _answer(said: report.Report, answer: report.Answer, truncated: bool) -> dict[str, Any]:
+def heard(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a report with a checked body."""
+    said, truncated = _report(body)
+    not_too_often(caller, f"job {said.panda_id}")
+    answer = report.hear(caller=caller, report=said)
+    return _answer(said, answer, truncated, settings.PANDASITE["LEASE_SECONDS"])
+
+
+def all_heard(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """The answers to the reports of a checked body."""
+    said = [_report(one) for one in body["reports"]]
+    answers = report.hear_all(caller=caller, reports=[one for one, _ in said])
+    lease = settings.PANDASITE["LEASE_SECONDS"]  # asked once: it is slow
+    outcomes = [
+        _refusal(one, answer)
+        if isinstance(answer, DomainError)
+        else _answer(one, answer, cut, lease)
+        for (one, cut), answer in zip(said, answers, strict=True)
+    ]
+    return {"answers": outcomes}
+
+
+def _answer(
+    said: report.Report, answer: report.Answer, truncated: bool, lease_seconds: int
+) -> dict[str, Any]:
     told = {
         "panda_id": said.panda_id,
         "state": answer.state,
         "command": answer.command,
-        "lease_seconds": settings.PANDASITE["LEASE_SECONDS"],
+        "lease_seconds": lease_seconds,
         "replayed": answer.replayed,
     }
     return told | {"truncated": True} if truncated else told
@@ -104,7 +113,7 @@ def _refuse_long_output(data: Any, where: str) -> None:
 def _report(said: dict[str, Any]) -> tuple[report.Report, bool]:
     """The report of a checked body; and whether a diagnosis was cut to what the table holds."""
     if said.keys().isdisjoint(NOT_PLAIN):  # as nearly every heartbeat
-        return report.Report(**said), False
+        return report.Report.of(said), False
     plain = {name: value for name, value in said.items() if name not in NOT_PLAIN}
     errors = {name: said[name] for name in ERROR_FIELDS if name in said}
     cut = {k: v[:DIAG_MAX] if isinstance(v, str) else v for k, v in errors.items()}

@@ -1,12 +1,25 @@
 -- The whole of a claim in one round trip and one transaction; called by jobs/dispatch.py alone.
 --
--- 1. the token that the caller was known by is still good; 2. one answer at a time for a key, and
--- an earlier answer again; 3. no, when the site or the node is shut or the cap is reached;
--- 4. the best activated jobs that fit every fact of the pilot, each under a lease of its own, and
--- with them the books: event, key, pilot, answer.
+-- 1. one answer at a time for a key; 2. the token that the caller was known by is still good, and an
+-- earlier answer again; 3. no, when the site or the node is shut; 4. the best activated jobs that fit
+-- every fact of the pilot are picked and locked, as many of them as the cap of the site leaves room
+-- for; 5. each gets a lease of its own, and with them go the books: event, key, pilot, answer.
 --
 -- The answer is JSON: {"outcome": ..., "jobs": [...]}, with "text" where an outcome has one.
--- What is plain SQL is kept in few statements: to begin one costs more than most of them do.
+-- What is plain SQL is kept in few statements, and in few nodes of their plans: to begin one costs
+-- more than most of them do. All rows are looked up by key, also where a table is small today.
+
+-- The inputs and outputs of a job. One row; the planner puts its text in the place of the call, as it
+-- does with jobs_good_token.
+CREATE OR REPLACE FUNCTION jobs_files_told(p_job bigint) RETURNS TABLE (files json)
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(json_agg(json_build_object('type', f.type, 'lfn', f.lfn, 'scope', f.scope,
+    'dataset', coalesce(d.name, ''), 'guid', k.guid, 'size', k.size, 'adler32', k.adler32)
+    ORDER BY f.id), '[]')
+  FROM jobs_jobfile f LEFT JOIN datasets_dataset d ON d.id = f.dataset_id
+    LEFT JOIN datasets_file k ON k.id = f.file_id
+  WHERE f.job_id = p_job AND f.type IN ('input', 'output')
+$$;
 
 -- The jobs of an answer, as their pilot is told them; jobs/api/pilot.py adds what is not stored.
 CREATE OR REPLACE FUNCTION jobs_told(p_jobs bigint[]) RETURNS json
@@ -20,12 +33,7 @@ BEGIN
       v.name AS vo,
       (SELECT json_build_object('name', s.name, 'url', s.url) FROM datasets_storageelement s
         WHERE s.id = j.storage_id) AS storage,
-      (SELECT coalesce(json_agg(json_build_object('type', f.type, 'lfn', f.lfn,
-          'scope', f.scope, 'dataset', coalesce(d.name, ''), 'guid', k.guid, 'size', k.size,
-          'adler32', k.adler32) ORDER BY f.id), '[]')
-        FROM jobs_jobfile f LEFT JOIN datasets_dataset d ON d.id = f.dataset_id
-          LEFT JOIN datasets_file k ON k.id = f.file_id
-        WHERE f.job_id = j.panda_id AND f.type IN ('input', 'output')) AS files
+      (SELECT f.files FROM jobs_files_told(j.panda_id) f) AS files
     FROM unnest(p_jobs) WITH ORDINALITY AS wanted (panda_id, nr)
       JOIN jobs_job j ON j.panda_id = wanted.panda_id
       JOIN brokerage_vo v ON v.id = j.vo_id
@@ -55,60 +63,60 @@ CREATE OR REPLACE FUNCTION jobs_claim(
   p_releases text[], p_labels text[], p_install text[], p_reprocessing text[], p_n int,
   p_salt text, p_leases text[], p_sent_seconds int, p_sent_at timestamptz, p_skew_noted int,
   p_now timestamptz
-) RETURNS json LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS json LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_earlier jobs_claimkey;
-  v_no text;    -- the outcome, when there is no job
-  v_text text;  -- its words
+  v_known bool;     -- the token is good
+  v_body text;      -- what the key was used for before
+  v_salt text;      -- and what that was answered
+  v_earlier bigint[];
+  v_tries int[];
+  v_no text;        -- the outcome, when there is no job
+  v_text text;      -- its words
   v_cap int;
+  v_capped bool;    -- there is a row of its room
   v_pilot bigint;
   v_storage bigint;
+  v_place text;     -- its name and address
+  v_url text;
   v_unchecked bool;
   v_vos bigint[];
   v_kinds bigint[];
-  v_n int := p_n;
-  v_capped bool;
-  v_room int;   -- how many more jobs pilots may hold at a site with a cap, at least
-  -- How many jobs of the queue's head to look at, and how many of each kind. The head is quicker
-  -- to read, and good enough for one job; of some, it might hold one that fits and hide the rest.
-  v_head int := CASE WHEN p_n > 1 THEN 0 ELSE 16 END;
-  v_each int := CASE WHEN p_n > 1 THEN 14 + 2 * p_n ELSE 0 END;
+  v_n int;
+  v_left int;       -- how many more jobs pilots may hold at a site with a cap, at least
+  v_each int := CASE WHEN p_n > 1 THEN 14 + 2 * p_n ELSE 4 END;  -- jobs of each kind to look at
   v_node_due bool;  -- its row is to be written: once a minute is enough
-  v_more bool;
-  v_taken bigint[];
+  v_more bool := true;
+  v_held bigint[];
+  v_attempts int[];
+  v_told json;
 BEGIN
-  IF p_token IS NOT NULL AND NOT jobs_token_holds(p_token, p_account, p_site, v_now) THEN
-    RETURN json_build_object('outcome', 'token_gone');
-  END IF;
   -- In a statement of its own: what the one before it has committed must be seen below.
   IF NOT pg_try_advisory_xact_lock(hashtextextended(p_key, p_account)) THEN
-    RETURN json_build_object('outcome', 'in_flight');
-  END IF;
-  SELECT * INTO v_earlier FROM jobs_claimkey WHERE account_id = p_account AND key = p_key;
-  IF FOUND THEN
-    IF v_earlier.body_sha256 <> p_body THEN
-      RETURN json_build_object('outcome', 'key_reused');
-    END IF;
-    RETURN json_build_object('outcome', 'again', 'salt', v_earlier.salt,
-      'jobs', jobs_told(v_earlier.panda_ids), 'attempts', v_earlier.attempts);
+    RETURN json_build_object('outcome', CASE
+      WHEN p_token IS NULL OR jobs_token_holds(p_token, p_account, p_site, v_now)
+      THEN 'in_flight' ELSE 'token_gone' END);
   END IF;
 
   -- The release is not asked of the pilot where brokerage does not ask the site for it (the rule
   -- `releases` in brokerage/policy/filters.py): such jobs would wait for ever.
-  SELECT
+  SELECT t.site_id IS NOT NULL, k.body_sha256, k.salt, k.panda_ids, k.attempts,
     CASE WHEN s.status = 'offline' THEN 'site_offline'
       WHEN d.words IS NOT NULL THEN 'site_downtime'
       WHEN b.id IS NOT NULL THEN 'node_banned' END,
     CASE WHEN s.status = 'offline' THEN s.status_reason ELSE coalesce(d.words, b.reason) END,
-    s.job_cap, p.id, l.storage_id,
+    s.job_cap, r.site_id IS NOT NULL, CASE WHEN r.job_cap = s.job_cap THEN r.room ELSE 0 END, p.id,
+    e.id, e.name, e.url,
     n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
-    r.site_id IS NOT NULL,
     NOT c.releases_checked OR NOT EXISTS (
       SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id),
     (SELECT array_agg(vo_id) FROM brokerage_site_vos a WHERE a.site_id = s.id)
-  INTO v_no, v_text, v_cap, v_pilot, v_storage, v_node_due, v_capped, v_unchecked, v_vos
+  INTO v_known, v_body, v_salt, v_earlier, v_tries, v_no, v_text, v_cap, v_capped, v_left, v_pilot,
+    v_storage, v_place, v_url, v_node_due, v_unchecked, v_vos
   FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
+    LEFT JOIN jobs_good_token(p_token, p_account, p_site, v_now) t ON true
+    LEFT JOIN jobs_claimkey k ON k.account_id = p_account AND k.key = p_key
     LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
       AND (b.until IS NULL OR b.until > v_now)
     -- an outage that goes on, as the rule `downtime` of brokerage puts it
@@ -123,7 +131,16 @@ BEGIN
     LEFT JOIN jobs_siteroom r ON r.site_id = s.id
     LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node
     LEFT JOIN datasets_sitestorage l ON l.site_id = s.id AND l.role = 'local'
+    LEFT JOIN datasets_storageelement e ON e.id = l.storage_id
   WHERE s.id = p_site;
+  IF p_token IS NOT NULL AND v_known IS NOT TRUE THEN
+    RETURN json_build_object('outcome', 'token_gone');
+  ELSIF v_body <> p_body THEN
+    RETURN json_build_object('outcome', 'key_reused');
+  ELSIF v_body IS NOT NULL THEN
+    RETURN json_build_object('outcome', 'again', 'salt', v_salt,
+      'jobs', jobs_told(v_earlier), 'attempts', v_tries);
+  END IF;
   IF v_pilot IS NULL THEN
     INSERT INTO jobs_pilot (site_id, pilot_id, node, factory, cpu_speed_mhz, memory_mb,
       free_disk_mb, first_contact, last_contact, claims, jobs)
@@ -134,111 +151,131 @@ BEGIN
   IF v_node_due THEN
     PERFORM jobs_node_asked(p_site, p_node, v_now);
   END IF;
-  IF v_cap > 0 AND v_no IS NULL THEN
-    SELECT room INTO v_room FROM jobs_siteroom
-    WHERE site_id = p_site AND job_cap = v_cap FOR UPDATE;
-    IF v_room IS NULL OR v_room < p_n THEN
-      v_room := jobs_room(p_site, v_cap, p_n);
-    END IF;
-    v_n := least(p_n, v_room);
-    IF v_n <= 0 THEN
-      v_no := 'site_full';
-      v_text := v_cap::text;
-    END IF;
-  ELSIF v_cap = 0 AND v_capped THEN
+  IF v_cap = 0 AND v_capped THEN
     DELETE FROM jobs_siteroom WHERE site_id = p_site;  -- from now on nobody counts
   END IF;
 
-  -- Who wants one job gets it from the head of the queue. Where nobody there fits or all were held
-  -- by others, and for who wants some, the head of each kind that fits is read, and more of them
-  -- while all of those were held by others. Candidates are read without locks; those
-  -- that others hold are stepped over. The state is checked once more by the locking read and by
-  -- the UPDATE, in the statement that takes them. The CTEs are materialised: else the planner may
-  -- run one of them once per row.
-  WHILE v_no IS NULL LOOP
-    IF v_each > 0 AND v_kinds IS NULL THEN
-      SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
-      WHERE site_id = p_site AND jobs_fits(label, vo_id, processing_type, release_key,
-        min_ram_count, max_disk_count, min_cpu_speed, core_count, p_labels, v_vos, p_releases,
-        p_install, v_unchecked, p_reprocessing, p_memory, p_disk, p_cpu_speed, p_cores);
-      EXIT WHEN v_kinds IS NULL;
-    END IF;
-    WITH head AS MATERIALIZED (
+  -- Who wants one job gets it from the head of the queue, which is read in its order until one fits
+  -- and is free. Where nobody there fits or all are held by others, and for who wants some, the head
+  -- of each kind that fits is read, and more of them while all of those were held by others.
+  -- Candidates are read without locks; those that others hold are stepped over. The state is checked
+  -- once more by the locking read, and by the UPDATE below. The CTEs are materialised: else the
+  -- planner may run one of them once per row.
+  IF v_no IS NULL AND p_n = 1 THEN
+    SELECT ARRAY[j.panda_id], ARRAY[j.attempt_nr + 1] INTO v_held, v_attempts
+    FROM (
       SELECT panda_id, prod_source_label, min_ram_count, max_disk_count, min_cpu_speed,
         core_count, atlas_release, cmt_config, processing_type, vo_id
       FROM jobs_job WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
-      ORDER BY current_priority DESC, panda_id LIMIT v_head
-    ), candidate AS MATERIALIZED (
-      SELECT panda_id FROM head h
-      WHERE jobs_fits(prod_source_label, vo_id, processing_type,
-        atlas_release || '|' || cmt_config, min_ram_count, max_disk_count, min_cpu_speed,
-        core_count, p_labels, v_vos, p_releases, p_install, v_unchecked, p_reprocessing, p_memory,
+      ORDER BY current_priority DESC, panda_id LIMIT 16
+    ) h JOIN jobs_job j ON j.panda_id = h.panda_id
+    WHERE jobs_fits(h.prod_source_label, h.vo_id, h.processing_type,
+        h.atlas_release || '|' || h.cmt_config, h.min_ram_count, h.max_disk_count, h.min_cpu_speed,
+        h.core_count, p_labels, v_vos, p_releases, p_install, v_unchecked, p_reprocessing, p_memory,
         p_disk, p_cpu_speed, p_cores)
-      UNION ALL (
-        SELECT of_kind.panda_id FROM unnest(v_kinds) AS kind
-        CROSS JOIN LATERAL (
-          SELECT panda_id, current_priority FROM jobs_job
-          WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
-            AND jobs_requirement(prod_source_label, vo_id, processing_type, atlas_release,
-              cmt_config, min_ram_count, max_disk_count, min_cpu_speed, core_count) = kind
-          ORDER BY current_priority DESC, panda_id LIMIT v_each
-        ) of_kind ORDER BY of_kind.current_priority DESC, of_kind.panda_id LIMIT v_each
-      )
+      AND j.state = 'activated' AND j.command = ''
+    LIMIT 1 FOR UPDATE OF j SKIP LOCKED;
+  END IF;
+  IF v_no IS NULL AND v_held IS NULL THEN
+    SELECT array_agg(requirement) INTO v_kinds FROM jobs_queuekind
+    WHERE site_id = p_site AND jobs_fits(label, vo_id, processing_type, release_key,
+      min_ram_count, max_disk_count, min_cpu_speed, core_count, p_labels, v_vos, p_releases,
+      p_install, v_unchecked, p_reprocessing, p_memory, p_disk, p_cpu_speed, p_cores);
+  END IF;
+  WHILE v_kinds IS NOT NULL AND v_held IS NULL AND v_more LOOP
+    WITH candidate AS MATERIALIZED (
+      SELECT of_kind.panda_id FROM unnest(v_kinds) AS kind
+      CROSS JOIN LATERAL (
+        SELECT panda_id, current_priority FROM jobs_job
+        WHERE state = 'activated' AND command = '' AND computing_site_id = p_site
+          AND jobs_requirement(prod_source_label, vo_id, processing_type, atlas_release,
+            cmt_config, min_ram_count, max_disk_count, min_cpu_speed, core_count) = kind
+        ORDER BY current_priority DESC, panda_id LIMIT v_each
+      ) of_kind ORDER BY of_kind.current_priority DESC, of_kind.panda_id LIMIT v_each
     ), held AS MATERIALIZED (
-      SELECT j.panda_id FROM jobs_job j JOIN candidate USING (panda_id)
-      WHERE j.state = 'activated' AND j.command = ''
-      ORDER BY j.current_priority DESC, j.panda_id LIMIT v_n FOR UPDATE OF j SKIP LOCKED
-    ), taken AS (
-      UPDATE jobs_job j SET state = 'sent', attempt_nr = attempt_nr + 1,
-        event_seq = event_seq + 1, storage_id = v_storage, pilot_id = v_pilot, node = p_node,
-        lease_sha256 = p_leases[h.nr], lease_until = v_now + p_sent_seconds * interval '1 second',
-        report_seq = 0, verdict = '', state_change_time = v_now, modification_time = v_now
-      FROM (SELECT panda_id, row_number() OVER () AS nr FROM held) h
-      WHERE j.panda_id = h.panda_id AND j.state = 'activated'
-      RETURNING j.panda_id, j.attempt_nr, j.event_seq, h.nr
-    ), noted AS (
-      INSERT INTO jobs_jobevent (job_id, seq, attempt_nr, from_state, to_state, actor, at, reason)
-      SELECT panda_id, event_seq, attempt_nr, 'activated', 'sent',
-        left('pilot ' || p_pilot_name, 150), v_now,
-        jsonb_build_object('node', p_node, 'pilot', p_pilot_name)
-        || jobs_skew(p_sent_at, v_now, p_skew_noted)
-      FROM taken
-    ), keyed AS (
-      INSERT INTO jobs_claimkey (account_id, key, body_sha256, salt, panda_ids, attempts,
-        created_at)
-      SELECT p_account, p_key, p_body, p_salt, array_agg(panda_id ORDER BY nr),
-        array_agg(attempt_nr ORDER BY nr), v_now
-      FROM taken HAVING count(*) > 0
-    ), answered AS (
-      INSERT INTO jobs_answerdelta (site_id, outcome, hour, n)
-      SELECT p_site, 'job', date_trunc('hour', v_now, 'UTC'), count(*)
-      FROM taken HAVING count(*) > 0
-    ), contact AS (
-      UPDATE jobs_pilot p SET node = p_node, factory = p_factory, cpu_speed_mhz = p_cpu_speed,
-        memory_mb = p_memory, free_disk_mb = p_disk, last_contact = v_now,
-        claims = claims + 1, jobs = jobs + t.n
-      FROM (SELECT count(*) AS n FROM taken HAVING count(*) > 0) t WHERE p.id = v_pilot
+      SELECT j.panda_id, j.attempt_nr, j.current_priority FROM jobs_job j
+      JOIN candidate USING (panda_id) WHERE j.state = 'activated' AND j.command = ''
+      ORDER BY j.current_priority DESC, j.panda_id LIMIT p_n FOR UPDATE OF j SKIP LOCKED
     )
-    SELECT array_agg(panda_id ORDER BY nr),
-      CASE WHEN v_each = 0 THEN (SELECT count(*) = v_head FROM head)
-        ELSE (SELECT count(*) = v_each FROM candidate) END
-    INTO v_taken, v_more FROM taken;
-    IF v_taken IS NOT NULL THEN
-      IF v_room IS NOT NULL THEN
-        UPDATE jobs_siteroom SET room = v_room - cardinality(v_taken) WHERE site_id = p_site;
-      END IF;
-      RETURN json_build_object('outcome', 'jobs', 'jobs', jobs_told(v_taken));
-    END IF;
-    EXIT WHEN NOT v_more;
-    v_head := 0;
-    v_each := greatest(v_each * 8, 4);
+    SELECT array_agg(panda_id ORDER BY current_priority DESC, panda_id),
+      array_agg(attempt_nr + 1 ORDER BY current_priority DESC, panda_id),
+      (SELECT count(*) = v_each FROM candidate)
+    INTO v_held, v_attempts, v_more FROM held;
+    v_each := v_each * 8;
   END LOOP;
+  -- Who comes next at a site with a cap waits for the row of its room until this claim ends: so it
+  -- is taken late, and only for jobs that are there or to say that there may be none.
+  IF v_cap > 0 AND v_no IS NULL AND (v_held IS NOT NULL OR v_left <= 0) THEN
+    v_n := coalesce(cardinality(v_held), p_n);
+    UPDATE jobs_siteroom SET room = room - v_n
+    WHERE site_id = p_site AND job_cap = v_cap AND room >= v_n AND v_held IS NOT NULL;
+    IF NOT FOUND THEN
+      v_n := least(v_n, jobs_room(p_site, v_cap, v_n));
+      IF v_n <= 0 THEN
+        v_no := 'site_full';
+        v_text := v_cap::text;
+        v_held := NULL;
+      ELSIF v_held IS NOT NULL THEN
+        v_held := v_held[:v_n];
+        v_attempts := v_attempts[:v_n];
+        UPDATE jobs_siteroom SET room = room - v_n WHERE site_id = p_site;
+      END IF;
+    END IF;
+  END IF;
+  IF v_held IS NULL THEN
+    v_no := coalesce(v_no, 'no_job');
+    UPDATE jobs_pilot SET node = p_node, factory = p_factory, cpu_speed_mhz = p_cpu_speed,
+      memory_mb = p_memory, free_disk_mb = p_disk, last_contact = v_now, claims = claims + 1
+    WHERE id = v_pilot;
+    INSERT INTO jobs_answerdelta (site_id, outcome, hour, n)
+    VALUES (p_site, v_no, date_trunc('hour', v_now, 'UTC'), 1);
+    RETURN json_build_object('outcome', v_no, 'text', v_text);
+  END IF;
 
-  v_no := coalesce(v_no, 'no_job');
-  UPDATE jobs_pilot SET node = p_node, factory = p_factory, cpu_speed_mhz = p_cpu_speed,
-    memory_mb = p_memory, free_disk_mb = p_disk, last_contact = v_now, claims = claims + 1
-  WHERE id = v_pilot;
-  INSERT INTO jobs_answerdelta (site_id, outcome, hour, n)
-  VALUES (p_site, v_no, date_trunc('hour', v_now, 'UTC'), 1);
-  RETURN json_build_object('outcome', v_no, 'text', v_text);
+  -- What is told here is what jobs_told tells; a test holds one beside the other.
+  WITH taken AS (
+    UPDATE jobs_job j SET state = 'sent', attempt_nr = attempt_nr + 1, event_seq = event_seq + 1,
+      storage_id = v_storage, pilot_id = v_pilot, node = p_node,
+      lease_sha256 = p_leases[array_position(v_held, panda_id)],
+      lease_until = v_now + p_sent_seconds * interval '1 second', report_seq = 0, verdict = '',
+      state_change_time = v_now, modification_time = v_now
+    WHERE j.panda_id = ANY (v_held) AND j.state = 'activated'
+    RETURNING array_position(v_held, panda_id) AS nr, panda_id, state, attempt_nr, lease_sha256,
+      job_name, job_definition_id, task_id, prod_source_label, processing_type, transformation,
+      job_parameters, atlas_release, homepackage, cmt_config, prod_user_id, working_group,
+      core_count, min_ram_count, max_disk_count, max_cpu_count, vo_id, event_seq
+  ), noted AS (
+    INSERT INTO jobs_jobevent (job_id, seq, attempt_nr, from_state, to_state, actor, at, reason)
+    SELECT panda_id, event_seq, attempt_nr, 'activated', 'sent',
+      left('pilot ' || p_pilot_name, 150), v_now,
+      jsonb_build_object('node', p_node, 'pilot', p_pilot_name)
+      || jobs_skew(p_sent_at, v_now, p_skew_noted)
+    FROM taken
+  ), keyed AS (
+    INSERT INTO jobs_claimkey (account_id, key, body_sha256, salt, panda_ids, attempts, created_at)
+    VALUES (p_account, p_key, p_body, p_salt, v_held, v_attempts, v_now)
+  ), answered AS (
+    INSERT INTO jobs_answerdelta (site_id, outcome, hour, n)
+    VALUES (p_site, 'job', date_trunc('hour', v_now, 'UTC'), cardinality(v_held))
+  ), contact AS (
+    UPDATE jobs_pilot SET node = p_node, factory = p_factory, cpu_speed_mhz = p_cpu_speed,
+      memory_mb = p_memory, free_disk_mb = p_disk, last_contact = v_now, claims = claims + 1,
+      jobs = jobs + cardinality(v_held)
+    WHERE id = v_pilot
+  )
+  SELECT json_agg(told ORDER BY told.nr) INTO v_told FROM (
+    SELECT nr, panda_id, state, attempt_nr, lease_sha256, job_name, job_definition_id, task_id,
+      prod_source_label, processing_type, transformation, job_parameters, atlas_release,
+      homepackage, cmt_config, prod_user_id, working_group, core_count, min_ram_count,
+      max_disk_count, max_cpu_count,
+      (SELECT v.name FROM brokerage_vo v WHERE v.id = vo_id) AS vo,
+      CASE WHEN v_storage IS NOT NULL
+        THEN json_build_object('name', v_place, 'url', v_url) END AS storage,
+      (SELECT f.files FROM jobs_files_told(panda_id) f) AS files
+    FROM taken
+  ) told;
+  IF json_array_length(v_told) IS DISTINCT FROM cardinality(v_held) THEN
+    RAISE EXCEPTION 'of the jobs % not all could be taken, though they were locked', v_held;
+  END IF;
+  RETURN json_build_object('outcome', 'jobs', 'jobs', v_told);
 END $$;

@@ -21,6 +21,8 @@ from rest_framework.views import APIView
 from pandasite.base.errors import DomainError
 from pandasite.base.json import DEFAULT_MAX_BYTES, StrictJSONParser, empty_body
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class LengthRequired(DomainError):
     """The server in front cannot tell where the body ends."""
@@ -59,8 +61,12 @@ class JSONView(JSONBodyMixin, APIView):
 
 def json_answer(value: Any, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """An answer in JSON, made at once: without DRF's negotiation, which has nothing to choose."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return HttpResponse(text, content_type="application/json", headers=headers)
+    return HttpResponse(json_text(value), content_type="application/json", headers=headers)
+
+
+def json_text(value: Any) -> str:
+    """JSON without blanks."""
+    return _ENCODER.encode(value)
 
 
 def body_stream(request: HttpRequest) -> BinaryIO:

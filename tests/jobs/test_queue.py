@@ -220,7 +220,7 @@ def test_the_queues_index_serves_the_claim(site):
     create_job("activated", site=site)
 
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute("EXPLAIN " + QUEUE_HEAD, [site.pk])
         plan = "\n".join(row[0] for row in cursor.fetchall())
 
@@ -272,10 +272,10 @@ def test_behind_a_head_that_does_not_fit_the_highest_priority_goes_first(site, p
     assert [job.current_priority for job in taken] == [3, 2, 1]
 
 
-@pytest.mark.parametrize(("call", "table"), [(0, "jobs_queuekind"), (1, "jobs_job")])
+@pytest.mark.parametrize(("call", "table"), [(0, "jobs_job"), (1, "jobs_queuekind")])
 def test_the_rule_of_what_fits_is_part_of_the_claims_plans(site, call, table):
     claims_text = sql_file("jobs", "claim").partition("FUNCTION jobs_claim(")[2]
-    rule = re.findall(r"jobs_fits\([^()]*\)", claims_text)[call]
+    rule = re.findall(r"jobs_fits\([^()]*\)", claims_text)[call].replace("h.", "")
     for nr, name in enumerate(PILOTS_WORDS, start=1):
         rule = re.sub(rf"\b{name}\b", f"${nr}", rule)
 
