@@ -138,6 +138,7 @@ class PilotAuthentication(TokenAuthentication):
 
     def authenticate_credentials(self, token: bytes) -> Any:
         """(user or None, Caller or None): people have no Caller. AuthenticationFailed as ever."""
+        token = without_claims(token)
         if may_be_bearer(token):
             return PILOT, bearers.caller_of(token, now=timezone.now())
         caller = KNOWN.get(token)
