@@ -260,7 +260,7 @@ def test_a_user_without_pilot_account_is_named_in_the_frame() -> None:
     client = Client()
     client.force_login(get_user_model().objects.create_user("shifter", is_staff=True))
     # then
-    assert '<span class="who">shifter</span>' in client.get("/").content.decode()
+    assert 'title="My tokens">shifter</a>' in client.get("/").content.decode()
 
 
 def test_an_unknown_address_is_told_in_the_frame_and_to_programs_in_json(client: Client) -> None:
