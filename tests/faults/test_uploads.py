@@ -57,7 +57,7 @@ def sandbox() -> bytes:
 
 def send(url: str, content: bytes, number: int, token: str) -> Any:
     return requests.post(
-        url + UPLOAD,
+        url.rstrip("/") + UPLOAD,
         files={"file": (name(number, "sources"), content)},
         headers={"Authorization": f"Bearer {token}"},
         timeout=60,
