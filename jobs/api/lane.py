@@ -20,8 +20,9 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import request_started
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.middleware.security import SecurityMiddleware
@@ -82,7 +83,7 @@ def answer(environ: Environ, start_response: Any) -> list[bytes] | None:
     request_id = _request_id(environ)
     try:
         said = _said(environ, lane, caller)
-        close_old_connections()
+        request_started.send(sender=WSGIHandler, environ=environ)  # looks after the connections
         body, headers = lane.work(caller, said, environ.get("HTTP_IDEMPOTENCY_KEY", ""))
     except (NotPlain, TokenGone):
         return None

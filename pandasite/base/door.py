@@ -28,6 +28,7 @@ PROGRAMS: Final = (
     *PILOTS,
     "/rest/v1/jobs",
     "/rest/v1/tasks",
+    "/rest/v1/tags",
     "/rest/v1/me",
     "/rest/v1/ddm/",
     "/rest/v1/datasets",

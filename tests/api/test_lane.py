@@ -58,8 +58,6 @@ def long_way(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(autouse=True)
 def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Django's ends of requests would close the connection of the test's transaction."""
-    monkeypatch.setattr("django.db.close_old_connections", lambda **_: None)
-    monkeypatch.setattr(lane, "close_old_connections", lambda **_: None)
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
 
 

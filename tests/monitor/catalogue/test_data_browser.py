@@ -104,10 +104,8 @@ def test_an_operator_asks_for_a_dataset_and_sees_it_in_the_list(
     # when
     visit.see("/datasets/mc09.1.py.merge.AOD.r1/")
     page.get_by_role("link", name="Ask that it be brought").click()
-    expect(page.get_by_label("Datasets, a name on each line")).to_have_value(
-        "mc09.1.py.merge.AOD.r1"
-    )
-    page.get_by_label("To the storage element").select_option("AGLT2_DISK")
+    expect(page.get_by_label("Datasets", exact=True)).to_have_value("mc09.1.py.merge.AOD.r1")
+    page.get_by_label("Storage element").fill("AGLT2_DISK")
     page.get_by_label("Reason").fill("for the workshop")
     assert visit.violations() == []
     page.get_by_role("button", name="Ask for them").click()
