@@ -13,6 +13,8 @@ import os
 import resource
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
 from multiprocessing.util import Finalize
 from typing import Any
@@ -41,6 +43,7 @@ HEAD_SECONDS = 30  # for the whole head of a request, and between two of them
 HEAD_BYTES = 64 * 1024  # of a request's line and headers together
 GRACE_SECONDS = 8  # for what is being answered at the end; below the launcher's patience
 RESPAWN_SECONDS = 0.05
+PARENT_SECONDS = 0.5  # between two looks of a worker whether its parent is still there
 PATIENCE_SECONDS = 0.5  # more than the database's own limit, for one that cannot keep it
 INHERITED = "fd://"
 
@@ -147,6 +150,7 @@ def application_of_worker(parent: int) -> Callable[[], Any]:
         from pandasite.base import presence  # its models need Django to be set up
 
         die_with_parent(signal.SIGTERM, parent=parent)
+        threading.Thread(target=leave_after, args=[parent], daemon=True).start()
         if settings.PANDASITE_STATEMENT_SECONDS:
             patience.begin(settings.PANDASITE_STATEMENT_SECONDS + PATIENCE_SECONDS)
         presence.announce("web")
@@ -154,6 +158,20 @@ def application_of_worker(parent: int) -> Callable[[], Any]:
         return application()
 
     return load
+
+
+def leave_after(parent: int) -> None:
+    """Ends this worker when its parent has gone.
+
+    The signal of the kernel is lost when it comes while granian sets its own handlers: until then
+    those of the parent are there, which only take note. A worker that stayed would answer at the
+    address of the next site.
+    """
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
 
 
 if __name__ == "__main__":

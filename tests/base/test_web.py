@@ -171,3 +171,16 @@ def test_the_views_are_loaded_before_the_workers_fork() -> None:
     answer = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
 
     assert answer.stdout == "True\n", answer.stderr
+
+
+def test_a_worker_that_has_missed_the_signal_ends_after_its_parent() -> None:
+    """It would answer at the address of the next site."""
+    family = (
+        "import os; from pandasite.launcher import web; parent = os.getpid()\n"
+        "if os.fork() == 0:\n    web.leave_after(parent)\n"
+    )
+
+    # The pipe is closed when the child has ended, too.
+    told = subprocess.run([sys.executable, "-c", family], capture_output=True, timeout=60)
+
+    assert (told.returncode, told.stderr) == (0, b"")

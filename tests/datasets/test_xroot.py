@@ -32,12 +32,16 @@ def plain():
 
 
 @pytest.fixture(autouse=True)
-def impatient(settings, monkeypatch):
-    settings.PANDASITE = settings.PANDASITE | {"STORAGE_TIMEOUT_SECONDS": 1}
+def anew(monkeypatch):
     storage.close_places()
     monkeypatch.setattr(xroot_client, "_prepared", set())
     yield
     storage.close_places()
+
+
+@pytest.fixture
+def impatient(settings, anew):
+    settings.PANDASITE = settings.PANDASITE | {"STORAGE_TIMEOUT_SECONDS": 1}
 
 
 def place(running, folder="disk"):
@@ -134,7 +138,7 @@ def test_no_server_learns_the_token_of_another(monkeypatch):
     }
 
 
-def test_a_copy_that_stands_still_is_ended():
+def test_a_copy_that_stands_still_is_ended(impatient):
     watch = xroot_copy.Watch(lambda _done: None)
     watch.update(1, 10, 100)
     assert not watch.should_cancel(1)
@@ -176,7 +180,7 @@ def test_a_server_tells_the_space_of_its_disks(server):
 # -- failures ----------------------------------------------------------------------------------
 
 
-def test_a_server_that_hangs_costs_a_bounded_time_and_serves_again_after(server):
+def test_a_server_that_hangs_costs_a_bounded_time_and_serves_again_after(server, impatient):
     body = content(1000)
     put(place(server), body)
 
@@ -197,7 +201,7 @@ def test_a_server_that_hangs_costs_a_bounded_time_and_serves_again_after(server)
     ],
     ids=["never", "html"],
 )
-def test_what_is_no_xrootd_server_is_said_in_words(answer, reason):
+def test_what_is_no_xrootd_server_is_said_in_words(impatient, answer, reason):
     with Raw(answer) as other, pytest.raises(storage.SourceError, match="cannot read") as refusal:
         got(storage.open_place(f"root://127.0.0.1:{other.port}//disk"))
 
