@@ -13,6 +13,7 @@ from jobs.tasks_engine import splitting
 from jobs.tasks_engine.spec import MergeSpec, TaskSpec
 from jobs.tasks_engine.splitting import InFile, Rule, events_of
 from jobs.tasks_engine.states import PieceState, Stage, TaskState
+from pandasite.base import inorder
 from pandasite.base.copying import NewRows, reserve_keys
 
 MOST = 2000  # pieces of a task that are cut at once, and that may lie there without a job
@@ -177,7 +178,5 @@ def _book(task: Task, events: int) -> None:
 
 
 def began(task_ids: Sequence[int], *, now: dt.datetime) -> None:
-    """Note when the first jobs of tasks were made; the tasks are locked in ascending order."""
-    first = Task.objects.filter(pk__in=task_ids, began_at=None).order_by("pk")
-    held = list(first.select_for_update(no_key=True).values_list("pk", flat=True))
-    Task.objects.filter(pk__in=held).update(began_at=now)
+    """Note when the first jobs of tasks were made."""
+    inorder.update(Task.objects.filter(pk__in=task_ids, began_at=None), began_at=now)

@@ -28,6 +28,7 @@ from jobs.tasks_engine.measuring import measured
 from jobs.tasks_engine.scouts import in_words
 from jobs.tasks_engine.services import SWEEP
 from jobs.tasks_engine.states import AT_WORK, TaskState
+from pandasite.base import inorder
 from pandasite.base.errors import Conflict
 from pandasite.base.nudge import nudge
 from pandasite.base.rounds import Incomplete, Round
@@ -78,7 +79,7 @@ def _news() -> bool:
 def _looked(tasks: Sequence[int], now: dt.datetime) -> int:
     """Note the look at these tasks; those that somebody else holds have news. No row counts."""
     with transaction.atomic():
-        held = [task.pk for task in _hold(Task.objects.filter(pk__in=tasks))]
+        held = inorder.hold(Task.objects.filter(pk__in=tasks), skip_locked=True)
         Task.objects.filter(pk__in=held).update(looked_at=now)
     return 0
 

@@ -14,6 +14,7 @@ from jobs.models import Job, Task, TaskPiece
 from jobs.states import FINAL
 from jobs.tasks_engine import progress
 from jobs.tasks_engine.states import PieceState
+from pandasite.base import inorder
 from pandasite.base.patrol import patrol
 from pandasite.base.rounds import Round
 
@@ -98,6 +99,6 @@ def count_anew(task_ids: Collection[int]) -> None:
     """Refresh the progress of these tasks, which are looked at first in the next round."""
     if task_ids:
         same = Task.objects.filter(pk__in=task_ids)
-        list(same.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+        inorder.hold(same)
         progress.refresh(task_ids)
         same.update(looked_at=None)
