@@ -26,15 +26,23 @@ class Flow(models.Model):
         return f"{self.source_id} -> {self.destination_id}, {self.activity}"
 
 
-class TransferSum(Flow):
-    """Transfers that ended within an hour."""
+class Ended(Flow):
+    """What came of the transfers of a time."""
 
-    hour = models.DateTimeField()
     done = models.IntegerField()
     failed = models.IntegerField(help_text="given up")
     tries = models.IntegerField(help_text="that failed, also of those that arrived in the end")
     bytes = models.BigIntegerField()
     seconds = models.FloatField(help_text="of copying, of those that arrived")
+
+    class Meta(Flow.Meta):
+        abstract = True
+
+
+class TransferSum(Ended):
+    """Transfers that ended within an hour."""
+
+    hour = models.DateTimeField()
 
     class Meta:
         constraints = [
@@ -47,15 +55,10 @@ class TransferSum(Flow):
         ]
 
 
-class TransferDay(Flow):
+class TransferDay(Ended):
     """The same of days (UTC), of today so far: a window of a week asks for these."""
 
     hour = models.DateTimeField("day", help_text="its midnight")
-    done = models.IntegerField()
-    failed = models.IntegerField(help_text="given up")
-    tries = models.IntegerField(help_text="that failed, also of those that arrived in the end")
-    bytes = models.BigIntegerField()
-    seconds = models.FloatField(help_text="of copying, of those that arrived")
 
     class Meta:
         constraints = [
