@@ -17,7 +17,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -87,16 +87,18 @@ class XRootD(Remote):
         """Store a file, whole or not at all; size and adler32 of what was sent. OSError."""
         part = path.with_name(f".{uuid.uuid4()}.part")
         source.seek(0)
-        try:
+        with ExitStack() as failed:
+            failed.callback(self._forget, part)
             sent = self._send(source, part, check)
             if self._read(part, check=check) != sent:
                 raise OSError(errno.EIO, "the storage has got other bytes than were sent")
             self._rename(part, path, check)
-        except BaseException:
-            with suppress(OSError):  # what went wrong before counts, not that this does as well
-                self._deed("rm", part, check=lambda: None)
-            raise
+            failed.pop_all()
         return sent
+
+    def _forget(self, part: PurePosixPath) -> None:
+        with suppress(OSError):  # what went wrong before counts, not that this does as well
+            self._deed("rm", part, check=lambda: None)
 
     def _send(
         self, source: BinaryIO, part: PurePosixPath, check: Callable[[], None]
