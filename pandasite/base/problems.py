@@ -52,9 +52,7 @@ STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     errors.NoRoom: 507,
     TooOften: 429,
 }
-JSON_PATHS: Final = (
-    "/rest/", "/api/", "/server/", "/healthz/", "/cache/", "/trf/", "/auth/",
-)  # fmt: skip
+JSON_PATHS: Final = ("/rest/", "/api/", "/server/", "/healthz/", "/cache/", "/trf/", "/auth/")
 DATABASE_RETRY_SECONDS: Final = 5
 MAX_FIELDS: Final = 1000
 # A missing value is worth a name of its own at the top of the answer: `site_required`.
