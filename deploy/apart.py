@@ -4,6 +4,7 @@ What is there already is recognised by the hash of the lock file. Standard libra
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def ensure(*, lock: str, folder: str, say: str) -> Path:
-    """The Python of the environment; installed when it is not there. CalledProcessError."""
+def ensure(*, lock: str, folder: str, say: str, told_by: str = "") -> Path:
+    """The Python of the environment; installed when it is not there. CalledProcessError.
+
+    `told_by` is the variable by which a package learns, as it is built, the folder that it writes
+    into its files. What was built for another folder must not come from a cache then.
+    """
     place = ROOT / folder
     stamp = place / ".lock"
     python = place / "bin" / "python"
@@ -21,21 +26,23 @@ def ensure(*, lock: str, folder: str, say: str) -> Path:
     if not stamp.is_file() or stamp.read_text() != digest:
         print(f"{say} ...", file=sys.stderr, flush=True)
         shutil.rmtree(place, ignore_errors=True)
-        install(ROOT / lock, place, python)
+        install(ROOT / lock, place, python, told_by)
         stamp.write_text(digest)
     return python
 
 
-def install(lock: Path, place: Path, python: Path) -> None:
+def install(lock: Path, place: Path, python: Path, told_by: str) -> None:
+    told = {told_by: str(place)} if told_by else {}
     uv = shutil.which("uv")
     if uv:
         run([uv, "venv", "--quiet", "--python", sys.executable, str(place)])
         command = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python)]
-        run([*command, str(lock)])
+        run([*command, *(["--no-cache"] if told else []), str(lock)], **told)
         return
     run([python_with_venv(), "-m", "venv", str(place)])
     words = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    run([str(python), "-m", "pip", *words, "-r", str(lock)])
+    fresh = ["--no-cache-dir"] if told else []
+    run([str(python), "-m", "pip", *words, *fresh, "-r", str(lock)], **told)
 
 
 def python_with_venv() -> str:
@@ -44,5 +51,5 @@ def python_with_venv() -> str:
     return str(base) if base.exists() else sys.executable
 
 
-def run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=sys.stderr)
+def run(command: list[str], **more: str) -> None:
+    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, **more})

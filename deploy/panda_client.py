@@ -20,6 +20,7 @@ def ensure_client() -> Path:
         lock="requirements-clients.lock",
         folder=".clients",
         say="Installing PanDA's client into .clients",
+        told_by="PANDA_INSTALL_TARGET",
     )
 
 
