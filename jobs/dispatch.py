@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import connection
 
 from brokerage.policy import Limits
-from jobs import lease
+from jobs import lease, many_claims
 from jobs.identity import Caller, TokenGone
 from jobs.skew import NOTED
 from jobs.states import LEASED
@@ -96,11 +96,14 @@ def claim(
     )
 
 
+# What is said in FROM comes first: see jobs/sql/claims.sql.
 _CLAIM = """
 SELECT jobs_claim(%(token)s, %(account)s, %(site)s, %(key)s, %(body)s, %(pilot_id)s, %(node)s,
   %(factory)s, %(cpu_speed_mhz)s, %(memory_mb)s, %(free_disk_mb)s, %(core_count)s,
   %(releases)s::text[], %(labels)s::text[], %(install)s::text[], %(reprocessing)s::text[],
   %(n_jobs)s, %(salt)s, %(leases)s::text[], %(sent_seconds)s, %(sent_at)s, %(noted)s, %(now)s)
+FROM (SELECT CASE WHEN pg_try_advisory_xact_lock(hashtextextended(%(key)s, %(account)s))
+  THEN pg_advisory_xact_lock(jobs_turn(%(site)s, %(pilot_id)s)) END) AS turn
 """
 
 
@@ -128,10 +131,19 @@ def _ask(
         "salt": salt,
         "leases": _array(leases),
     }
+    # What takes long, or is part of something larger, keeps no others waiting.
+    ask = _alone if n_jobs > 1 or connection.in_atomic_block else CLAIMS.ask
+    answer = ask(values)
+    return answer if isinstance(answer, dict) else dict(json.loads(answer))
+
+
+def _alone(values: Mapping[str, Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
-        answer = cursor.fetchone()[0]
-    return answer if isinstance(answer, dict) else dict(json.loads(answer))
+        return cursor.fetchone()[0]
+
+
+CLAIMS = many_claims.together(_alone)
 
 
 def _array(texts: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ LIMITS = {
     "HEARTBEAT_SECONDS": Limit(1800, 1, DAY),
     "RETRY_AFTER_SECONDS": Limit(60, 1, 3600),
     "CLAIM_KEY_HOURS": Limit(24, 1, 720),
+    "CLAIMS_TOGETHER": Limit(16, 1, 100),  # in one transaction, of those that wait in a process
     "PILOT_EVIDENCE_HOURS": Limit(3, 1, 720),
     "PILOT_DAYS": Limit(30, 1, 3650),
     "TASK_INPUT_DAYS": Limit(90, 1, 3650),

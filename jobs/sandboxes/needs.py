@@ -38,7 +38,8 @@ def needs_of(jobs: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
 def _sandboxes(named: dict[int, str]) -> dict[int, dict[str, Any]]:
     """By PandaID, what is told of the sandbox that the job names, if its owner has it."""
-    rows = {row.name: row for row in Sandbox.objects.filter(name__in=set(named.values()) - {""})}
+    names = {name for name in named.values() if name}
+    rows = {row.name: row for row in Sandbox.objects.filter(name__in=names)} if names else {}
     if not rows:
         return {}
     now = database_now()

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.db import connection
+
 from jobs.models import Job
 from jobs.states import LEASED, JobState
 from tests.faults.books import Books
@@ -43,6 +45,14 @@ def test_each_job_is_given_to_one_pilot(patient: Books, jobs: int) -> None:
     with patient.site.books():
         assert [*given_twice(patient.history), *lost_claims(patient.history)] == []
         assert list(double_moves(panda_ids)) == []
+        assert largest_group() > 1  # they did ask together
+
+
+def largest_group() -> int:
+    """How many claims at most were one transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM jobs_claimkey GROUP BY xmin::text ORDER BY 1 DESC")
+        return int(cursor.fetchone()[0])
 
 
 @quick

@@ -1,0 +1,224 @@
+"""What is asked while another question is under way is asked together; each has its answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pandasite.base import together
+from pandasite.base.together import AllRefused, Together
+
+LONG = 60.0
+
+
+class Bad(Exception):
+    """What a question may fail with."""
+
+
+class Server:
+    """Answers n with 10 n, one call at a time when `shut`; remembers who was asked for together."""
+
+    def __init__(self, *, most: int = 16, patience: float = LONG) -> None:
+        self.calls: list[list[int]] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.begun = threading.Semaphore(0)
+        self.bad: set[int] = set()
+        self.refusal: Exception | None = None
+        self.now = 0.0
+        self.door: Together[int, int] = Together(
+            alone=lambda n: self._answered([n])[0],
+            several=self._several,
+            key=lambda n: n % 100,
+            most=lambda: most,
+            failures=(Bad,),
+            clock=lambda: self.now,
+            patience=patience,
+        )
+
+    def _several(self, numbers: Sequence[int]) -> list[int]:
+        if self.refusal:
+            self.calls.append([*numbers])
+            raise self.refusal
+        return self._answered(numbers)
+
+    def _answered(self, numbers: Sequence[int]) -> list[int]:
+        self.calls.append([*numbers])
+        self.begun.release()
+        assert self.open.wait(LONG)
+        if wrong := self.bad & {*numbers}:
+            raise Bad(f"{wrong}")
+        return [10 * n for n in numbers]
+
+    def until_waiting(self, n: int) -> None:
+        """Until so many wait for others."""
+        while len(self.door._waiting) < n:
+            threading.Event().wait(0.001)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
+
+
+def queued(server: Server, threads: ThreadPoolExecutor, *numbers: int) -> list[Future[int]]:
+    """The first of these is asked and gets no answer yet; the others wait, in this order."""
+    server.open.clear()
+    asked = [threads.submit(server.door.ask, numbers[0])]
+    assert server.begun.acquire(timeout=LONG)
+    for waiting, number in enumerate(numbers[1:], start=1):
+        asked.append(threads.submit(server.door.ask, number))
+        server.until_waiting(waiting)
+    return asked
+
+
+def results(server: Server, asked: list[Future[int]]) -> list[Any]:
+    server.open.set()
+    return [one.exception(LONG) or one.result() for one in asked]
+
+
+def test_who_finds_nobody_asks_alone_and_at_once() -> None:
+    server = Server()
+
+    assert [server.door.ask(n) for n in (1, 2)] == [10, 20]
+    assert server.calls == [[1], [2]]
+
+
+def test_those_who_wait_are_asked_together_and_each_gets_its_answer(
+    threads: ThreadPoolExecutor,
+) -> None:
+    server = Server()
+
+    asked = queued(server, threads, 1, 2, 3, 4)
+
+    assert results(server, asked) == [10, 20, 30, 40]
+    assert server.calls == [[1], [2, 3, 4]]
+
+
+def test_a_group_has_no_more_than_it_may(threads: ThreadPoolExecutor) -> None:
+    server = Server(most=2)
+
+    asked = queued(server, threads, 1, 2, 3, 4)
+
+    assert results(server, asked) == [10, 20, 30, 40]
+    assert server.calls == [[1], [2, 3], [4]]
+
+
+def test_the_same_key_is_in_a_group_once_and_comes_next(threads: ThreadPoolExecutor) -> None:
+    server = Server()
+
+    asked = queued(server, threads, 1, 2, 102, 3)
+
+    assert results(server, asked) == [10, 20, 1020, 30]
+    assert server.calls == [[1], [2, 3], [102]]
+
+
+def test_where_one_may_be_a_group_nobody_waits(threads: ThreadPoolExecutor) -> None:
+    server = Server(most=1)
+    server.open.clear()
+
+    asked = [threads.submit(server.door.ask, n) for n in (1, 2)]
+    assert all(server.begun.acquire(timeout=LONG) for _ in asked)
+
+    assert results(server, asked) == [10, 20]
+
+
+def test_the_error_of_one_is_not_anothers(threads: ThreadPoolExecutor) -> None:
+    server = Server()
+    server.bad = {3}
+
+    asked = queued(server, threads, 1, 2, 3, 4)
+
+    ten, twenty, error, forty = results(server, asked)
+    assert (ten, twenty, forty) == (10, 20, 40)
+    assert isinstance(error, Bad)
+    assert server.calls[:2] == [[1], [2, 3, 4]]
+    assert sorted(server.calls[2:]) == [[2], [3], [4]]
+
+
+def test_the_error_of_who_asks_alone_is_its_own(threads: ThreadPoolExecutor) -> None:
+    server = Server()
+    server.bad = {1, 2}
+
+    asked = queued(server, threads, 1, 2)
+
+    assert [type(found) for found in results(server, asked)] == [Bad, Bad]
+    assert server.calls == [[1], [2]]
+    assert server.door.ask(3) == 30
+
+
+def test_after_a_group_has_failed_all_ask_alone_for_a_while(threads: ThreadPoolExecutor) -> None:
+    server = Server()
+    server.bad = {3}
+    results(server, queued(server, threads, 1, 2, 3))
+    del server.calls[:]
+
+    # when: at once, and later
+    server.open.clear()
+    at_once = [threads.submit(server.door.ask, n) for n in (4, 5)]
+    assert all(server.begun.acquire(timeout=LONG) for _ in range(2))
+    results(server, at_once)
+    server.now = together.REST_SECONDS
+    while server.begun.acquire(blocking=False):
+        pass
+    results(server, queued(server, threads, 6, 7, 8))
+
+    # then
+    assert sorted(server.calls[:2]) == [[4], [5]]
+    assert server.calls[2:] == [[6], [7, 8]]
+
+
+def test_what_nobody_can_be_answered_is_said_to_each_and_not_asked_again(
+    threads: ThreadPoolExecutor,
+) -> None:
+    server = Server()
+    server.refusal = AllRefused(Bad("gone"))
+
+    asked = queued(server, threads, 1, 2, 3)
+
+    ten, *errors = results(server, asked)
+    assert [str(error) for error in errors] == ["gone", "gone"]
+    assert errors[0] is not errors[1]
+    assert (ten, server.calls) == (10, [[1], [2, 3]])
+
+
+def test_an_error_that_nobody_expects_is_the_leaders_and_the_others_go_on(
+    threads: ThreadPoolExecutor,
+) -> None:
+    server = Server()
+    server.refusal = ZeroDivisionError("a flaw")
+
+    asked = queued(server, threads, 1, 2, 3)
+
+    ten, leader, other = results(server, asked)
+    assert (ten, other) == (10, 30)
+    assert isinstance(leader, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("slow", [[1], [1, 2, 3]], ids=["one", "a group"])
+def test_who_has_waited_long_does_not_wait_for_those_before(
+    threads: ThreadPoolExecutor, slow: list[int]
+) -> None:
+    # given: nobody answers those who have come
+    server = Server(patience=0.01)
+    server.open.clear()
+    asked = [threads.submit(server.door.ask, n) for n in slow]
+    until(lambda: {n for call in server.calls for n in call} == {*slow})
+
+    # when
+    late = threads.submit(server.door.ask, 9)
+
+    # then
+    until(lambda: [9] in server.calls)
+    assert results(server, [*asked, late]) == [10 * n for n in (*slow, 9)]
+    assert server.door.ask(5) == 50
+
+
+def until(true: Callable[[], bool]) -> None:
+    while not true():
+        threading.Event().wait(0.001)
