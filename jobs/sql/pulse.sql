@@ -15,7 +15,7 @@ BEGIN
     END IF;
     RETURN NULL;
   END IF;
-  IF TG_OP <> 'INSERT' THEN
+  IF TG_OP <> 'INSERT' AND OLD.lease_until IS NOT NULL THEN
     DELETE FROM jobs_pulse WHERE job_id = OLD.panda_id;
   END IF;
   IF TG_OP <> 'DELETE' AND NEW.lease_until IS NOT NULL THEN
