@@ -19,6 +19,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -170,9 +171,32 @@ def _token(salt: str, nr: int) -> str:
     return lease.token(salt_of(salt, nr))
 
 
-def _leased(jobs: Iterable[dict[str, Any]], salt: str) -> Iterable[dict[str, Any]]:
-    for job in jobs:
-        yield job | {"lease_token": _token(salt, job["nr"] - 1)}
+# What a job is told as, in the order of jobs/sql/claim.sql.
+_NUMBERS = (
+    "nr", "panda_id", "attempt_nr", "job_definition_id", "task_id", "core_count", "min_ram_count",
+    "max_disk_count", "max_cpu_count",
+)  # fmt: skip
+_TEXTS = (
+    "state", "lease_sha256", "job_name", "prod_source_label", "processing_type", "transformation",
+    "job_parameters", "atlas_release", "homepackage", "cmt_config", "prod_user_id", "working_group",
+    "vo",
+)  # fmt: skip
+
+
+def _leased(told: Iterable[list[Any]], salt: str) -> Iterable[dict[str, Any]]:
+    for numbers, texts, files in sorted(told, key=_place):  # it comes in any order
+        *plain, name, url = texts
+        yield {
+            **dict(zip(_NUMBERS, numbers, strict=True)),
+            **dict(zip(_TEXTS, plain, strict=True)),
+            "storage": None if name is None else {"name": name, "url": url},
+            "files": sorted(files or (), key=itemgetter("nr")),
+            "lease_token": _token(salt, numbers[0] - 1),
+        }
+
+
+def _place(told: list[Any]) -> int:
+    return int(told[0][0])
 
 
 def _again(answer: dict[str, Any]) -> Claimed:

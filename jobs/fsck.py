@@ -90,6 +90,16 @@ WHERE (j.state, j.attempt_nr, j.computing_site_id, j.lease_sha256, j.start_time,
   IS DISTINCT FROM (p.state, p.attempt_nr, p.site_id, p.lease_sha256, p.start_time, p.commanded)
   OR p.due > p.lease_until LIMIT %s
 """
+_FACTS = """
+SELECT CASE WHEN f IS NULL THEN format('claims find no facts of site %%s', site_id)
+  WHEN n IS NULL THEN format('claims find facts of site %%s, which does not exist', site_id)
+  ELSE format('site %%s: the facts that claims find are not those of its tables in %%s', site_id,
+    (SELECT string_agg(key, ', ' ORDER BY key) FROM jsonb_each(to_jsonb(f)) AS was (key, value)
+      WHERE value IS DISTINCT FROM to_jsonb(n) -> key)) END
+FROM jobs_sitefact f
+FULL JOIN jobs_facts_of((SELECT array_agg(id) FROM brokerage_site)) n USING (site_id)
+WHERE f IS DISTINCT FROM n ORDER BY site_id LIMIT %s
+"""
 
 
 def check(looks: Sequence[Callable[[], list[str]]] | None = None) -> list[str]:
@@ -133,6 +143,7 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_SUCCESSORS),
     lambda: _rows(_UNSEEN),
     lambda: _rows(_PULSE),
+    lambda: _rows(_FACTS),
     counts.differences,
     lambda: ends.differences(LIMIT),
     usage.differences,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Iterator
 
@@ -23,7 +25,10 @@ OUTPUTS = 2
 DRAIN = 180.0  # seconds that registration may take after the last report
 BULK_SEQ = 1_000_000  # above any number that single heartbeats come to
 _RENEWED = "SELECT sum(report_seq - 1) FROM jobs_pulse"
-_IN_BULK = f"SELECT count(*) FROM jobs_pulse WHERE report_seq >= {BULK_SEQ}"
+MOST_IN_BULK = 100_000  # heartbeats a second that the requests are enough for
+_IN_BULK = f"""
+SELECT coalesce(sum(report_seq - {BULK_SEQ - 1}), 0) FROM jobs_pulse WHERE report_seq >= {BULK_SEQ}
+"""
 
 
 def heartbeats(bed: Bed) -> Iterator[Figure]:
@@ -70,7 +75,9 @@ def _single(bed: Bed, grid: Grid, n: int, base: kit.Statements) -> Figure:
 
 
 def _bulk(bed: Bed, grid: Grid, n: int, base: kit.Statements) -> Figure:
-    requests = iter(list(_bulk_beats(Calls(bed.host, bed.port), grid, n, seq=BULK_SEQ)))
+    enough = math.ceil(MOST_IN_BULK * bed.seconds / BULK)
+    beats = _bulk_beats(Calls(bed.host, bed.port), grid, n)
+    requests = iter(list(itertools.islice(beats, enough)))
     before = number(_IN_BULK)
     load, usage = kit.window(bed, requests, connections=kit.CLIENTS, least=10)
     renewed = number(_IN_BULK) - before
@@ -106,15 +113,16 @@ def _beats(calls: Calls, grid: Grid, n: int, *, seq: int) -> Iterator[Request]:
         yield heads[k % len(heads)] + calls.tail(encoded(said)), k
 
 
-def _bulk_beats(calls: Calls, grid: Grid, n: int, *, seq: int) -> Iterator[Request]:
-    """The jobs of a site by the hundred, one site after the other."""
+def _bulk_beats(calls: Calls, grid: Grid, n: int) -> Iterator[Request]:
+    """The jobs of a site by the hundred, one site after the other, and from the beginning again."""
     sites = len(grid.sites)
     heads = [calls.head(REPORTS, place.token) for place in grid.sites]
-    for begin in range(0, n // sites - BULK + 1, BULK):
-        for site in range(sites):
-            ids = [fill.FIRST + site + sites * (begin + i) for i in range(BULK)]
-            said = [report_fields(one, fill.lease_token(one), seq, "running") for one in ids]
-            yield heads[site] + calls.tail(encoded({"reports": said})), site
+    for seq in itertools.count(BULK_SEQ):
+        for begin in range(0, n // sites - BULK + 1, BULK):
+            for site in range(sites):
+                ids = [fill.FIRST + site + sites * (begin + i) for i in range(BULK)]
+                said = [report_fields(one, fill.lease_token(one), seq, "running") for one in ids]
+                yield heads[site] + calls.tail(encoded({"reports": said})), site
 
 
 def final_reports(bed: Bed) -> Iterator[Figure]:

@@ -100,9 +100,11 @@ class ReportBody(strict.StrictSerializer):
         start, end = attrs.get("start_time"), attrs.get("end_time")
         if start and end and start > end:  # type: ignore[operator]
             strict.refuse("out_of_order", "must not be after end_time", field="start_time")
-        names = [f["lfn"] for f in attrs.get("output_files", [])]  # type: ignore[attr-defined]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            strict.refuse("duplicate_lfn", f"must not name {twice[0]} twice", field="output_files")
+        if files := attrs.get("output_files"):
+            names = [f["lfn"] for f in files]  # type: ignore[attr-defined]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                words = f"must not name {twice[0]} twice"
+                strict.refuse("duplicate_lfn", words, field="output_files")
         return attrs
 
 

@@ -36,7 +36,7 @@ from jobs.identity import Caller, TokenGone
 from pandasite.base import serializers as strict
 from pandasite.base.door import HEADERS
 from pandasite.base.errors import DomainError
-from pandasite.base.json import DEFAULT_MAX_BYTES, loads_strict
+from pandasite.base.json import DEFAULT_MAX_BYTES, loads_fields
 from pandasite.base.middleware import REQUEST_ID, SECURITY_HEADERS
 from pandasite.base.plain import NotPlain
 from pandasite.base.views import json_text
@@ -154,7 +154,7 @@ def _said(environ: Environ, lane: Lane, caller: Caller) -> dict[str, Any]:
     try:
         raw = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = io.BytesIO(raw)
-        data = loads_strict(raw, max_bytes=lane.max_bytes, keep_bad_numbers=True)
+        data = loads_fields(raw, max_bytes=lane.max_bytes)
     except (OSError, DomainError) as error:
         raise NotPlain from error
     if len(raw) != length:

@@ -25,6 +25,7 @@ from jobs.models.books import (
 from jobs.models.client import ClientTask, DebugMode
 from jobs.models.columns import ERROR_COMPONENTS, JobColumns
 from jobs.models.ends import EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount
+from jobs.models.fact import SiteFact
 from jobs.models.file import JobFile
 from jobs.models.job import Job
 from jobs.models.kept import KeptLease
@@ -94,6 +95,7 @@ __all__ = [
     "Share",
     "ShareTally",
     "ShareUse",
+    "SiteFact",
     "SiteRoom",
     "SubmitKey",
     "Tag",

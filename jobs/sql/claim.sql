@@ -9,35 +9,39 @@
 -- What is plain SQL is kept in few statements, and in few nodes of their plans: to begin one costs
 -- more than most of them do. All rows are looked up by key, also where a table is small today.
 
--- The inputs and outputs of a job. One row; the planner puts its text in the place of the call, as it
--- does with jobs_good_token.
+-- A job is told as three lists: its numbers, its texts, and its inputs and outputs; what stands where
+-- is named in jobs/dispatch.py. In an object each column has its name written, its type looked up and
+-- its place in the row sought, each time. Jobs and files come in any order, with a number to sort
+-- them by: to begin to sort costs PostgreSQL more than all there is to be sorted.
+
+-- The files of one job. One row; the planner puts its text in the place of the call, as it does with
+-- jobs_good_token.
 CREATE OR REPLACE FUNCTION jobs_files_told(p_job bigint) RETURNS TABLE (files json)
 LANGUAGE sql STABLE AS $$
-  SELECT coalesce(json_agg(json_build_object('type', f.type, 'lfn', f.lfn, 'scope', f.scope,
-    'dataset', coalesce(d.name, ''), 'guid', k.guid, 'size', k.size, 'adler32', k.adler32)
-    ORDER BY f.id), '[]')
+  SELECT json_agg(json_build_object('nr', f.id, 'type', f.type, 'lfn', f.lfn,
+    'scope', f.scope, 'dataset', coalesce(d.name, ''), 'guid', k.guid, 'size', k.size,
+    'adler32', k.adler32))
   FROM jobs_jobfile f LEFT JOIN datasets_dataset d ON d.id = f.dataset_id
     LEFT JOIN datasets_file k ON k.id = f.file_id
   WHERE f.job_id = p_job AND f.type IN ('input', 'output')
 $$;
 
--- The jobs of an answer, as their pilot is told them; jobs/api/pilot.py adds what is not stored.
+-- The jobs of an earlier answer, as their pilot was told them.
 CREATE OR REPLACE FUNCTION jobs_told(p_jobs bigint[]) RETURNS json
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-  RETURN (SELECT json_agg(told ORDER BY told.nr) FROM (
-    SELECT wanted.nr, j.panda_id, j.state, j.attempt_nr, j.lease_sha256, j.job_name,
-      j.job_definition_id, j.task_id, j.prod_source_label, j.processing_type, j.transformation,
-      j.job_parameters, j.atlas_release, j.homepackage, j.cmt_config, j.prod_user_id,
-      j.working_group, j.core_count, j.min_ram_count, j.max_disk_count, j.max_cpu_count,
-      v.name AS vo,
-      (SELECT json_build_object('name', s.name, 'url', s.url) FROM datasets_storageelement s
-        WHERE s.id = j.storage_id) AS storage,
-      (SELECT f.files FROM jobs_files_told(j.panda_id) f) AS files
+  RETURN (
+    SELECT json_agg(json_build_array(
+      ARRAY[wanted.nr, j.panda_id, j.attempt_nr, j.job_definition_id, j.task_id, j.core_count,
+        j.min_ram_count, j.max_disk_count, j.max_cpu_count],
+      ARRAY[j.state, j.lease_sha256, j.job_name, j.prod_source_label, j.processing_type,
+        j.transformation, j.job_parameters, j.atlas_release, j.homepackage, j.cmt_config,
+        j.prod_user_id, j.working_group, v.name, e.name, e.url]::text[],
+      (SELECT f.files FROM jobs_files_told(j.panda_id) f)))
     FROM unnest(p_jobs) WITH ORDINALITY AS wanted (panda_id, nr)
       JOIN jobs_job j ON j.panda_id = wanted.panda_id
       JOIN brokerage_vo v ON v.id = j.vo_id
-  ) told);
+      LEFT JOIN datasets_storageelement e ON e.id = j.storage_id);
 END $$;
 
 -- Whether a job, or a kind of jobs (first line), fits a pilot (the others): the one place that has
@@ -57,6 +61,32 @@ CREATE OR REPLACE FUNCTION jobs_fits(
     AND (p_vos IS NULL OR vo = ANY (p_vos))
 $$;
 
+-- Why a site or a node is shut at this moment: the outcome and its words, or no row.
+CREATE OR REPLACE FUNCTION jobs_shut(p_site bigint, p_node text, p_now timestamptz)
+RETURNS TABLE (outcome text, words text) LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'site_offline', s.status_reason::text FROM brokerage_site s
+  WHERE s.id = p_site AND s.status = 'offline';
+  IF FOUND THEN
+    RETURN;
+  END IF;
+  -- an outage that goes on, as the rule `downtime` of brokerage puts it
+  RETURN QUERY
+  SELECT 'site_downtime', 'until ' || to_char(o."end" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+    || ' UTC: ' || o.description
+  FROM brokerage_downtime o
+  WHERE o.site_id = p_site AND o.severity = 'outage' AND o.start <= p_now AND o."end" > p_now
+  ORDER BY o."end" DESC LIMIT 1;
+  IF FOUND THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT 'node_banned', b.reason::text FROM brokerage_bannednode b
+  WHERE b.site_id = p_site AND b.node = p_node AND (b.until IS NULL OR b.until > p_now);
+END $$;
+
 CREATE OR REPLACE FUNCTION jobs_claim(
   p_token text, p_account bigint, p_site bigint, p_key text, p_body text, p_pilot_name text,
   p_node text, p_factory text, p_cpu_speed int, p_memory int, p_disk int, p_cores int,
@@ -72,6 +102,9 @@ DECLARE
   v_salt text;      -- and what that was answered
   v_earlier bigint[];
   v_tries int[];
+  v_offline bool;
+  v_outage bool;    -- one goes on, or is announced
+  v_banned bool;    -- the node is, or was
   v_no text;        -- the outcome, when there is no job
   v_text text;      -- its words
   v_cap int;
@@ -99,40 +132,20 @@ BEGIN
       THEN 'in_flight' ELSE 'token_gone' END);
   END IF;
 
-  -- The release is not asked of the pilot where brokerage does not ask the site for it (the rule
-  -- `releases` in brokerage/policy/filters.py): such jobs would wait for ever.
   SELECT t.site_id IS NOT NULL, k.body_sha256, k.salt, k.panda_ids, k.attempts,
-    CASE WHEN s.status = 'offline' THEN 'site_offline'
-      WHEN d.words IS NOT NULL THEN 'site_downtime'
-      WHEN b.id IS NOT NULL THEN 'node_banned' END,
-    CASE WHEN s.status = 'offline' THEN s.status_reason ELSE coalesce(d.words, b.reason) END,
-    s.job_cap, r.site_id IS NOT NULL, CASE WHEN r.job_cap = s.job_cap THEN r.room ELSE 0 END, p.id,
-    e.id, e.name, e.url,
-    n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute',
-    NOT c.releases_checked OR NOT EXISTS (
-      SELECT 1 FROM brokerage_installedrelease i WHERE i.site_id = s.id),
-    (SELECT array_agg(vo_id) FROM brokerage_site_vos a WHERE a.site_id = s.id)
-  INTO v_known, v_body, v_salt, v_earlier, v_tries, v_no, v_text, v_cap, v_capped, v_left, v_pilot,
-    v_storage, v_place, v_url, v_node_due, v_unchecked, v_vos
-  FROM brokerage_site s JOIN brokerage_cloud c ON c.id = s.cloud_id
+    f.offline, f.outage_until > v_now, p_node = ANY (f.banned),
+    f.job_cap, r.site_id IS NOT NULL, CASE WHEN r.job_cap = f.job_cap THEN r.room ELSE 0 END, p.id,
+    f.storage_id, f.storage_name, f.storage_url,
+    n.last_claim IS NULL OR n.last_claim < v_now - interval '1 minute', f.any_release, f.vos
+  INTO v_known, v_body, v_salt, v_earlier, v_tries, v_offline, v_outage, v_banned, v_cap, v_capped,
+    v_left, v_pilot, v_storage, v_place, v_url, v_node_due, v_unchecked, v_vos
+  FROM jobs_sitefact f
     LEFT JOIN jobs_good_token(p_token, p_account, p_site, v_now) t ON true
     LEFT JOIN jobs_claimkey k ON k.account_id = p_account AND k.key = p_key
-    LEFT JOIN brokerage_bannednode b ON b.site_id = s.id AND b.node = p_node
-      AND (b.until IS NULL OR b.until > v_now)
-    -- an outage that goes on, as the rule `downtime` of brokerage puts it
-    LEFT JOIN LATERAL (
-      SELECT 'until ' || to_char(o."end" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: '
-        || o.description AS words
-      FROM brokerage_downtime o
-      WHERE o.site_id = s.id AND o.severity = 'outage' AND o.start <= v_now AND o."end" > v_now
-      ORDER BY o."end" DESC LIMIT 1
-    ) d ON true
-    LEFT JOIN jobs_pilot p ON p.site_id = s.id AND p.pilot_id = p_pilot_name
-    LEFT JOIN jobs_siteroom r ON r.site_id = s.id
-    LEFT JOIN jobs_node n ON n.site_id = s.id AND n.node = p_node
-    LEFT JOIN datasets_sitestorage l ON l.site_id = s.id AND l.role = 'local'
-    LEFT JOIN datasets_storageelement e ON e.id = l.storage_id
-  WHERE s.id = p_site;
+    LEFT JOIN jobs_pilot p ON p.site_id = p_site AND p.pilot_id = p_pilot_name
+    LEFT JOIN jobs_siteroom r ON r.site_id = p_site
+    LEFT JOIN jobs_node n ON n.site_id = p_site AND n.node = p_node
+  WHERE f.site_id = p_site;
   IF p_token IS NOT NULL AND v_known IS NOT TRUE THEN
     RETURN json_build_object('outcome', 'token_gone');
   ELSIF v_body <> p_body THEN
@@ -140,6 +153,8 @@ BEGIN
   ELSIF v_body IS NOT NULL THEN
     RETURN json_build_object('outcome', 'again', 'salt', v_salt,
       'jobs', jobs_told(v_earlier), 'attempts', v_tries);
+  ELSIF v_offline OR v_outage OR v_banned THEN
+    SELECT s.outcome, s.words INTO v_no, v_text FROM jobs_shut(p_site, p_node, v_now) s;
   END IF;
   IF v_pilot IS NULL THEN
     INSERT INTO jobs_pilot (site_id, pilot_id, node, factory, cpu_speed_mhz, memory_mb,
@@ -263,18 +278,15 @@ BEGIN
       jobs = jobs + cardinality(v_held)
     WHERE id = v_pilot
   )
-  SELECT json_agg(told ORDER BY told.nr) INTO v_told FROM (
-    SELECT nr, panda_id, state, attempt_nr, lease_sha256, job_name, job_definition_id, task_id,
-      prod_source_label, processing_type, transformation, job_parameters, atlas_release,
-      homepackage, cmt_config, prod_user_id, working_group, core_count, min_ram_count,
-      max_disk_count, max_cpu_count,
-      (SELECT v.name FROM brokerage_vo v WHERE v.id = vo_id) AS vo,
-      CASE WHEN v_storage IS NOT NULL
-        THEN json_build_object('name', v_place, 'url', v_url) END AS storage,
-      (SELECT f.files FROM jobs_files_told(panda_id) f) AS files
-    FROM taken
-  ) told;
-  IF json_array_length(v_told) IS DISTINCT FROM cardinality(v_held) THEN
+  SELECT count(*), json_agg(json_build_array(
+    ARRAY[nr, panda_id, attempt_nr, job_definition_id, task_id, core_count, min_ram_count,
+      max_disk_count, max_cpu_count],
+    ARRAY[state, lease_sha256, job_name, prod_source_label, processing_type, transformation,
+      job_parameters, atlas_release, homepackage, cmt_config, prod_user_id, working_group,
+      (SELECT v.name FROM brokerage_vo v WHERE v.id = vo_id), v_place, v_url]::text[],
+    (SELECT f.files FROM jobs_files_told(panda_id) f)))
+  INTO v_n, v_told FROM taken;
+  IF v_n IS DISTINCT FROM cardinality(v_held) THEN
     RAISE EXCEPTION 'of the jobs % not all could be taken, though they were locked', v_held;
   END IF;
   RETURN json_build_object('outcome', 'jobs', 'jobs', v_told);

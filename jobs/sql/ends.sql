@@ -62,6 +62,20 @@ CREATE OR REPLACE FUNCTION jobs_job_end() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   v_word timestamptz;
 BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.end_time = NEW.end_time
+    AND (OLD.state, OLD.start_time, OLD.computing_site_id, OLD.node,
+      OLD.prod_source_label, OLD.processing_type, OLD.transformation, OLD.core_count,
+      OLD.cpu_consumption_time, OLD.trans_error_code, OLD.exe_error_code, OLD.ddm_error_code,
+      OLD.pilot_error_code, OLD.job_dispatcher_error_code, OLD.brokerage_error_code,
+      OLD.task_buffer_error_code, OLD.sup_error_code)
+    IS NOT DISTINCT FROM (NEW.state, NEW.start_time, NEW.computing_site_id, NEW.node,
+      NEW.prod_source_label, NEW.processing_type, NEW.transformation, NEW.core_count,
+      NEW.cpu_consumption_time, NEW.trans_error_code, NEW.exe_error_code, NEW.ddm_error_code,
+      NEW.pilot_error_code, NEW.job_dispatcher_error_code, NEW.brokerage_error_code,
+      NEW.task_buffer_error_code, NEW.sup_error_code)
+  THEN
+    RETURN NULL;
+  END IF;
   IF TG_OP <> 'INSERT' AND OLD.end_time IS NOT NULL THEN
     PERFORM jobs_note_end(OLD, -1);
   END IF;
@@ -261,17 +275,7 @@ END $$;
 CREATE OR REPLACE TRIGGER jobs_job_end_born AFTER INSERT ON jobs_job FOR EACH ROW
   WHEN (NEW.end_time IS NOT NULL) EXECUTE FUNCTION jobs_job_end();
 CREATE OR REPLACE TRIGGER jobs_job_end_changed AFTER UPDATE ON jobs_job FOR EACH ROW
-  WHEN ((OLD.end_time IS NOT NULL OR NEW.end_time IS NOT NULL)
-    AND (OLD.end_time, OLD.state, OLD.start_time, OLD.computing_site_id, OLD.node,
-      OLD.prod_source_label, OLD.processing_type, OLD.transformation, OLD.core_count,
-      OLD.cpu_consumption_time, OLD.trans_error_code, OLD.exe_error_code, OLD.ddm_error_code,
-      OLD.pilot_error_code, OLD.job_dispatcher_error_code, OLD.brokerage_error_code,
-      OLD.task_buffer_error_code, OLD.sup_error_code)
-    IS DISTINCT FROM (NEW.end_time, NEW.state, NEW.start_time, NEW.computing_site_id, NEW.node,
-      NEW.prod_source_label, NEW.processing_type, NEW.transformation, NEW.core_count,
-      NEW.cpu_consumption_time, NEW.trans_error_code, NEW.exe_error_code, NEW.ddm_error_code,
-      NEW.pilot_error_code, NEW.job_dispatcher_error_code, NEW.brokerage_error_code,
-      NEW.task_buffer_error_code, NEW.sup_error_code))
+  WHEN (OLD.end_time IS NOT NULL OR NEW.end_time IS NOT NULL)
   EXECUTE FUNCTION jobs_job_end();
 CREATE OR REPLACE TRIGGER jobs_job_end_gone AFTER DELETE ON jobs_job FOR EACH ROW
   WHEN (OLD.end_time IS NOT NULL

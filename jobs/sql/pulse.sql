@@ -7,12 +7,15 @@
 CREATE OR REPLACE FUNCTION jobs_job_pulse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' AND OLD.lease_until IS NOT NULL AND NEW.lease_until IS NOT NULL THEN
-    UPDATE jobs_pulse SET state = NEW.state, start_time = NEW.start_time,
-      commanded = NEW.command <> '' AND NEW.command_attempt = NEW.attempt_nr
-    WHERE job_id = NEW.panda_id;
+    IF (OLD.state, OLD.start_time, OLD.command, OLD.command_attempt)
+        IS DISTINCT FROM (NEW.state, NEW.start_time, NEW.command, NEW.command_attempt) THEN
+      UPDATE jobs_pulse SET state = NEW.state, start_time = NEW.start_time,
+        commanded = NEW.command <> '' AND NEW.command_attempt = NEW.attempt_nr
+      WHERE job_id = NEW.panda_id;
+    END IF;
     RETURN NULL;
   END IF;
-  IF TG_OP <> 'INSERT' THEN
+  IF TG_OP <> 'INSERT' AND OLD.lease_until IS NOT NULL THEN
     DELETE FROM jobs_pulse WHERE job_id = OLD.panda_id;
   END IF;
   IF TG_OP <> 'DELETE' AND NEW.lease_until IS NOT NULL THEN
@@ -29,10 +32,7 @@ END $$;
 CREATE OR REPLACE TRIGGER jobs_job_pulse_born AFTER INSERT ON jobs_job FOR EACH ROW
   WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION jobs_job_pulse();
 CREATE OR REPLACE TRIGGER jobs_job_pulse_changed AFTER UPDATE ON jobs_job FOR EACH ROW
-  WHEN ((OLD.lease_until IS NOT NULL OR NEW.lease_until IS NOT NULL)
-    AND (OLD.lease_until IS NULL, OLD.state, OLD.start_time, OLD.command, OLD.command_attempt)
-      IS DISTINCT FROM
-        (NEW.lease_until IS NULL, NEW.state, NEW.start_time, NEW.command, NEW.command_attempt))
+  WHEN (OLD.lease_until IS NOT NULL OR NEW.lease_until IS NOT NULL)
   EXECUTE FUNCTION jobs_job_pulse();
 CREATE OR REPLACE TRIGGER jobs_job_pulse_gone AFTER DELETE ON jobs_job FOR EACH ROW
   WHEN (OLD.lease_until IS NOT NULL) EXECUTE FUNCTION jobs_job_pulse();

@@ -129,16 +129,19 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_until timestamptz := v_now + p_lease_seconds * interval '1 second';
+  v_hour timestamptz := v_now - interval '1 hour';
 BEGIN
   IF p_token IS NOT NULL AND NOT jobs_token_holds(p_token, p_account, p_site, v_now) THEN
     RETURN QUERY SELECT NULL::bigint, 'token_gone', NULL::boolean;
     RETURN;
   END IF;
   -- Rows are written in the order of `held`, which the joins by key keep: so no two calls wait for
-  -- each other. Whoever was faster since the look has changed what the UPDATE asks once more.
+  -- each other. A row is written where it was found; whoever was faster since the look has changed
+  -- what the UPDATE asks once more. Another attempt, or lease, has another row.
   RETURN QUERY
   WITH held AS MATERIALIZED (
-    SELECT s.*, p.state::text AS state, p.report_seq, p.heard_at, p.told_at, p.start_time
+    SELECT s.job, s.attempt, s.seq, s.cpu, s.rss, s.tail, s.truncated, p.ctid AS place,
+      p.state::text AS state, p.report_seq, p.heard_at, p.told_at, p.start_time
     FROM unnest(p_jobs, p_attempts, p_leases, p_seqs, p_words, p_cpus, p_rsss, p_tails,
       p_truncated) AS s (job, attempt, lease, seq, word, cpu, rss, tail, truncated)
     JOIN jobs_pulse p ON p.job_id = s.job
@@ -149,11 +152,12 @@ BEGIN
     UPDATE jobs_pulse p SET report_seq = h.seq, heard_at = v_now, lease_until = v_until,
       due = least(p.due, v_until), cpu_consumption_time = coalesce(h.cpu, p.cpu_consumption_time),
       max_rss_mb = greatest(p.max_rss_mb, h.rss),
-      told_at = CASE WHEN p.told_at > v_now - interval '1 hour' THEN p.told_at ELSE v_now END
-    FROM held h WHERE h.seq > h.report_seq AND p.job_id = h.job AND p.attempt_nr = h.attempt
-      AND p.lease_sha256 = h.lease AND p.state = h.state AND p.report_seq = h.report_seq
+      told_at = CASE WHEN p.told_at > v_hour THEN p.told_at ELSE v_now END
+    FROM held h WHERE h.seq > h.report_seq AND p.ctid = h.place AND p.job_id = h.job
+      AND p.attempt_nr = h.attempt AND p.state = h.state AND p.report_seq = h.report_seq
       AND NOT p.commanded
-    RETURNING h.*
+    RETURNING h.job, h.attempt, h.cpu, h.rss, h.tail, h.truncated, h.state, h.heard_at, h.told_at,
+      h.start_time
   ), kept AS (
     INSERT INTO jobs_joboutput AS o (job_id, attempt_nr, tail, truncated, at)
     SELECT h.job, h.attempt, h.tail, h.truncated, v_now FROM heard h WHERE h.tail IS NOT NULL
@@ -166,8 +170,7 @@ BEGIN
       AND jobs_sample_slot(h.start_time, v_now, p_lease_seconds / 4.0)
         > jobs_sample_slot(h.start_time, h.heard_at, p_lease_seconds / 4.0)
   ), untold AS (
-    SELECT array_agg(h.job) AS jobs FROM heard h
-    WHERE h.told_at IS NULL OR h.told_at <= v_now - interval '1 hour'
+    SELECT array_agg(h.job) AS jobs FROM heard h WHERE h.told_at IS NULL OR h.told_at <= v_hour
   ), told AS MATERIALIZED (
     SELECT jobs_heard(u.jobs, v_now) FROM untold u WHERE u.jobs IS NOT NULL
   )

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from pandasite.base.errors import DomainError
 from pandasite.base.flaws import FLOAT_MAX, INT64_MAX, INT64_MIN, BadNumber
-from pandasite.base.json import BadBody, BodyTooLarge, loads_strict, path_text, read_capped
+from pandasite.base.json import (
+    BadBody,
+    BodyTooLarge,
+    loads_fields,
+    loads_strict,
+    path_text,
+    read_capped,
+)
+from pandasite.base.plain import NotPlain
 
 MEGABYTE = 1024 * 1024
 
@@ -208,3 +216,42 @@ def test_documents_with_anything_in_them_are_decoded_or_refused(body: Any, escap
 @given(st.dictionaries(clean_text, clean, max_size=5))
 def test_a_clean_document_comes_out_as_it_went_in(body: dict[str, Any]) -> None:
     assert loads_strict(json.dumps(body).encode(), max_bytes=MEGABYTE) == body
+
+
+# -- the quick reader, for who checks every value ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"a": "x", "b": 1, "c": None},
+        {"a": [{"b": "é"}, {"b": ["y", [], {"c": "z"}]}]},
+        {"": ""},
+    ],
+    ids=["empty", "flat", "nested", "no-name"],
+)
+def test_the_quick_reader_gives_what_the_strict_one_does(body: dict[str, Any]) -> None:
+    raw = json.dumps(body, ensure_ascii=False).encode()
+
+    assert loads_fields(raw, max_bytes=MEGABYTE) == loads_strict(raw, max_bytes=MEGABYTE) == body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a": 1, "a": 1}',
+        b'{"a": "x", "a": "x"}',
+        b'{"a": "x", "b": [{"c": 1}, {"c": "y", "d": 2, "c": "y"}]}',
+        b'{"a": {"b": "x"}, "a": {"b": "x", "c": "z"}}',
+        b'{"a": 1, "\\u0061": 1}',
+        b'{"a": "\\""}',
+        b'{"a": 1,}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+    ],
+    ids=["twice", "texts", "below", "objects", "escaped", "quote", "no-json", "digits", "deep"],
+)
+def test_the_quick_reader_leaves_what_may_be_wrong_to_the_strict_one(raw: bytes) -> None:
+    with pytest.raises(NotPlain):
+        loads_fields(raw, max_bytes=MEGABYTE)

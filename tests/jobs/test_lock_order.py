@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.builders import (
     create_storage,
     create_transfer,
 )
+from tests.jobs.waiting import until_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Writing = Callable[[], object]
@@ -77,14 +78,3 @@ def test_who_waits_for_the_first_row_holds_no_later_one(
             # then
             rows.select_for_update(nowait=True).get(pk=last.pk)
         writing.result(timeout=60)
-
-
-def until_it_waits(writing: Future[None]) -> None:
-    """For a lock of ours."""
-    asked = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    with connection.cursor() as cursor:
-        while not writing.done():
-            cursor.execute(asked)
-            if cursor.fetchone()[0]:
-                return
-    pytest.fail("it did not wait")

@@ -32,3 +32,16 @@ def test_the_functions_that_count_and_claim_are_among_them():
     names = {param.values[0] for param in FUNCTIONS}
 
     assert {"jobs_job_count", "jobs_claim", "jobs_fits", "jobs_token_holds"} <= names
+
+
+def test_each_update_of_a_job_reads_only_short_conditions_of_triggers():
+    """PostgreSQL parses them anew in each statement that may fire them (jobs/sql/count.sql)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname, length(tgqual::text) FROM pg_trigger WHERE tgqual IS NOT NULL"
+            " AND tgrelid = 'jobs_job'::regclass AND tgtype::int & 16 > 0"
+        )
+        lengths = dict(cursor.fetchall())
+
+    assert "jobs_job_end_changed" in lengths
+    assert {name: n for name, n in lengths.items() if n > 1500} == {}
