@@ -42,7 +42,7 @@ test-clients: dev-environment ## let PanDA's own client send and steer tasks, wh
 
 test-servers: dev-environment ## call through our TLS port, nginx, Apache and systemd's units, with certificates
 	@$(CLEAN) $(VENV) -m deploy.servers >/dev/null
-	@exec $(CLEAN) $(VENV) -m pytest -m servers $(ARGS) tests/servers
+	@exec $(CLEAN) $(VENV) -m pytest -rs -m servers $(ARGS) tests/servers
 
 test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
 	@$(CLEAN) $(VENV) -m deploy.issuer >/dev/null
