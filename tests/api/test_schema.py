@@ -89,7 +89,9 @@ def test_the_document_tells_of_the_header_that_says_when_to_ask_again(schema):
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
-@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(LONG_EXAMPLES, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(LONG_EXAMPLES, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] not in ALIKE])
 def test_every_request_is_answered_as_the_document_says(schema, method, path, examples, mode):
     site = the_site()
