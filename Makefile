@@ -15,7 +15,8 @@ REPORT ?=
 VENV := .venv/bin/python
 # A child must not take for its own what make was told.
 unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
-CLEAN := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
+# The tests start hundreds of processes: without kept bytecode each compiles our modules anew.
+CLEAN := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-faults test-pilots test-clients test-servers test-identity test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
@@ -30,7 +31,7 @@ test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 	@exec $(CLEAN) $(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
-	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults
+	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults tests/flow tests/scale
 
 test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
 	@$(CLEAN) $(VENV) -m deploy.panda_pilot >/dev/null
@@ -42,7 +43,7 @@ test-clients: dev-environment ## let PanDA's own client send and steer tasks, wh
 
 test-servers: dev-environment ## call through our TLS port, nginx, Apache and systemd's units, with certificates
 	@$(CLEAN) $(VENV) -m deploy.servers >/dev/null
-	@exec $(CLEAN) $(VENV) -m pytest -m servers $(ARGS) tests/servers
+	@exec $(CLEAN) $(VENV) -m pytest -rs -m servers $(ARGS) tests/servers
 
 test-identity: dev-environment ## let people and programs in with tokens of a real OpenID provider
 	@$(CLEAN) $(VENV) -m deploy.issuer >/dev/null

@@ -19,11 +19,15 @@ FOLDER = ROOT / ".servers"
 PACKAGES = ("nginx", "libnginx-mod-stream", "apache2-bin", "gridsite")
 STREAM = Path("usr", "lib", "nginx", "modules", "ngx_stream_module.so")
 MODULES = Path("usr", "lib", "apache2", "modules")
+PROGRAMS = ("usr/sbin/nginx", "usr/sbin/apache2", STREAM, MODULES / "mod_gridsite.so")
 
 
 def main() -> None:
     folder = ensure_servers()
-    print(folder or "*** nginx, Apache and mod_gridsite cannot be had here: their tests SKIP. ***")
+    if folder:
+        print(folder)
+    else:
+        print(f"*** {why_not()}: the tests behind them are SKIPPED. ***", file=sys.stderr)
 
 
 def ensure_servers() -> "Path | None":
@@ -42,9 +46,15 @@ def ensure_servers() -> "Path | None":
     return FOLDER
 
 
+def why_not() -> str:
+    """What is missing on this machine, and what would bring it."""
+    missing = [str(program) for program in PROGRAMS if not Path("/", program).exists()]
+    means = f"apt install {' '.join(PACKAGES)}"
+    return f"{', '.join(missing)} not found, and not fetched from Debian ({means})"
+
+
 def are_below(folder: Path) -> bool:
-    programs = ("usr/sbin/nginx", "usr/sbin/apache2", STREAM, MODULES / "mod_gridsite.so")
-    return all((folder / program).exists() for program in programs)
+    return all((folder / program).exists() for program in PROGRAMS)
 
 
 def fetch() -> None:

@@ -32,6 +32,10 @@ from tests import migrated, spreading
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1 ... ; empty in the controller
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# On a busy machine a test may think for long between two statements, and wait for those of others.
+PATIENT = (
+    "-c statement_timeout=4min -c idle_in_transaction_session_timeout=4min -c lock_timeout=1min"
+)
 OURS = (
     "DATABASE_URL", "PRODDB_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL",
 )  # fmt: skip
@@ -61,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"  # needs no collectstatic
     }
     settings.CELERY_BROKER_URL += f"?virtual_host={_broker_number()}"
+    for database in settings.DATABASES.values():
+        database["OPTIONS"]["options"] = PATIENT
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ import http
 import logging
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from itertools import islice
@@ -25,12 +25,12 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
 from rest_framework import exceptions
 from rest_framework.serializers import as_serializer_error
-from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import set_rollback
 
 from pandasite.base import errors
-from pandasite.base.json import UnsupportedBody, path_text
+from pandasite.base.faults import faults_of
+from pandasite.base.json import UnsupportedBody
 from pandasite.base.ranges import RangeNotSatisfiable
 from pandasite.base.rate import TooOften
 from pandasite.base.views import LengthRequired
@@ -148,7 +148,7 @@ def _range(error: RangeNotSatisfiable) -> Problem:
 
 @problem_of.register
 def _validation(error: exceptions.ValidationError) -> Problem:
-    faults = list(islice(_faults(error.detail), MAX_FIELDS))
+    faults = list(islice(faults_of(error.detail), MAX_FIELDS))
     first, steps = faults[0] if faults else ({"code": "invalid", "message": "invalid input"}, ())
     code = str(first["code"])
     names = [step for step in steps if isinstance(step, str)]
@@ -235,31 +235,6 @@ def _database_away(error: Exception) -> Problem:
         extra={"retry_after": DATABASE_RETRY_SECONDS},
         headers={"Retry-After": str(DATABASE_RETRY_SECONDS)},
     )
-
-
-_Steps = tuple[str | int, ...]
-
-
-def _faults(detail: Any, steps: _Steps = ()) -> Iterator[tuple[dict[str, Any], _Steps]]:
-    """Every message in DRF's nested errors, with the steps that lead to its field."""
-    if isinstance(detail, dict):
-        for key, inner in detail.items():
-            here = steps if key == api_settings.NON_FIELD_ERRORS_KEY else (*steps, key)
-            yield from _faults(inner, here)
-    elif isinstance(detail, list):
-        for index, inner in enumerate(detail):
-            nested = isinstance(inner, dict | list)
-            yield from _faults(inner, (*steps, index) if nested else steps)
-    else:
-        yield _fault(detail, steps), steps
-
-
-def _fault(detail: Any, steps: _Steps) -> dict[str, Any]:
-    name, text, code = path_text(steps), str(detail), getattr(detail, "code", None) or "invalid"
-    # Our own messages are predicates ("must be ..."), other people's are sentences.
-    subject = name or "the body"
-    message = f"{subject} {text}" if text[:1].islower() else f"{subject}: {text}"
-    return errors.field_error(name, message, code=str(code), **getattr(code, "limit", {}))
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -16,8 +16,8 @@ from tests.api.calls import the_site
 from tests.builders import create_job, create_user, create_vo
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = 40  # per address, method and mode
-EXAMPLES_OF_DATA = 12
+EXAMPLES = 8  # per address, method and mode
+LONG_EXAMPLES = 80
 OPERATIONS = (
     ("GET", "/rest/v1/me"),
     ("GET", "/rest/v1/jobs"),
@@ -89,8 +89,11 @@ def test_the_document_tells_of_the_header_that_says_when_to_ask_again(schema):
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(LONG_EXAMPLES, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] not in ALIKE])
-def test_every_request_is_answered_as_the_document_says(schema, method, path, mode):
+def test_every_request_is_answered_as_the_document_says(schema, method, path, examples, mode):
     site = the_site()
     create_vo("atlas")
     for state in ("activated", "activated", "running", "failed"):
@@ -102,7 +105,7 @@ def test_every_request_is_answered_as_the_document_says(schema, method, path, mo
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=EXAMPLES if "/pilot/" in path or "/jobs" in path else EXAMPLES_OF_DATA,
+        max_examples=examples,
         phases=[Phase.generate],
         derandomize=True,
         suppress_health_check=list(HealthCheck),

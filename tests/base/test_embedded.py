@@ -175,4 +175,4 @@ def test_the_test_session_itself_is_such_a_home(broker, db):
     assert broker.get("word") == b"kept"
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
-        assert cursor.fetchone() == ("15s",)
+        assert cursor.fetchone() == ("4min",)

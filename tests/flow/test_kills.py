@@ -6,6 +6,7 @@ import logging
 import time
 
 import psutil
+import pytest
 
 from datasets.models import Transfer
 from datasets.states import TransferState
@@ -17,6 +18,7 @@ from tests.flow.journal import runs
 from tests.flow.processes import alive, below, seconds_until_gone
 from tests.flow.site import LEASE_SECONDS, FlowSite
 
+pytestmark = pytest.mark.faults
 log = logging.getLogger(__name__)
 
 

@@ -20,6 +20,7 @@ from tests.flow.installation import eventually
 from tests.flow.proxy import CLAIM, Exchange, Question, proxy_to
 from tests.flow.site import FlowSite
 
+pytestmark = pytest.mark.faults
 TIMES = 2  # how often each of them is lost
 
 

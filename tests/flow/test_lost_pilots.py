@@ -29,6 +29,7 @@ from tests.flow.processes import below, seconds_until_gone
 from tests.flow.proxy import Proxy, Question, proxy_to
 from tests.flow.site import FlowSite
 
+pytestmark = pytest.mark.faults
 log = logging.getLogger(__name__)
 
 STOPPED, LATE, CUT_OFF = "stopped", "late", "cut-off"

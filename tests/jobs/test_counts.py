@@ -144,10 +144,11 @@ def test_folding_twice_is_folding_once():
     assert JobCount.objects.get().n == 1
 
 
-def test_counts_equal_the_rows_after_any_moves():
+@pytest.mark.parametrize("moves", [40, pytest.param(120, marks=pytest.mark.long)])
+def test_counts_equal_the_rows_after_any_moves(moves):
     chance = random.Random(2009)
     jobs = [create_job("defined", site=create_site()) for _ in range(5)]
-    for minute in range(120):
+    for minute in range(moves):
         job = Job.objects.get(pk=chance.choice(jobs).pk)
         followers = sorted(MOVES[JobState(job.state)])
         if followers:

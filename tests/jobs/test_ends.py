@@ -242,10 +242,11 @@ def test_an_end_that_is_rolled_back_is_in_no_sum() -> None:
     assert told() == {}
 
 
-def test_sums_equal_the_jobs_after_any_moves() -> None:
+@pytest.mark.parametrize("moves", [40, pytest.param(120, marks=pytest.mark.long)])
+def test_sums_equal_the_jobs_after_any_moves(moves: int) -> None:
     chance = random.Random(7)
     jobs = [create_job("defined", site=create_site()) for _ in range(5)]
-    for minute in range(120):
+    for minute in range(moves):
         job = Job.objects.get(pk=chance.choice(jobs).pk)
         followers = sorted(MOVES[JobState(job.state)])
         if followers:

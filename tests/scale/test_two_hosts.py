@@ -115,6 +115,7 @@ def test_every_sweep_runs_on_both_hosts_and_two_timetables_make_one(
     assert after_all - connected < ROUNDS_WATCHED
 
 
+@pytest.mark.faults
 def test_workers_and_web_come_through_the_loss_of_their_connections(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:
@@ -138,6 +139,7 @@ def test_workers_and_web_come_through_the_loss_of_their_connections(
     eventually(lambda: site.sweep_errors() == [])
 
 
+@pytest.mark.faults
 def test_a_host_that_is_lost_leaves_its_jobs_to_the_other(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,14 +41,11 @@ def site(django_db_blocker: DjangoDbBlocker) -> Iterator[GridSite]:
 
 @pytest.fixture(scope="package")
 def front(site: GridSite) -> GridSite:
-    """With both servers in front, where they can be had."""
+    """With both servers in front, where they can be had: see CONTRIBUTING.md, "Dependencies"."""
+    from deploy.servers import why_not
+
     if site.below is None:
-        why = (
-            "nginx, Apache and mod_gridsite are not here, and cannot be fetched (deploy/servers.py)"
-        )
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
+        pytest.skip(why_not())
     for name in ("nginx", "apache"):
         site.start_front(name)
     return site
