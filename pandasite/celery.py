@@ -24,7 +24,7 @@ from pandasite.embedded.process import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
 log = logging.getLogger(__name__)
-app = Celery("pandasite")
+app = Celery("pandasite", amqp="pandasite.base.reconnect:AMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 setup_celery_logging(app)

@@ -71,7 +71,9 @@ def _begin(name: str, *, now: dt.datetime, round_seconds: float) -> bool:
     start = {"started_at": now, "host": settings.PANDASITE_HOST}
     due = SweepRun.objects.filter(name=name)
     if round_seconds:
-        due = due.exclude(started_at__gt=now - dt.timedelta(seconds=ROUND_BEGUN * round_seconds))
+        # One that begins in the future, by a clock that has been put back since, holds up nobody.
+        moment = dt.timedelta(seconds=ROUND_BEGUN * round_seconds)
+        due = due.exclude(started_at__gt=now - moment, started_at__lt=now + moment)
     if due.update(**start):
         return True
     _run, made = SweepRun.objects.get_or_create(name=name, defaults=start)

@@ -99,6 +99,50 @@ def test_who_has_an_answer_is_left_alone(watch: patience.Watch, ours: DatabaseWr
     assert ask(ours) == pid
 
 
+def test_who_comes_to_a_server_that_was_dumb_is_refused_at_once_but_for_one(
+    watch: patience.Watch, ours: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a server that has let somebody wait in vain
+    other: Any = connection.copy()
+    with standing_still(ask(ours)):
+        cutter = late(watch)
+        with pytest.raises(OperationalError):
+            ask(ours)
+        cutter.join(timeout=60)
+
+    # when others come within a second
+    try:
+        assert watch.may_ask()  # the first of them tries
+        with pytest.raises(OperationalError, match="does not answer"):
+            ask(other)
+        assert watch.dumb
+
+        # then one asks after that second, and all go on when there is an answer
+        monkeypatch.setattr(watch, "_clock", lambda: time.monotonic() + patience.TRY_SECONDS)
+        assert watch.may_ask()
+        assert not watch.may_ask()
+        monkeypatch.setattr(watch, "_clock", lambda: time.monotonic() + 2 * patience.TRY_SECONDS)
+        assert ask(other) > 0
+        assert not watch.dumb
+        assert watch.may_ask()
+    finally:
+        other.close()
+
+
+def test_a_kept_connection_to_a_server_that_was_dumb_is_refused_and_kept(
+    watch: patience.Watch, ours: DatabaseWrapper
+) -> None:
+    pid = ask(ours)
+    ours.health_check_enabled, ours.health_check_done = True, False
+
+    watch._try_at = time.monotonic() + 60
+    with pytest.raises(OperationalError, match="does not answer"):
+        ask(ours)
+    watch.heard()
+
+    assert ask(ours) == pid
+
+
 def test_a_process_without_a_watch_waits_for_as_long_as_it_takes() -> None:
     assert patience.watch() is None
     assert connection._watch is None

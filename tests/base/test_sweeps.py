@@ -92,3 +92,13 @@ def test_a_round_that_died_does_not_hold_up_the_next_one(clock: Clock, settings:
     message(clock, "a", settings, **BEAT)
 
     assert clock.looked == 1
+
+
+def test_a_clock_that_is_put_back_does_not_stop_the_rounds(clock: Clock, settings: Any) -> None:
+    message(clock, "a", settings, **BEAT)
+
+    for seconds in (0, ROUND):
+        clock.now = after(hours=-1, seconds=seconds)
+        message(clock, "a", settings, **BEAT)
+
+    assert clock.looked == 3

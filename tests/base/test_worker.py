@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from pandasite import celery
 
@@ -49,3 +50,16 @@ def test_a_worker_without_a_timetable_follows_nobody(sent: list[tuple[int, int]]
     celery._end_without_a_timetable(SimpleNamespace(controller=SimpleNamespace(beat=None)))
 
     assert sent == []
+
+
+def test_a_worker_tries_its_broker_again_after_five_seconds_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _seconds: None)
+    pauses: list[float] = []
+
+    away = celery.app.connection_for_read("redis://127.0.0.1:1//")
+    with away, pytest.raises(OperationalError):
+        away.ensure_connection(lambda _why, pause: pauses.append(pause), 8)
+
+    assert pauses == [1, 2, 3, 4, 5, 5, 5, 5]

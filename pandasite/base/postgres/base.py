@@ -2,7 +2,8 @@
 
 Django's health check is a query before the first one of each request: half of what a heartbeat
 costs. A connection that worked within the last second is taken at its word; should the server have
-gone in that second, the request is answered 503, and the next one connects anew.
+gone in that second, the request is answered 503, and the next one connects anew. A server that has
+let others wait in vain is not waited for (`patience`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import nullcontext
 from typing import Any, Final
 
 from django.db.backends.postgresql.base import DatabaseWrapper as Postgres
+from django.db.utils import OperationalError
 
 from pandasite.base.postgres import patience
 
@@ -33,6 +35,18 @@ class DatabaseWrapper(Postgres):
         if self._watch:
             self.execute_wrappers.append(self._watch.around)
 
+    def get_new_connection(self, conn_params: Any) -> Any:
+        """Connect, unless the server is known to answer nobody."""
+        self._refuse_if_dumb()
+        made = super().get_new_connection(conn_params)
+        if self._watch:
+            self._watch.heard()
+        return made
+
+    def _refuse_if_dumb(self) -> None:
+        if self._watch and not self._watch.may_ask():
+            raise OperationalError("the database does not answer")
+
     def _commit(self) -> None:
         with self._waiting():
             super()._commit()  # type: ignore[misc]
@@ -44,7 +58,10 @@ class DatabaseWrapper(Postgres):
     def is_usable(self) -> bool:
         """Whether the server answers."""
         with self._waiting(most=PROOF_SECONDS):
-            return bool(super().is_usable())
+            usable = bool(super().is_usable())
+        if usable and self._watch:
+            self._watch.heard()
+        return usable
 
     def _waiting(self, *, most: float = math.inf) -> Any:
         """For what goes to the server without a statement of ours."""
@@ -56,6 +73,9 @@ class DatabaseWrapper(Postgres):
         """Close a connection that does not answer, unless it did a moment ago."""
         if self.connection is None or not self.health_check_enabled or self.health_check_done:
             return
+        if self._watch and self._watch.dumb:
+            self._refuse_if_dumb()
+            self._proved = -TRUSTED_SECONDS
         now = time.monotonic()
         if now - self._proved < TRUSTED_SECONDS:
             self.health_check_done = True

@@ -5,6 +5,10 @@ whose storage hangs, keeps its connections and says nothing: whoever has asked i
 for as long as that lasts, and soon all threads of a web server do. There, `begin` has one thread
 look after all that wait: it cuts a connection that has not answered in time, which its owner
 learns as an error like any other loss of the server.
+
+From then on until the server answers somebody again, it counts as dumb: one in each second may try,
+all others are refused at once. Else requests that wait for a thread would have to wait for those
+before them, and those for the server.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from contextlib import suppress
 from typing import Any
 
 EVERY_SECONDS = 0.25
+TRY_SECONDS = 1.0  # between two that ask a server which was dumb
 
 
 class Watch:
@@ -28,11 +33,33 @@ class Watch:
         self._seconds, self._clock = seconds, clock
         self._waiting: dict[int, tuple[int, float]] = {}  # by thread: file, until when
         self._lock = threading.Lock()
+        self._try_at = math.inf  # finite: the server is dumb, and may be asked from then on
 
     def around(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         """A statement, as one of Django's `execute_wrappers`."""
         with self.waiting(context["connection"].connection):
-            return execute(sql, params, many, context)
+            answer = execute(sql, params, many, context)
+        self.heard()
+        return answer
+
+    @property
+    def dumb(self) -> bool:
+        """Whether the server has let somebody wait in vain, and has not answered anybody since."""
+        return self._try_at < math.inf
+
+    def heard(self) -> None:
+        """The server has answered."""
+        self._try_at = math.inf
+
+    def may_ask(self) -> bool:
+        """Whether there is hope of an answer, or it is this one's turn to try."""
+        with self._lock:
+            now = self._clock()
+            if self.dumb and now < self._try_at:
+                return False
+            if self.dumb:
+                self._try_at = now + TRY_SECONDS
+        return True
 
     def waiting(self, connection: Any, *, most: float = math.inf) -> Waiting:
         """For the time of a question to the server behind this connection (psycopg2's)."""
@@ -59,6 +86,8 @@ class Watch:
                     del self._waiting[thread]
                     _cut(file)
                     cut += 1
+            if cut:
+                self._try_at = now
         return cut
 
     def look_after(self) -> None:
