@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 WAITS_FOR_TAPE = "waits for tape"
 BATCH = 1000  # requests per round
+TOGETHER = 40  # files of one question; XRootD's own program for it takes 48
+ASK_AGAIN = dt.timedelta(days=1)  # a tape may have forgotten what it was asked for
 
 
 def prestage(files: Collection[int], storage: StorageElement, *, now: dt.datetime) -> None:
@@ -51,37 +54,64 @@ def stage(now: dt.datetime) -> int:
             F("looked_at").asc(nulls_first=True), "pk"
         )[:BATCH]
     )
-    ended, silent = 0, dict[int, str]()
-    for request in due:
-        if request.storage_id in silent:
-            continue
+    ended, silent = 0, []
+    for requests in _by(due, lambda request: request.storage_id):
         try:
-            ended += _look(request, now=now)
+            ended += _at_one_tape(requests, now=now)
         except places.StorageError as error:
-            silent[request.storage_id] = f"{request.storage.name}: {error}"
+            silent.append(f"{requests[0].storage.name}: {error}")
     inorder.update(open_ones.filter(pk__in=[request.pk for request in due]), looked_at=now)
     if silent:
-        raise Incomplete([*silent.values()], rows=ended)
+        raise Incomplete(silent, rows=ended)
     return ended
 
 
-def _look(request: StageRequest, *, now: dt.datetime) -> int:
-    place = places.open_place(request.storage.address)
-    path = places.path_of(request.file.scope, request.file.lfn)
-    mine = StageRequest.objects.filter(pk=request.pk, state=StageRequest.State.REQUESTED)
-    if request.asked_at is None:
-        place.stage(path, now=now.timestamp())
-        mine.update(asked_at=now)
-    found, error = place.staged(path, now=now.timestamp())
-    if found == Stage.REQUESTED:
-        return 0
-    return _end(request, mine, error, now=now)
+def _at_one_tape(requests: list[StageRequest], *, now: dt.datetime) -> int:
+    """Ask for what was not asked for, or too long ago, and look at all; how many have ended."""
+    place = places.open_place(requests[0].storage.address)
+    new = [one for one in requests if one.asked_at is None or one.asked_at < now - ASK_AGAIN]
+    for start in range(0, len(new), TOGETHER):
+        some = new[start : start + TOGETHER]
+        ticket = place.stage([_path(one) for one in some], now=now.timestamp())
+        keys = [one.pk for one in some]
+        inorder.update(StageRequest.objects.filter(pk__in=keys), asked_at=now, ticket=ticket)
+        for one in some:
+            one.ticket = ticket
+    ended = 0
+    for asked in _by(requests, lambda request: request.ticket):
+        for start in range(0, len(asked), TOGETHER):
+            ended += _look(place, asked[start : start + TOGETHER], now=now)
+    return ended
 
 
-def _end(
-    request: StageRequest, mine: QuerySet[StageRequest], error: str, *, now: dt.datetime
-) -> int:
+def _look(place: places.Place, requests: list[StageRequest], *, now: dt.datetime) -> int:
+    paths = [_path(request) for request in requests]
+    found = place.staged(paths, ticket=requests[0].ticket, now=now.timestamp())
+    ended = 0
+    for request, path in zip(requests, paths, strict=True):
+        stage, error = found[path]
+        if stage != Stage.REQUESTED:
+            ended += _end(request, error, now=now)
+    return ended
+
+
+def _path(request: StageRequest) -> str:
+    return places.path_of(request.file.scope, request.file.lfn)
+
+
+def _by(
+    requests: Iterable[StageRequest], key: Callable[[StageRequest], object]
+) -> list[list[StageRequest]]:
+    """Those of one key together, in the order in which the keys come first."""
+    groups: dict[object, list[StageRequest]] = defaultdict(list)
+    for request in requests:
+        groups[key(request)].append(request)
+    return list(groups.values())
+
+
+def _end(request: StageRequest, error: str, *, now: dt.datetime) -> int:
     """Note the news, and wake the transfers that wait for it."""
+    mine = StageRequest.objects.filter(pk=request.pk, state=StageRequest.State.REQUESTED)
     state = StageRequest.State.FAILED if error else StageRequest.State.STAGED
     with transaction.atomic():
         if not mine.update(state=state, error=error, ended_at=now):

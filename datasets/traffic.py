@@ -221,6 +221,9 @@ class StageRequest(models.Model):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField()
     asked_at = models.DateTimeField(null=True, blank=True, help_text="when the tape was asked")
+    ticket = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="what the tape calls our request"
+    )
     looked_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 

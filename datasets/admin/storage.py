@@ -12,6 +12,8 @@ from datasets.storage import PROTOCOLS, StorageError, xroot_client, xroot_door
 from datasets.storage.hosts import checked_url
 from pandasite.base.admin_kit import OurAdmin
 
+STAGE_BY = ("file", "root", "roots")  # protocols by which files of a tape can be asked for
+
 
 class StorageElementForm(forms.ModelForm):
     """Refuses addresses that the transfer engine cannot open."""
@@ -73,7 +75,7 @@ class StorageElementForm(forms.ModelForm):
         if protocol and protocol != "s3" and cleaned.get("endpoint"):
             self.add_error("endpoint", f"is for s3:// only, this is {protocol}://")
         tape = cleaned.get("kind") == StorageElement.Kind.TAPE
-        if tape and protocol not in ("", "file"):
+        if tape and protocol not in ("", *STAGE_BY):
             self.add_error("kind", f"the transfer engine cannot stage files by {protocol}://")
         return cleaned
 

@@ -12,9 +12,9 @@ from datasets.storage.base import (
     Space,
     StorageError,
     path_of,
+    summed,
 )
 from datasets.storage.copying import Brought, Order, bring
-from datasets.storage.local import summed
 from datasets.storage.opening import PROTOCOLS, close_places, open_place
 from datasets.storage.reading import StoredFile, open_file
 from datasets.storage.settling import Unsettled, settle

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -75,11 +76,13 @@ class Stage(StrEnum):
 class NoTape:
     """For places behind which no tape can be."""
 
-    def stage(self, path: str, *, now: float) -> None:
-        raise StorageError(f"staging of {path} is not supported by this protocol")
+    def stage(self, paths: Sequence[str], *, now: float) -> str:
+        raise StorageError(f"staging of {paths[0]} is not supported by this protocol")
 
-    def staged(self, path: str, *, now: float) -> tuple[Stage, str]:
-        return Stage.FAILED, f"staging of {path} is not supported by this protocol"
+    def staged(
+        self, paths: Sequence[str], *, ticket: str, now: float
+    ) -> dict[str, tuple[Stage, str]]:
+        return dict.fromkeys(paths, (Stage.FAILED, "staging is not supported by this protocol"))
 
 
 class Arrival(Protocol):
@@ -116,11 +119,13 @@ class Place(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
 
-    def stage(self, path: str, *, now: float) -> None:
-        """Ask a tape for a file; `now` in seconds since 1970."""
+    def stage(self, paths: Sequence[str], *, now: float) -> str:
+        """Ask a tape for files; its name for the request. `now` in seconds since 1970."""
 
-    def staged(self, path: str, *, now: float) -> tuple[Stage, str]:
-        """How far a file is that a tape was asked for, and what went wrong."""
+    def staged(
+        self, paths: Sequence[str], *, ticket: str, now: float
+    ) -> dict[str, tuple[Stage, str]]:
+        """How far files are that a tape was asked for by this name, and what went wrong."""
 
     def space(self) -> Space | None:
         """Space as the storage itself tells; None when it does not."""
@@ -144,6 +149,15 @@ def checked(path: str) -> str:
     if not path or any(step in ("", ".", "..") for step in steps) or _CONTROL.search(path):
         raise StorageError(f"{path[:80]!r} is no path below a storage element")
     return path
+
+
+def summed(pieces: Iterator[bytes]) -> Copied:
+    """Size and adler32 of what is read."""
+    size, adler = 0, 1
+    for piece in pieces:
+        size += len(piece)
+        adler = zlib.adler32(piece, adler)
+    return Copied(size=size, adler32=f"{adler:08x}")
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")

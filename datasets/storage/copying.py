@@ -18,8 +18,10 @@ from datasets.storage.base import (
     Place,
     SourceError,
     StorageError,
+    summed,
 )
-from datasets.storage.local import LocalArrival, LocalPlace, summed
+from datasets.storage.local import LocalPlace
+from datasets.storage.local_arrival import LocalArrival
 from datasets.storage.settling import Unsettled
 
 GRACE_SECONDS = 60.0  # how long a copy may be slower than the least rate

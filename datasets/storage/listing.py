@@ -44,21 +44,30 @@ def entries(address: Address, folder: str) -> list[Entry]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _local(place: LocalPlace, folder: str) -> Iterator[Entry]:
+def _local(place: LocalPlace, folder: str) -> list[Entry]:
+    full = place.full(folder) if folder else place.root
     try:
-        with os.scandir(place.full(folder) if folder else place.root) as found:
-            for one in found:
-                if one.is_symlink():
-                    continue  # it leads elsewhere
-                facts = one.stat(follow_symlinks=False)
-                yield Entry(
+        return place.call(folder, lambda: _scanned(full))
+    except OSError as error:
+        raise StorageError(f"cannot list at {place.address}: {words(error)}") from error
+
+
+def _scanned(full: str) -> list[Entry]:
+    listed = []
+    with os.scandir(full) as found:
+        for one in found:
+            if one.is_symlink():
+                continue  # it leads elsewhere
+            facts = one.stat(follow_symlinks=False)
+            listed.append(
+                Entry(
                     name=one.name,
                     is_folder=one.is_dir(follow_symlinks=False),
                     size=facts.st_size,
                     changed=facts.st_mtime,
                 )
-    except OSError as error:
-        raise StorageError(f"cannot list at {place.address}: {words(error)}") from error
+            )
+    return listed
 
 
 def _webdav(place: WebDAVPlace, folder: str) -> Iterator[Entry]:

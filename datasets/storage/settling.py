@@ -8,13 +8,16 @@ slower: the disk writes down together what is asked for together.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
+from datasets.storage import patience
 from datasets.storage.base import StorageError, words
 
 TOGETHER = 16  # threads that wait for the disk
+WRITES_DOWN = 10  # how many times as long as for any answer: what was written waits in memory
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Unsettled:
 
 def settle(files: Collection[Unsettled]) -> dict[Unsettled, StorageError]:
     """See files, their names and their folders to the disk; those that it did not take."""
-    synced = _all(_sync, (each.file for each in files))
-    folders = _all(_sync, dict.fromkeys(folder for each in files for folder in each.folders))
+    synced = _all([(each.root, each.path, each.file) for each in files])
+    folders = _all([(each.root, each.path, folder) for each in files for folder in each.folders])
     refused = {}
     for each in files:
         errors = [synced[each.file], *(folders[folder] for folder in each.folders)]
@@ -49,23 +52,37 @@ def settle(files: Collection[Unsettled]) -> dict[Unsettled, StorageError]:
     return refused
 
 
-def _all(do: Callable[[str], OSError | None], paths: Iterable[str]) -> dict[str, OSError | None]:
-    wanted = list(paths)
-    if len(wanted) < 2:
-        return {path: do(path) for path in wanted}
-    with ThreadPoolExecutor(min(TOGETHER, len(wanted))) as pool:
-        return dict(zip(wanted, pool.map(do, wanted), strict=True))
+def _all(wanted: Iterable[tuple[str, str, str]]) -> dict[str, OSError | None]:
+    """What went wrong with each file or folder; a few are waited for at a time."""
+    found: dict[str, OSError | None] = {}
+    waiting: deque[tuple[str, Callable[[], None]]] = deque()
+    for root, path, full in wanted:
+        if full in found:
+            continue
+        found[full] = None
+        try:
+            call = patience.begin(root, path, partial(_sync, full))
+        except OSError as error:
+            found[full] = error
+            continue
+        waiting.append((full, partial(call.wait, WRITES_DOWN * patience.limit())))
+        if len(waiting) == TOGETHER:
+            _hear(found, *waiting.popleft())
+    while waiting:
+        _hear(found, *waiting.popleft())
+    return found
 
 
-def _sync(path: str) -> OSError | None:
+def _hear(found: dict[str, OSError | None], full: str, wait: Callable[[], None]) -> None:
     try:
-        handle = os.open(path, os.O_RDONLY)
+        wait()
     except OSError as error:
-        return error
+        found[full] = error
+
+
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
-    except OSError as error:
-        return error
     finally:
         os.close(handle)
-    return None

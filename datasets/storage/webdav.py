@@ -26,10 +26,10 @@ from datasets.storage.base import (
     checked,
     is_part_of,
     part_name,
+    summed,
     words,
 )
 from datasets.storage.http import as_storage_error, make_client, short_answer, status
-from datasets.storage.local import summed
 from datasets.storage.secrets import Secret
 
 SCHEMES = {"davs": "https", "dav": "http"}

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs
 
+from datasets.storage import xroot_tape
 from datasets.storage.base import (
-    CHUNK,
     Address,
     Copied,
     FileMissing,
-    NoTape,
     SourceError,
     Space,
+    Stage,
     StorageError,
     checked,
     is_part_of,
     part_name,
+    summed,
 )
-from datasets.storage.local import summed
 from datasets.storage.secrets import Secret
 from datasets.storage.xroot_client import (
     EXISTS,
+    Stride,
     is_away,
     is_missing,
     library,
     patience,
-    piece_patience,
     words,
 )
 from datasets.storage.xroot_door import Door, check_redirected
@@ -41,7 +41,7 @@ MODE = 0x100 | 0x080 | 0x020 | 0x004  # rw-r--r--
 LIST_WITH_FACTS, IS_FOLDER = 1, 2
 
 
-class XRootDPlace(NoTape):
+class XRootDPlace:
     """A folder of an XRootD server."""
 
     def __init__(self, address: Address, secret: Secret | None) -> None:
@@ -59,8 +59,8 @@ class XRootDPlace(NoTape):
 
         StorageError that begins with `what` for any other refusal.
         """
+        place = self.system(what)
         with self._told(what):
-            place = library().FileSystem(self.door.server() + self.door.told)
             full = self.door.path(path) + self.door.told
         words_before = about if verb == "query" else ()
         words_behind = () if verb == "query" else about
@@ -72,6 +72,11 @@ class XRootDPlace(NoTape):
         if not status.ok:
             self.refuse(what, status)
         return True if answer is None else answer
+
+    def system(self, what: str) -> Any:
+        """The client's door to the server as a whole. StorageError that begins with `what`."""
+        with self._told(what):
+            return library().FileSystem(self.door.server() + self.door.told)
 
     def refuse(self, what: str, status: Any, kind: type[StorageError] = StorageError) -> None:
         """Raise what a status says."""
@@ -95,7 +100,7 @@ class XRootDPlace(NoTape):
             status, _none = file.open(self.door.url(path), flags, MODE, timeout=patience())
         try:
             if not status.ok:
-                missing = kind is SourceError and is_missing(status) and self._answers(path)
+                missing = kind is SourceError and is_missing(status) and self.answers(path)
                 self.refuse(what, status, FileMissing if missing else kind)
             with self._told(what, kind):
                 check_redirected(str(file.get_property("DataServer")))
@@ -107,12 +112,16 @@ class XRootDPlace(NoTape):
     @contextmanager
     def read(self, path: str, *, offset: int = 0) -> Iterator[Iterator[bytes]]:
         what = f"cannot read at {self.address}"
+        if self.address.tape:
+            xroot_tape.check_staged(self, path)
         with self.open(checked(path), OPEN_READ, what=what, kind=SourceError) as file:
             yield self._pieces(file, offset)
 
     def _pieces(self, file: Any, offset: int) -> Iterator[bytes]:
+        stride = Stride()
         while True:
-            status, piece = file.read(offset, CHUNK, timeout=piece_patience(CHUNK))
+            with stride.timed():
+                status, piece = file.read(offset, stride.size, timeout=patience())
             if not status.ok:
                 self.refuse(f"reading at {self.address} broke off", status, SourceError)
             if not piece:
@@ -120,7 +129,7 @@ class XRootDPlace(NoTape):
             offset += len(piece)
             yield piece
 
-    def _answers(self, path: str) -> bool:
+    def answers(self, path: str) -> bool:
         """Whether the folder of the file's scope is there: a mount that is away looks empty."""
         try:
             return self.ask("stat", path.partition("/")[0], what="") is not None
@@ -133,6 +142,14 @@ class XRootDPlace(NoTape):
 
     def arrive(self, path: str, *, tag: str, expected: Copied) -> XRootDArrival:
         return XRootDArrival(self, path, tag)
+
+    def stage(self, paths: Sequence[str], *, now: float) -> str:
+        return xroot_tape.ask(self, paths)
+
+    def staged(
+        self, paths: Sequence[str], *, ticket: str, now: float
+    ) -> dict[str, tuple[Stage, str]]:
+        return xroot_tape.look(self, paths, ticket=ticket)
 
     def copy_from(self, source: XRootDPlace, path: str, **about: Any) -> str:
         """Let the servers copy between themselves; how it is proven, empty when they cannot."""
@@ -166,8 +183,7 @@ class XRootDPlace(NoTape):
     def configured(self, name: str) -> str:
         """What the server says of a part of its configuration, which is asked for once."""
         if name not in self.tells:
-            with self._told(f"cannot look at {self.address}"):
-                place = library().FileSystem(self.door.server() + self.door.told)
+            place = self.system(f"cannot look at {self.address}")
             status, said = place.query(QUERY_CONFIG, name, timeout=patience())
             if is_away(status):
                 self.refuse(f"cannot look at {self.address}", status)
@@ -196,14 +212,14 @@ class XRootDArrival:
         self.what = f"cannot write at {place.address}"
 
     def fill(self, pieces: Iterator[bytes]) -> None:
-        at = 0
+        at, stride = 0, Stride()
         with self.place.open(self.part, OPEN_NEW, what=self.what, kind=StorageError) as file:
-            for piece in pieces:
-                limit = piece_patience(len(piece))
-                status, _none = file.write(piece, at, len(piece), timeout=limit)
+            for part in stride.cut(pieces):
+                with stride.timed():
+                    status, _none = file.write(part, at, len(part), timeout=patience())
                 if not status.ok:
                     self.place.refuse(self.what, status)
-                at += len(piece)
+                at += len(part)
             status, _none = file.close(timeout=patience())
             if not status.ok:
                 self.place.refuse(self.what, status)
@@ -227,8 +243,7 @@ class XRootDArrival:
         what = f"cannot name a file at {self.place.address}"
         door = self.place.door
         names = door.path(self.part) + door.told, door.path(self.path) + door.told
-        with self.place._told(what):
-            place = library().FileSystem(door.server() + door.told)
+        place = self.place.system(what)
         status, _none = place.mv(*names, timeout=patience())
         if not status.ok and status.errno == EXISTS:
             self.place.remove(self.path)

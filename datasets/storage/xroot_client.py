@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 
-from datasets.storage.base import StorageError
+from datasets.storage.base import CHUNK, StorageError
 from datasets.storage.http import CONNECT_SECONDS, seconds
 
 NOT_INSTALLED = (
@@ -44,7 +47,7 @@ _CLIENT = _AWAY | {
     306: "it redirects elsewhere, which is not followed",
 }
 SERVER_ANSWER = 400
-LONGEST = 600  # s
+STRIDE = 256 * 1024  # bytes to begin with; at the least rate they come within the patience
 _prepared: set[int] = set()
 _lock = threading.Lock()
 
@@ -67,10 +70,32 @@ def patience() -> int:
     return max(1, int(seconds()))
 
 
-def piece_patience(size: int) -> int:
-    """How long (s) so many bytes may take, at the least rate; silence ends it before."""
-    rate = float(settings.PANDASITE["STORAGE_MIN_KB_S"]) * 1000
-    return max(patience(), min(LONGEST, int(size / rate)) if rate else LONGEST)
+class Stride:
+    """How many bytes to ask for at a time: so many as have come in a quarter of the patience.
+
+    The client tells nothing before all of them are there: by this a slow server is waited for, and
+    one that says no more is given up after the patience.
+    """
+
+    def __init__(self) -> None:
+        self.size = STRIDE
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """While so many bytes are on their way."""
+        begun = time.monotonic()
+        yield
+        rate = self.size / max(time.monotonic() - begun, 0.001)
+        self.size = max(STRIDE, min(CHUNK, int(rate * patience() / 4)))
+
+    def cut(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same bytes, at most so many at a time."""
+        for piece in pieces:
+            at = 0
+            while at < len(piece):
+                some = piece[at : at + self.size]
+                yield some
+                at += len(some)
 
 
 def _prepare(client: Any) -> None:

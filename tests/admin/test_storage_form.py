@@ -55,7 +55,7 @@ def test_a_folder_is_a_good_address(root: Client) -> None:
         ({"url": "root://169.254.169.254//x"}, "url", "is no storage element's address"),
         ({"url": "roots://ddm:secret@se.example.org//x"}, "url", "no user and no password"),
         ({"url": "root://se.example.org//x?authz=a"}, "url", "holds no ? and no #"),
-        ({"url": "root://se.example.org//x", "kind": "tape"}, "kind", "cannot stage files by root"),
+        ({"url": "dav://se.example.org/x", "kind": "tape"}, "kind", "cannot stage files by dav://"),
         ({"url": "s3://grid", "endpoint": "se.example.org"}, "endpoint", "must be an address"),
         ({"url": "s3://grid", "endpoint": "http://[fe80::1]/"}, "endpoint", "no storage element's"),
         ({"endpoint": "https://s3.example.org"}, "endpoint", "is for s3:// only"),
@@ -82,6 +82,11 @@ def test_a_bad_value_is_an_error_at_the_field(
     errors = page.context["adminform"].form.errors
     assert errors.keys() == {field} and message in " ".join(errors[field])
     assert not StorageElement.objects.exists()
+
+
+@pytest.mark.parametrize("url", ["file:///data/tape", "root://se.example.org//tape"])
+def test_a_tape_is_where_files_can_be_asked_for(url: str, root: Client) -> None:
+    assert add(root, url=url, kind="tape").status_code == 302
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from datasets import storage
-from datasets.storage import local
+from datasets.storage import local_arrival
 
 CONTENT = b"minimum bias " * 1000
 
@@ -89,7 +89,7 @@ def test_what_the_disk_does_not_take_is_told(tmp_path, urls, stored, monkeypatch
 
 
 def test_nothing_is_seen_while_it_is_copied(tmp_path, urls, stored, monkeypatch):
-    monkeypatch.setattr(local, "CHUNK", 100)
+    monkeypatch.setattr(local_arrival, "CHUNK", 100)
     seen = []
 
     def look(size):
@@ -97,7 +97,7 @@ def test_nothing_is_seen_while_it_is_copied(tmp_path, urls, stored, monkeypatch)
 
     storage.bring(order(urls, stored, progress=look))
 
-    assert [size for size, _ in seen] == [*range(1600, 13000, 1600), 13000, 13000]
+    assert [size for size, _ in seen] == [*range(100, 13000, 100), 13000, 13000]
     assert not any(there for _, there in seen)
     assert (tmp_path / "target" / stored).read_bytes() == CONTENT
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,6 @@ CONFIG = """
 xrd.port {port}
 xrd.network nodnr
 xrd.allow host localhost
-all.export /
 oss.localroot {folder}/data
 all.adminpath {folder}/admin
 all.pidpath {folder}/admin
@@ -36,6 +35,7 @@ xrootd.async off
 ofs.tpc autorm ttl 60 60 xfr 9 pgm {copy} --server
 {more}
 """
+EXPORT = "all.export /\n"
 SUMS = "xrootd.chksum adler32"
 TLS = """
 xrd.tls {folder}/admin/host.pem
@@ -96,23 +96,35 @@ class Running:
 
 
 @contextmanager
-def xrootd(*, more: str = SUMS, certificate: Path | None = None) -> Iterator[Running]:
-    """A server that is stopped at the end; with a certificate it takes roots:// only."""
+def xrootd(
+    *,
+    more: str = SUMS,
+    certificate: Path | None = None,
+    programs: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
+    """A server that is stopped at the end; with a certificate it takes roots:// only.
+
+    `{folder}` in its configuration and its programs is its folder.
+    """
     server, copy = program("xrootd"), program("xrdcp")
     folder = Path(tempfile.mkdtemp(prefix="pandasite-xrootd-"))  # pytest's are closed to others
     folder.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = folder / "xrootd.cfg"
-    more += TLS.format(folder=folder) if certificate else ""
+    more += TLS if certificate else ""
+    more = (more if "all.export" in more else EXPORT + more).replace("{folder}", str(folder))
+    for name, text in (programs or {}).items():
+        (folder / name).write_text(text.format(folder=folder))
+        (folder / name).chmod(0o755)
     config.write_text(CONFIG.format(port=port, folder=folder, copy=copy, more=more))
     for name in ("data", "admin"):
         (folder / name).mkdir()
-        _give_away(folder / name)
+        give_away(folder / name)
     if certificate is not None:
         shutil.copy(certificate, folder / "admin" / "host.pem")
         (folder / "admin" / "host.pem").chmod(0o600)
-        _give_away(folder / "admin" / "host.pem")
+        give_away(folder / "admin" / "host.pem")
     child = subprocess.Popen(
         [server, "-c", config, "-n", "t", "-l", folder / "admin" / "log"],
         cwd=folder / "admin",
@@ -138,7 +150,8 @@ def _as_other_user() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _give_away(path: Path) -> None:
+def give_away(path: Path) -> None:
+    """To the user who runs the server."""
     if other := _as_other_user():
         os.chown(path, other["user"], other["group"])
 

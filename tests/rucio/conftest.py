@@ -52,9 +52,13 @@ def sites(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Sites:
     """Data of the VO atlas are in Rucio."""
+    from django.db import connection
+
     from datasets.ddm import choice
     from tests.rucio.sites import Sites
 
+    with connection.cursor() as cursor:  # the test waits in it for Rucio's programs
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     settings.PANDASITE_DDM = {"atlas": choice.KNOWN["rucio"]}
     settings.PANDASITE_RUCIO = choice.RucioServer(url=server.url, account=ACCOUNT, secret="rucio")
     monkeypatch.setenv("PANDASITE_STORAGE_SECRET_RUCIO", f"{USER}:{PASSWORD}")
