@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import template
 
@@ -21,3 +22,9 @@ def menu_sections() -> Sequence[menu.Section]:
 def menu_top() -> Sequence[menu.Entry]:
     """The pages that are asked for most."""
     return menu.top()
+
+
+@register.simple_tag(takes_context=True)
+def menu_mine(context: Mapping[str, Any]) -> Sequence[menu.Entry]:
+    """The pages of who is logged in."""
+    return menu.mine(context["request"].user.get_username())
