@@ -69,6 +69,7 @@ SECTIONS = (
             Entry(title="Plots", page="monitor:plots"),
             Entry(title="Servers", page="monitor:servers"),
             Entry(title="Logger", page="monitor:logger"),
+            Entry(title="Deeds", page="monitor:deeds"),
         ],
     ),
     Section(
