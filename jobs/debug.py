@@ -20,9 +20,8 @@ DAYS = 30  # no job is at work for so long
 
 def set_mode(panda_id: int, *, on: bool, user: User, reason: str, now: dt.datetime) -> None:
     """From now on, with an audit line."""
-    mode = {"on": on, "set_by": user.get_username(), "set_at": now}
     with transaction.atomic():
-        DebugMode.objects.update_or_create(panda_id=panda_id, defaults=mode)
+        keep_mode(panda_id, on=on, user=user, now=now)
         audit.record(
             actor=user,
             action="job_debug",
@@ -31,6 +30,17 @@ def set_mode(panda_id: int, *, on: bool, user: User, reason: str, now: dt.dateti
             now=now,
             facts={"on": on},
         )
+
+
+def keep_mode(panda_id: int, *, on: bool, user: User, now: dt.datetime) -> None:
+    """From now on, for who writes the audit line himself."""
+    mode = {"on": on, "set_by": user.get_username(), "set_at": now}
+    DebugMode.objects.update_or_create(panda_id=panda_id, defaults=mode)
+
+
+def mode_of(panda_id: int) -> DebugMode | None:
+    """What was said last of this job; None: nothing."""
+    return DebugMode.objects.filter(panda_id=panda_id).first()
 
 
 def orders(panda_ids: Iterable[int]) -> dict[int, str]:

@@ -115,14 +115,19 @@ CLIENT_HEADER = _part({"alg": "none", "typ": "pandasite"})
 
 
 def client_token(user: User, *, days: float) -> str:
-    """A new token of a user in the form that PanDA's client wants: `header.claims.token`.
+    """A new token of a user in the form that PanDA's client wants."""
+    return client_form(user, new_token(user, days=days))
+
+
+def client_form(user: User, token: str) -> str:
+    """A token of a user in the form that PanDA's client wants: `header.claims.token`.
 
     The client reads the claims, for the name that it shows and that names of datasets begin with.
     Here nobody reads them, and nobody may: the last part is the token, as any other.
     """
     name = user.get_username()
     claims = {"name": user.get_full_name() or name, "preferred_username": name}
-    return f"{CLIENT_HEADER}.{_part({**claims})}.{new_token(user, days=days)}"
+    return f"{CLIENT_HEADER}.{_part({**claims})}.{token}"
 
 
 def without_claims(token: bytes) -> bytes:

@@ -10,20 +10,21 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.http import QueryDict
 
+from jobs import debug, retry, services
 from jobs import priority as priorities
-from jobs import retry, services
 from jobs.models import AnyJob
 from jobs.states import FINAL, LEASED, QUEUED
 from monitor import joblist
 from monitor.words import plural
 from pandasite.base import audit
-from pandasite.base.errors import BadInput, DomainError, TooMuch, field_error
+from pandasite.base.errors import BadInput, Conflict, DomainError, TooMuch, field_error
 from pandasite.base.fields import CONTROL
 from pandasite.base.params import refuse
 
@@ -85,6 +86,13 @@ def _foresee_priority(job: AnyJob) -> tuple[bool, str]:
     return False, f"is {job.state}: it waits no longer"
 
 
+def _foresee_debug(job: AnyJob) -> tuple[bool, str]:
+    if job.state in FINAL:
+        return False, f"is {job.state}: nothing of it runs any more"
+    when = "at its next call" if job.state in LEASED else "once it has the job"
+    return True, f"its pilot is told {when}"
+
+
 ACTS = {
     "kill": Act(
         title="Kill",
@@ -103,6 +111,19 @@ ACTS = {
         permission="jobs.submit_production",
         foresee=_foresee_priority,
         explain="Of the jobs that wait at a site, those of higher priority are handed out first.",
+    ),
+    "debug": Act(
+        title="Debug on",
+        permission="jobs.kill_any_job",
+        foresee=_foresee_debug,
+        explain="PanDA's pilots send more of the job's output, and call more often. Ours send its"
+        " end with each call anyway.",
+    ),
+    "debugoff": Act(
+        title="Debug off",
+        permission="jobs.kill_any_job",
+        foresee=_foresee_debug,
+        explain="PanDA's pilots send no more of the job's output than of others.",
     ),
 }
 
@@ -244,7 +265,20 @@ def _prioritise(panda_id: int, order: Order) -> str:
     return f"priority {order.priority}"
 
 
-DEEDS: dict[str, Callable[[int, Order], str]] = {"kill": _kill, "priority": _prioritise}
+def _debug(panda_id: int, order: Order, *, on: bool) -> str:
+    state = AnyJob.objects.values_list("state", flat=True).get(pk=panda_id)
+    if state in FINAL:
+        raise Conflict(f"job {panda_id} is {state}: nothing of it runs any more")
+    debug.keep_mode(panda_id, on=on, user=order.user, now=order.now)
+    return f"its pilot is told: debug mode {'on' if on else 'off'}"
+
+
+DEEDS: dict[str, Callable[[int, Order], str]] = {
+    "kill": _kill,
+    "priority": _prioritise,
+    "debug": partial(_debug, on=True),
+    "debugoff": partial(_debug, on=False),
+}
 
 
 def _retried(ids: Sequence[int], order: Order) -> list[Line]:

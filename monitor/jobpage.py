@@ -12,9 +12,9 @@ from django.db.models import Prefetch
 from brokerage.policy import Choice
 from datasets.models import Replica, Transfer
 from datasets.storage import path_of
-from jobs import samples
+from jobs import debug, samples
 from jobs.api.listing import job_json
-from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, AnyJobOutput, DebugMode
 from jobs.pulse import overlaid
 from jobs.states import FINAL, QUEUED
 from monitor import script
@@ -74,6 +74,7 @@ class JobPage:
     logs: Sequence[LogLink] = field(default_factory=tuple)
     chain: Sequence[Link] = field(default_factory=tuple)
     sampled: bool = False  # whether there are samples to draw
+    debug: DebugMode | None = None
 
     @property
     def needs(self) -> str:
@@ -101,6 +102,7 @@ class JobPage:
                 f"{row.file.scope}:{row.file.lfn}": [_replica(replica) for replica in row.replicas]
                 for row in self.files
             },
+            "debug": bool(self.debug and self.debug.on),
             "stdout_tail": output.tail if output else None,
             "stdout_attempt": output.attempt_nr if output else None,
             "logs": [{"name": log.name, "size": log.size, "url": log.url} for log in self.logs],
@@ -131,6 +133,7 @@ def read(panda_id: int, *, now: dt.datetime) -> JobPage:
         output=job.output,
         successor=next((link.job.pk for link in chain if link.job.retry_of == job.pk), None),
         chain=chain,
+        debug=None if job.is_final else debug.mode_of(job.pk),
         sampled=job.attempt_nr > 0 and samples.has_any(job.pk),
         logs=[LogLink.of(f) for f in files if f.type == AnyJobFile.Type.LOG and f.file_id],
     )

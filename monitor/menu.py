@@ -69,6 +69,7 @@ SECTIONS = (
             Entry(title="Plots", page="monitor:plots"),
             Entry(title="Servers", page="monitor:servers"),
             Entry(title="Logger", page="monitor:logger"),
+            Entry(title="Deeds", page="monitor:deeds"),
         ],
     ),
     Section(
@@ -152,6 +153,13 @@ TOP = (
     Entry(title="Help", page="monitor:help", key="h"),
 )
 
+# Of who is logged in.
+MINE = (
+    Entry(title="My alerts", page="monitor:alerts"),
+    Entry(title="My sandboxes", page="monitor:sandboxes"),
+    Entry(title="My tokens", page="monitor:tokens"),
+)
+
 # What the dashboard says of Bamboo, once it is there.
 BAMBOO = (
     Entry(title="task brokerage", page="monitor:bamboo_brokerage"),
@@ -196,6 +204,15 @@ def sections() -> list[Section]:
 def top() -> list[Entry]:
     """The bar at the top, without what leads nowhere."""
     return [entry for entry in TOP if leads_somewhere(entry)]
+
+
+def mine(name: str) -> list[Entry]:
+    """The pages of the user of this name: jobs and tasks first."""
+    jobs = [
+        Entry(title="My jobs", page="monitor:jobs", query={"user": name}),
+        Entry(title="My tasks", page="monitor:tasks", query={"user": name}),
+    ]
+    return [entry for entry in (*jobs, *MINE) if leads_somewhere(entry)]
 
 
 @cache

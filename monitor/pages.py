@@ -142,7 +142,7 @@ def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
         {**fault, "value": shown_value(request.GET, str(fault.get("field", "")))}
         for fault in problem.fields
     ]
-    if wants_json(request):
+    if wants_json(request) or for_programs(request):
         request_id = getattr(request, "request_id", None)
         told = Problem(
             status=problem.status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from monitor import tally as facets
+from monitor.alerts import sweep as alerts
 from monitor.data import tally as physics
 from monitor.logger import retention
 from monitor.plots import rollup
@@ -29,3 +30,8 @@ def sum_physics() -> int:
 @shared_task(name="monitor.roll_up")
 def roll_up() -> int:
     return run_sweep("monitor.roll_up", rollup.run)
+
+
+@shared_task(name="monitor.alerts")
+def tell_alerts() -> int:
+    return run_sweep("monitor.alerts", alerts.run)

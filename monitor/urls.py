@@ -10,6 +10,8 @@ converters.register()
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("", include("monitor.accounts.urls")),
+    path("", include("monitor.deeds.urls")),
+    path("alerts/", include("monitor.alerts.urls")),
     path("jobs/", views.jobs, name="jobs"),
     *joburls.urlpatterns,
     path("jobs/<number:panda_id>/", views.job, name="job"),

@@ -64,6 +64,7 @@ SWEEPS = {
     "monitor.forget_events": 60,
     "monitor.sum_physics": 30,
     "monitor.roll_up": 3,
+    "monitor.alerts": 6,
 }
 
 

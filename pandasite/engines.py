@@ -134,3 +134,15 @@ def _connection_options(environment: Environment) -> dict[str, Any]:
         limits = {"statement_timeout": seconds * 1000, **TIMEOUTS_MS}
         options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
     return options
+
+
+def out_of_reach(error: Exception) -> str:
+    """One sentence of an error of the database, if it could not be reached or does not let us in.
+
+    Such an error has no SQLSTATE of a statement; other faults are '', and need their trace.
+    """
+    cause = error.__cause__
+    if cause is None or getattr(cause, "sqlstate", None) is not None:
+        return ""
+    words = " ".join(str(cause).split())
+    return f"Cannot use the database (DATABASE_URL, or the embedded one): {words}"

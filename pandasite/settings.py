@@ -21,6 +21,7 @@ from pandasite.environment import Environment
 from pandasite.identity.issuers import read_issuers
 from pandasite.identity.x509.authorities import Authorities
 from pandasite.limits import read_limits
+from pandasite.mail import mail_server
 from pandasite.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from pandasite.rest import REST_KNOX as REST_KNOX
 from pandasite.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -56,6 +57,15 @@ PANDASITE_TRF_URL = environment.text("PANDASITE_TRF_URL").rstrip("/")
 PANDASITE_MONITOR_PUBLIC = environment.boolean(
     "PANDASITE_MONITOR_PUBLIC", default=PANDASITE_EMBEDDED
 )
+
+# Mails of people's alerts: the server that sends them (none: nobody is offered one), from whom, and
+# the address of this site in them.
+_mail = mail_server(environment)
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.ssl, _mail.starttls
+DEFAULT_FROM_EMAIL = _mail.sender
+PANDASITE_ADDRESS = _mail.site
 
 # Storage elsewhere: a folder with a file for each secret, certificates besides those of the system,
 # whether a storage element may be on this machine itself, and whether a root:// server may send on

@@ -19,6 +19,7 @@ from datasets.models import (
     Transfer,
 )
 from jobs.api.data_answers import DATASET_STATES, LIMIT_MAX, SUBSCRIPTION_STATES, TYPES
+from jobs.api.data_names import storage_of
 from pandasite.base.params import Params
 
 LIMIT = 100
@@ -132,6 +133,8 @@ def subscriptions(given: QueryDict) -> dict[str, Any]:
     for name, column in texts.items():
         if value := params.text(name):
             rows = rows.filter(**{column: value})
+    if params.text("storage"):
+        storage_of(params.text("storage"))  # which is refused when there is none
     if state := params.choice("state", SUBSCRIPTION_STATES, code="unknown_state"):
         rows = rows.filter(state=state)
     page, before = _page(rows, params)

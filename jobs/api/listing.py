@@ -15,7 +15,7 @@ from jobs.labels import LABELS
 from jobs.models import AnyJob, Task
 from jobs.pulse import overlaid
 from jobs.states import JobState
-from pandasite.base.params import Params
+from pandasite.base.params import Params, refuse
 
 LIMIT_MAX = 1000
 TEXT_FILTERS = ("site", "cloud", "task", "label")
@@ -41,13 +41,16 @@ class JobFilter:
         return jobs.filter(pk__lt=self.before) if self.before is not None else jobs
 
 
-def named(column: str, model: type[Model], name: str) -> Q:
-    """Jobs with a row of that name in the column.
+def named(field: str, column: str, model: type[Model], name: str) -> Q:
+    """Jobs with a row of that name in the column; BadInput when there is no such row.
 
     Looked up first: jobs of a site have an index. And a join with its name would leave the planner
     to guess, over all the weeks of the archive, that hardly any job passes: it would sort them all.
     """
-    return Q(**{f"{column}__in": _keys(model, Q(name=name))})
+    keys = _keys(model, Q(name=name))
+    if not keys:
+        raise refuse(field, name, f"a {field} that there is", code=f"unknown_{field}")
+    return Q(**{f"{column}__in": keys})
 
 
 def _keys(model: type[Model], wanted: Q) -> list[int]:
@@ -63,8 +66,8 @@ def _of_task(text: str) -> Q:
 
 
 _WITH: dict[str, Callable[[str], Q]] = {
-    "site": partial(named, "computing_site", Site),
-    "cloud": partial(named, "cloud", Cloud),
+    "site": partial(named, "site", "computing_site", Site),
+    "cloud": partial(named, "cloud", "cloud", Cloud),
     "task": _of_task,
     "label": lambda text: Q(prod_source_label=text),
 }

@@ -173,6 +173,9 @@ def _shown(request: HttpRequest, form: TokenForm) -> HttpResponseBase:
         site=site,
     )
     context = {"token": token, "name": said["name"], "site": site, "days": said["days"], "now": now}
+    if site is None:
+        context["client"] = identity.client_form(user, token)  # type: ignore[arg-type]
+        context["server"] = request.build_absolute_uri("/").rstrip("/")
     return render(request, "monitor/accounts/made.html", context)
 
 

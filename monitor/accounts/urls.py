@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitor.accounts import login, tokens
+from monitor.accounts import login, sandboxes, tokens
 
 urlpatterns = [
     # Not the admin's: that one takes only those who may work there.
@@ -11,6 +11,7 @@ urlpatterns = [
     path("login/issuer/", login.IssuerRequest.as_view(), name="issuer_login"),
     path("login/issuer/callback/", login.IssuerCallback.as_view(), name="issuer_callback"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("sandboxes/", sandboxes.sandboxes, name="sandboxes"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.make, name="token_make"),
     path("tokens/revoke/", tokens.revoke, name="token_revoke"),

@@ -57,7 +57,7 @@ def holders(file: File) -> list[Address]:
 def content(file: File, holders: Iterable[Address]) -> bytes:
     """The bytes of the file; NotThere when it is too large or no storage gives it in time."""
     if file.size > MOST_BYTES:
-        raise NotThere(f"{file} has {file.size:,} bytes, at most {MOST_BYTES:,} are shown")
+        raise NotThere(f"the file {file} has {file.size:,} bytes, at most {MOST_BYTES:,} are shown")
     found = fetch(holders, path_of(file.scope, file.lfn), most=MOST_BYTES)
     if found is None or len(found) != file.size:
         raise NotThere(f"no storage element gave {file} within {fetching.SECONDS:.0f} s")
@@ -68,7 +68,7 @@ def picture(file: File, holders: Iterable[Address]) -> bytes:
     """A PNG; NotThere for anything else."""
     found = content(file, holders)
     if not found.startswith(PNG):
-        raise NotThere(f"{file} is no PNG picture")
+        raise NotThere(f"the file {file} is no PNG picture")
     return found
 
 
@@ -85,7 +85,7 @@ def histograms(
                 for one in wanted[:MOST_ARRAYS]
             }
     except (zipfile.BadZipFile, zlib.error, ValueError, struct.error, EOFError, OSError) as error:
-        raise NotThere(f"{file} is damaged or no .npz: {error}") from error
+        raise NotThere(f"the file {file} is damaged or no .npz: {error}") from error
     return {
         name: (edges, counts)
         for name, edges, counts in _pairs(arrays)

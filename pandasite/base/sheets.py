@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +62,9 @@ class SheetJSON(base_formats.JSON):
     def create_dataset(self, in_stream: bytes | str, **_: Any) -> tablib.Dataset:
         """The rows of the file. Raises BadSheet."""
         # The strict reader wants an object at the top, so that faults can be named from it.
-        wrapped = b'{"rows":' + _text(in_stream).encode() + b"}"
+        text = _text(in_stream)
+        _must_be_json(text)
+        wrapped = b'{"rows":' + text.encode() + b"}"
         try:
             rows = loads_strict(wrapped, max_bytes=MAX_BYTES + 16).get("rows")
         except BadInput as error:
@@ -74,6 +77,17 @@ class SheetJSON(base_formats.JSON):
                 odd = ", ".join(sorted(row.keys() ^ set(header)))
                 raise BadSheet(f"row {number} has other keys than row 1: {odd}")
         return _dataset(header, [[row[key] for key in header] for row in rows])
+
+
+def _must_be_json(text: str) -> None:
+    """A fault is told by its place in the file itself."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise BadSheet(f"the file is not JSON: {error.msg} at {where}") from error
+    except RecursionError:
+        pass  # the strict reader says how deep it may be
 
 
 def _text(raw: bytes | str) -> str:

@@ -147,7 +147,7 @@ class Demo:
 
     def expected(self, parts: Sequence[Production]) -> list[Expectation]:
         """All jobs with their PandaIDs, once Bamboo has submitted those of prodDB."""
-        jobs = [job for part in parts for job in part.jobs]
+        jobs = watch.as_administered(job for part in parts for job in part.jobs)
         names = [job.name for job in jobs]
         self.until(lambda: len(watch.known_ids(names)) == len(names), seconds=BAMBOO_SECONDS)
         known = watch.known_ids(names)

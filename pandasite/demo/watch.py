@@ -1,7 +1,7 @@
 """What a wave has come to: read from the tables, said in a line and in a summary."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db.models import Sum
@@ -9,9 +9,9 @@ from django.db.models import Sum
 from datasets.models import File, Replica, Transfer
 from datasets.states import TransferState
 from datasets.storage import path_of
-from jobs.models import AnyJob, AnyJobEvent, AnyJobFile
+from jobs.models import AnyJob, AnyJobEvent, AnyJobFile, ErrorCode
 from jobs.states import JobState
-from pandasite.demo.productions import SCOPE
+from pandasite.demo.productions import SCOPE, PlannedJob
 from pandasite.demo.verdict import Expectation, JobFacts, deviations, interrupted, lost, per_state
 from pandasite.demo.wave import Wave, plot_file
 
@@ -93,6 +93,19 @@ def progress_line(found: Found, *, seconds: float) -> str:
     return (
         f"{seconds:4.0f} s  {len(found.jobs)} jobs: {states}  {megabytes(found.bytes_moved)} moved"
     )
+
+
+def as_administered(jobs: Iterable[PlannedJob]) -> list[PlannedJob]:
+    """The plans as the error catalogue is now: a failure marked `do_not_retry` has no successor."""
+    marked = set(
+        ErrorCode.objects.filter(do_not_retry=True).values_list("component", "code").order_by()
+    )
+    return [
+        replace(job, end=replace(job.end, retried=False))
+        if (job.end.component, job.end.code) in marked
+        else job
+        for job in jobs
+    ]
 
 
 def summary(found: Found, expected: Sequence[Expectation], *, seconds: float) -> list[str]:

@@ -209,6 +209,11 @@ BAD_FILES = [
     (b"name,name\nA,B\n", CSV, "columns that come twice: name"),
     (b'name,cloud\n"A,US\n', CSV, "not CSV"),
     (b"{", JSON, "not JSON"),
+    (
+        b'[{"name": "A"},\n {"name" "B"}]',
+        JSON,
+        "not JSON: Expecting &#x27;:&#x27; delimiter at line 2 column 10",
+    ),
     (b"[]", JSON, "no rows"),
     (b'{"name": "A"}', JSON, "must be a list of objects"),
     (b'[1, "a"]', JSON, "must be a list of objects"),

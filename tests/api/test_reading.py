@@ -89,6 +89,8 @@ def test_errors_are_listed_with_their_component():
         (f"?before={'9' * 5000}", "out_of_range"),
         (f"?site={'x' * 256}", "too_long"),
         ("?label=mannaged", "unknown_label"),
+        ("?site=NOPE", "unknown_site"),
+        ("?cloud=NOPE", "unknown_cloud"),
         ("?site=a&site=b", "repeated"),
         ("?limit=10&limit=20", "repeated"),
         ("?format=xml", "unknown_value"),
@@ -148,7 +150,8 @@ def test_a_list_that_takes_too_long_asks_for_a_narrower_search(monkeypatch):
 def test_a_filter_is_a_name_and_no_pattern(text):
     create_job("running", site=create_site("AGLT2"))
 
-    assert listed(site=text) == []
+    problem(person().get(LIST, {"site": text}), 400, "unknown_site")
+    assert listed(task=text) == []
 
 
 # -- one job -----------------------------------------------------------------------------------

@@ -170,6 +170,12 @@ def test_three_rounds_are_granted(age: int | None, uptime: float, late: bool) ->
     assert found == (["jobs.assign"] if late else [])
 
 
+@pytest.mark.parametrize(("age", "late"), [(29, False), (31, True)])
+def test_a_sweep_of_every_second_is_not_late_before_half_a_minute(age: int, late: bool) -> None:
+    found = health.late_sweeps({"jobs.wake": 1}, {"jobs.wake": age}, uptime=HOUR)
+    assert found == (["jobs.wake"] if late else [])
+
+
 def test_an_age_is_counted_from_the_end_of_the_last_run() -> None:
     runs = {"a": SweepRun(name="a", last_ok_at=NOW - dt.timedelta(seconds=7)), "b": SweepRun()}
     assert health.sweep_ages({"a": 1, "b": 1, "c": 1}, runs, now=NOW) == {

@@ -57,6 +57,14 @@ def test_production_does_not_start_without_what_it_needs(name, value, sentence):
     assert answer.stderr.count("\n") == 1
 
 
+def test_a_database_out_of_reach_is_told_in_one_sentence_that_names_the_setting():
+    answer = in_production("migrate")
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Cannot use the database (DATABASE_URL, or the embedded one): ")
+    assert answer.stderr.count("\n") == 1 and "nothing" not in answer.stderr
+
+
 def test_cookies_of_production_are_bound_to_the_host_and_to_tls():
     names = ["SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_NAME", "DEBUG"]
     script = f"from django.conf import settings as s; print([getattr(s, n) for n in {names}])"

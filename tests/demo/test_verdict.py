@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from jobs.models import ErrorCode
 from pandasite.demo.productions import (
     FINISHED,
     SEGMENTATION_FAULT,
@@ -18,6 +21,7 @@ from pandasite.demo.verdict import (
     per_state,
     settled,
 )
+from pandasite.demo.watch import as_administered
 
 CRASHED = {"exe": 60010}
 
@@ -75,6 +79,19 @@ def test_a_failure_without_its_successor_is_a_deviation() -> None:
     [sentence] = deviations([expected(1, SEGMENTATION_FAULT)], found)
 
     assert sentence.endswith("as intended, but at attempt 1 of 2")
+
+
+@pytest.mark.django_db
+def test_a_failure_that_an_administrator_marked_needs_no_successor() -> None:
+    # given
+    ErrorCode.objects.filter(component="exe", code=60010).update(do_not_retry=True)
+    plans = [expected(1, SEGMENTATION_FAULT).plan, expected(2).plan]
+    # when
+    crash, fine = as_administered(plans)
+    # then
+    found = [job(1, "failed", errors=CRASHED, attempts=1)]
+    assert deviations([Expectation(panda_id=1, plan=crash)], found) == []
+    assert fine == plans[1]
 
 
 def test_an_attempt_that_was_lost_with_its_pilot_counts_like_a_failed_one() -> None:

@@ -90,6 +90,15 @@ def test_no_page_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Job)
         assert visit.violations() == [], address
 
 
+def test_no_page_is_wider_than_a_telephone(visit: Visit, grid: Job) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    for address in (
+        "/", "/jobs/", f"/jobs/{grid.pk}/", "/sites/AGLT2/", "/datasets/mc09.evgen/", "/servers/",
+        "/configuration/", "/logger/",
+    ):  # fmt: skip
+        visit.see(address)  # which holds that
+
+
 def test_an_error_page_can_be_read_by_everybody(visit: Visit, grid: Job) -> None:
     # when
     visit.see("/jobs/?state=nonsense")

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from jobs import debug
 from jobs.models import Job
 from monitor import jobacts
 from pandasite.base.models import AuditLine
@@ -66,6 +67,28 @@ def test_what_a_kill_would_come_to_is_said_before_anything_happens(alice: Client
     assert "Kill: 2 of 4 jobs" in answer.text
     assert "1 job: is cancelled at once" in answer.text
     assert Job.objects.filter(state="cancelled").count() == 0
+
+
+def test_debug_mode_is_switched_by_the_owner_while_the_job_lives(alice: Client) -> None:
+    # given
+    running, over = create_job("running"), create_job("finished")
+    # when
+    found = words(do(alice, "debug", [running, over]))
+    # then
+    assert found[running.pk] == (True, "its pilot is told: debug mode on")
+    assert found[over.pk] == (False, f"job {over.pk} is finished: nothing of it runs any more")
+    assert debug.orders([running.pk, over.pk]) == {running.pk: "debug"}
+    page = alice.get(f"/jobs/{running.pk}/").text
+    assert "Debug mode is on: alice" in page and "action=debugoff" in page
+    do(alice, "debugoff", [running])
+    assert debug.orders([running.pk]) == {running.pk: "debugoff"}
+    assert AuditLine.objects.get(action="job_debugoff").reason == "wrong geometry"
+    create_user("eve")
+    stranger = Client()
+    stranger.force_login(create_user("eve"))
+    assert words(ask(stranger, "debug", [running]))[running.pk] == (
+        False, "belongs to alice: needs the right jobs.kill_any_job",
+    )  # fmt: skip
 
 
 def test_a_kill_is_done_told_and_audited_job_by_job(alice: Client) -> None:

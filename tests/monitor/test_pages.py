@@ -260,7 +260,10 @@ def test_a_user_without_pilot_account_is_named_in_the_frame() -> None:
     client = Client()
     client.force_login(get_user_model().objects.create_user("shifter", is_staff=True))
     # then
-    assert 'title="My tokens">shifter</a>' in client.get("/").content.decode()
+    text = client.get("/").text
+    assert '<summary title="shifter">shifter</summary>' in text
+    for address in ("/jobs/?user=shifter", "/tasks/?user=shifter", "/tokens/"):
+        assert f'<a href="{address}">My ' in text
 
 
 def test_an_unknown_address_is_told_in_the_frame_and_to_programs_in_json(client: Client) -> None:

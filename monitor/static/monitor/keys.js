@@ -39,6 +39,19 @@
     act();
   });
 
+  // A menu closes by Escape, and when the work goes on elsewhere.
+  const close = (but) => {
+    for (const box of document.querySelectorAll(".top details.menu[open]"))
+      if (box !== but) box.open = false;
+  };
+  document.addEventListener("click", (event) => close(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const box = document.querySelector(".top details.menu[open]");
+    close();
+    if (box?.contains(document.activeElement)) box.querySelector("summary").focus();
+  });
+
   const button = document.getElementById("show-keys");
   button.hidden = false;
   button.addEventListener("click", () => dialog.showModal());

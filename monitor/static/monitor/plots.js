@@ -12,7 +12,12 @@
   const ink = () => style("--bs-body-color");
   const rule = () => style("--edge");
 
+  // A value between gaps is no line: it is drawn as a point.
+  const alone = (values) =>
+    values.some((value, i) => value !== null && (values[i - 1] ?? values[i + 1] ?? null) === null);
+
   const lines = (canvas, data) => {
+    const [first, last] = [data.x[0], data.x[data.x.length - 1]];
     const axis = { stroke: ink(), grid: { stroke: rule(), width: 1 }, ticks: { stroke: rule() } };
     // Times as on all pages: 24 hours, UTC; the date at midnight.
     const when = (at, step) => {
@@ -26,7 +31,7 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: {
         // one point alone: an hour around it
-        x: { range: (_, low, high) => (low === high ? [low - 1800, high + 1800] : [low, high]) },
+        x: { range: () => (first === last ? [first - 1800, last + 1800] : [first, last]) },
         y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] },
       },
       axes: [{ ...axis, ...times }, { ...axis, label: data.unit, size: 64 }],
@@ -37,7 +42,7 @@
           stroke: colour(series, i),
           width: 1.5,
           dash: i >= PALETTE.length ? [6, 3] : undefined,
-          points: { show: data.x.length < 3 },
+          points: { show: alone(series.values) },
         })),
       ],
     };
@@ -61,6 +66,13 @@
   const scaled = { splitLine: { lineStyle: { color: "rgba(128,128,128,.25)" } } };
   const named = () => ({ color: ink() });
 
+  // The last bucket goes on until its end, or until now.
+  const onward = (x) => {
+    const last = x[x.length - 1];
+    const end = Math.min(last + (last - x[x.length - 2]), Math.floor(Date.now() / 1000));
+    return end > last ? [...x, end] : x; // of one alone the width is not known
+  };
+
   const stacked = (data) => ({
     ...common(data),
     legend: legend(),
@@ -76,7 +88,7 @@
       lineStyle: { width: 1, color: colour(series, i) },
       areaStyle: { color: colour(series, i), opacity: 0.9 },
       itemStyle: { color: colour(series, i) },
-      data: data.x.map((at, n) => [at * 1000, series.values[n]]),
+      data: onward(data.x).map((at, n) => [at * 1000, series.values[n] ?? series.values[n - 1]]),
     })),
   });
 
@@ -158,7 +170,7 @@
     }
     const data = await answer.json().catch(() => ({}));
     if (!answer.ok) return say(figure, data.message || `The server answers ${answer.status}.`);
-    if (empty(data)) return say(figure, "Nothing to draw for this choice.");
+    if (empty(data)) return say(figure, data.note || "Nothing to draw for this choice.");
     const canvas = figure.querySelector(".canvas");
     const kind = figure.dataset.plot;
     let drawn;

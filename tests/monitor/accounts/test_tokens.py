@@ -10,7 +10,7 @@ from knox.models import AuthToken
 
 from jobs import identity
 from jobs.groups import READERS, SITE_ADMINS
-from jobs.models import PilotAccount
+from jobs.models import PilotAccount, Sandbox
 from pandasite.base.models import AuditLine
 from pandasite.identity.models import TokenNote
 from tests import builders as make
@@ -33,6 +33,33 @@ def made(browser: Client, **changes: Any) -> Any:
 
 def me(token: str) -> Any:
     return Client().get("/rest/v1/me", headers={"Authorization": f"Token {token}"})
+
+
+def test_the_client_of_panda_gets_the_token_in_its_own_form(alice: Client) -> None:
+    page = made(alice)
+
+    [line] = [one for one in page.text.splitlines() if "PANDA_AUTH_ID_TOKEN=" in one]
+    told = line.partition("=")[2].partition("<")[0]
+    assert told.count(".") == 2 and told.endswith(f".{page.context['token']}")
+    assert me(told).json()["username"] == "alice"
+    assert "PANDA_URL=http://testserver/server/panda " in page.text
+
+
+def test_sandboxes_are_listed_to_their_owner(alice: Client) -> None:
+    # given
+    for name in ("alice", "bob"):
+        Sandbox.objects.create(
+            name=f"jobO.{name}.tar.gz", owner=make.create_user(name), size=2_500_000, crc32=1,
+            sha256="0" * 64, created_at=make.NOW, last_used_at=make.NOW,
+        )  # fmt: skip
+    # when
+    page, told = alice.get("/sandboxes/"), alice.get("/sandboxes/?format=json").json()
+    # then
+    [row] = told["rows"]
+    assert (row["name"], row["size"]) == ("jobO.alice.tar.gz", 2_500_000)
+    assert row["until"].startswith("2009-10-17")
+    assert "2.5 MB" in page.text and "5.0 GB" in page.text
+    assert Client().get("/sandboxes/").status_code == 302
 
 
 def test_a_token_is_shown_once_and_works(alice: Client) -> None:

@@ -270,19 +270,21 @@ DAMAGED: dict[str, bytes] = {
     "a head that lies": npz(
         {"pt_edges": npy([1.0], shape="(900,)"), "pt_counts": npy([1.0], shape="(899,)")}
     ),
+    "packed as numpy never does": npz(HISTOGRAM, zipfile.ZIP_BZIP2),
+    "encrypted": marked_encrypted(npz(HISTOGRAM)),
+    "noise": zlib.compress(b"noise"),
+}
+WITHOUT: dict[str, bytes] = {
     "a head of code": npz(
         {"pt_edges": b"\x93NUMPY\x01\x00" + struct.pack("<H", 16) + b"__import__('os')"}
     ),
     "objects": npz({"pt_edges": npy([1.0], descr="|O"), "pt_counts": npy([1.0], descr="|O")}),
     "other shapes": npz({"pt_edges": npy([1.0]), "pt_counts": npy([1.0])}),
     "nothing": npz({}),
-    "packed as numpy never does": npz(HISTOGRAM, zipfile.ZIP_BZIP2),
-    "encrypted": marked_encrypted(npz(HISTOGRAM)),
     "members that are no arrays by their names": npz(HISTOGRAM, end=""),
     "counts that JSON has no word for": npz(
         {"pt_edges": npy([0.0, 1.0]), "pt_counts": npy([float("nan")])}
     ),
-    "noise": zlib.compress(b"noise"),
 }
 
 
@@ -293,6 +295,17 @@ def test_what_is_no_histogram_is_not_drawn(client: Client, tmp_path: Path, kind:
     answer = client.get("/files/mc09/HIST._1.npz/histogram", headers={"accept": "text/html"})
 
     assert answer.status_code == 404
+    told = client.get("/files/mc09/HIST._1.npz/histogram", headers={"accept": "application/json"})
+    assert (told.status_code, told.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("kind", WITHOUT)
+def test_arrays_without_a_histogram_are_no_fault(client: Client, tmp_path: Path, kind: str) -> None:
+    stored(tmp_path, "HIST._1.npz", WITHOUT[kind])
+
+    plot = facts(client, "/files/mc09/HIST._1.npz/histogram")
+
+    assert (plot["series"], plot["note"]) == ([], "It has no histogram inside.")
 
 
 def test_of_many_histograms_a_bounded_number_is_read(client: Client, tmp_path: Path) -> None:

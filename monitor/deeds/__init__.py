@@ -1,0 +1,1 @@
+"""What people did here: to sites, jobs, tasks, nodes and data, and why."""
