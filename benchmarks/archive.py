@@ -15,8 +15,10 @@ from benchmarks import fill
 from benchmarks.fill import AT_A_SITE, SCOPE
 from benchmarks.grid import Grid
 from datasets.models import Dataset, DatasetFile, File
-from jobs import counts
-from jobs.models import Job, JobEvent, JobFile, Task
+from jobs import counts, tally, usage
+from jobs.models import Job, JobEvent, JobFile, Task, UsageBook
+from jobs.usage import LONG_AGO
+from pandasite.base.clock import full_hour
 
 WEEK = dt.timedelta(weeks=1)
 TABLES = ("jobs_endedjob", "jobs_endedjobfile", "jobs_endedjobevent", "jobs_endedjoboutput")
@@ -40,13 +42,39 @@ SELECT coalesce(cloud_id, 0), coalesce(computing_site_id, 0), prod_source_label,
 FROM {table} GROUP BY 1, 2, 3, 4, 5, 6
 """
 
+# What has ended by user and by task, as the sweep would have it after days (jobs/usage.py).
+_WHAT = """count(*) FILTER (WHERE state = 'finished'), count(*) FILTER (WHERE state = 'failed'),
+  count(*) FILTER (WHERE state = 'cancelled'),
+  sum(extract(epoch FROM end_time - start_time))::bigint, sum(cpu_consumption_time), max(end_time)
+"""
+_USED = f"""
+INSERT INTO jobs_usage (since, hours, "user", working_group, site_id, label, finished, failed,
+  cancelled, wall_s, cpu_s, latest)
+SELECT date_trunc('day', end_time, 'UTC'), 24, prod_user_id, working_group, computing_site_id,
+  prod_source_label, {_WHAT}
+FROM {{table}} GROUP BY 1, 3, 4, 5, 6
+"""
+_USED_BY_TASKS = f"""
+INSERT INTO jobs_taskusage AS u (since, task_id, site_id, finished, failed, cancelled, wall_s,
+  cpu_s, latest, lost, inputs_done, inputs_lost)
+SELECT 'epoch', task_id, computing_site_id, {_WHAT}, 0, 0, 0
+FROM {{table}} GROUP BY 2, 3
+ON CONFLICT (task_id, site_id, since) DO UPDATE SET finished = u.finished + excluded.finished,
+  failed = u.failed + excluded.failed, cancelled = u.cancelled + excluded.cancelled,
+  wall_s = u.wall_s + excluded.wall_s, cpu_s = u.cpu_s + excluded.cpu_s,
+  latest = greatest(u.latest, excluded.latest)
+"""
+USED_WEEKS = 5  # that pages of usage look at
+
+# A task is at ten sites, of one user, and all of its jobs are alike.
+TASK = f"(k % 20 + 20 * (k / 200 % {TASKS // 20}))"
 NAMES = {
-    "job_name": f"'mc09.' || 105000 + k % {TASKS} || '.evgen._' || k",
-    "task_id": f"{FIRST_TASK} + k % {TASKS}",
-    "prod_user_id": f"'user' || k % {USERS}",
-    "prod_source_label": "CASE WHEN k % 7 = 0 THEN 'user' ELSE 'managed' END",
-    "transformation": "'trf' || k % 20 || '.py'",
-    "processing_type": "CASE WHEN k % 3 = 0 THEN 'evgen' ELSE 'simul' END",
+    "job_name": f"'mc09.' || 105000 + {TASK} || '.evgen._' || k",
+    "task_id": f"{FIRST_TASK} + {TASK}",
+    "prod_user_id": f"'user' || {TASK} % {USERS}",
+    "prod_source_label": f"CASE WHEN {TASK} % 7 = 0 THEN 'user' ELSE 'managed' END",
+    "transformation": f"'trf' || {TASK} / 20 % 20 || '.py'",
+    "processing_type": f"CASE WHEN {TASK} % 3 = 0 THEN 'evgen' ELSE 'simul' END",
 }
 # `end` is the SQL of the time of the end, `failed` of whether it failed.
 ENDS = {
@@ -94,6 +122,17 @@ def add_ended(a_week: int, grid: Grid, *, weeks: range) -> None:
     for back in weeks:
         _add_week(back, a_week, grid)
     counts.fold()
+
+
+def add_up(now: dt.datetime) -> None:
+    """What was used of late, by the statement of the sweep, and what is under way."""
+    first = full_hour(now) - dt.timedelta(seconds=DAY) - usage.HOUR
+    hours = range(round((now - first) / usage.HOUR) + 1)
+    for nr in hours:
+        usage._add_up(first + nr * usage.HOUR)
+    book = {"since": LONG_AGO, "until": first + hours[-1] * usage.HOUR}
+    UsageBook.objects.update_or_create(pk=1, defaults=book)
+    tally.run(now)
 
 
 def add_datasets(n: int) -> None:
@@ -145,7 +184,9 @@ def _add_week(back: int, jobs: int, grid: Grid) -> None:
             f"ALTER TABLE {table} ATTACH PARTITION {table}_{suffix} FOR VALUES"
             f" FROM ('{monday:%Y-%m-%d} 00:00+00') TO ('{monday + WEEK:%Y-%m-%d} 00:00+00')"
         )
-    _run(_COUNT.format(table=f"jobs_endedjob_{suffix}"))
+    sums = [_COUNT, _USED_BY_TASKS, *([_USED] if back <= USED_WEEKS else [])]
+    for statement in sums:
+        _run(statement.format(table=f"jobs_endedjob_{suffix}"))
 
 
 def _fill_around(suffix: str, low: int, high: int, job: dict[str, str], *, end: str) -> None:
@@ -155,7 +196,7 @@ def _fill_around(suffix: str, low: int, high: int, job: dict[str, str], *, end: 
         "id": f"k + {FIRST_ROW}",
         "type": "'output'",
         "scope": f"'{SCOPE}'",
-        "lfn": f"'mc09.' || 105000 + k % {TASKS} || '.HITS._' || k || '.root'",
+        "lfn": f"'mc09.' || 105000 + {TASK} || '.HITS._' || k || '.root'",
         "status": "'ready'",
     }
     fill.insert(JobFile, belongs | file, high, low=low, table=f"jobs_endedjobfile_{suffix}")

@@ -113,9 +113,10 @@ class Transfer(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(state="copying"), name="transfer_copying"
             ),
-            # pages list what has waited longest; the first of it that is over a day old is stuck
+            # pages list what has waited longest, in just this order, since a thousand transfers may
+            # be of one moment; the first of it that is over a day old is stuck
             models.Index(
-                fields=["created_at"],
+                fields=["created_at", "id"],
                 condition=Q(state__in=ACTIVE_TRANSFERS),
                 name="transfer_waiting",
             ),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -113,6 +114,14 @@ WHERE (hour = 'epoch' OR hour >= %(since)s)
 GROUP BY cloud_id, site_id, label, state, payload_error HAVING sum(n) <> 0
 """
 
+_TOTAL = """
+SELECT coalesce(sum(n), 0) FROM (
+  SELECT cloud_id, site_id, label, state, hour, payload_error, n FROM jobs_jobcount
+  UNION ALL SELECT cloud_id, site_id, label, state, hour, payload_error, n FROM jobs_countdelta
+) both_tables
+WHERE {chosen}
+"""
+
 # One statement, and so one moment, whatever goes on meanwhile and whoever asks.
 _DIFFERENCES = """
 WITH kept AS (
@@ -162,6 +171,25 @@ def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> li
             )
             for row in cursor.fetchall()
         ]
+
+
+def total(
+    *, ended_since: dt.datetime | None, payload_error: bool | None = None, **only: Iterable[Any]
+) -> int:
+    """Live jobs (with `ended_since` those that ended since its full hour, too) that are one of
+    `only`: `state`, `label`, `cloud_id` and `site_id`, 0 for none."""
+    chosen = ["hour = 'epoch'" if ended_since is None else "(hour = 'epoch' OR hour >= %(since)s)"]
+    values: dict[str, Any] = {"since": ended_since and full_hour(ended_since)}
+    if payload_error is not None:
+        chosen.append("payload_error" if payload_error else "NOT payload_error")
+    for name, wanted in only.items():
+        if name not in ("state", "label", "cloud_id", "site_id"):
+            raise ValueError(f"jobs are not counted by {name}")
+        chosen.append(f"{name} = ANY(%({name})s)")
+        values[name] = [*wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTAL.format(chosen=" AND ".join(chosen)), values)
+        return int(cursor.fetchone()[0])
 
 
 def fold() -> int:

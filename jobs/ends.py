@@ -204,8 +204,11 @@ _CUTS = """
 SELECT what, day, state, sum(mine), sum(theirs) FROM (
   SELECT 'nodes' AS what, date_trunc('day', hour, 'UTC') AS day, state, mine, 0 AS theirs
   FROM jobs_nodecount CROSS JOIN LATERAL (VALUES ('finished', finished), ('failed', failed),
-    ('cancelled', cancelled)) v (state, mine)
+    ('cancelled', cancelled)) v (state, mine) WHERE node <> ''
   UNION ALL SELECT 'nodes', date_trunc('day', hour, 'UTC'), state, 0, jobs FROM jobs_errorcount
+  UNION ALL SELECT 'sites', date_trunc('day', hour, 'UTC'), 'ended',
+    CASE WHEN node = '' THEN finished + failed + cancelled ELSE 0 END,
+    CASE WHEN node = '' THEN 0 ELSE finished + failed + cancelled END FROM jobs_nodecount
   UNION ALL SELECT 'totals', date_trunc('day', hour, 'UTC'), state, jobs + n, 0
   FROM jobs_errortotal
   UNION ALL SELECT 'totals', date_trunc('day', hour, 'UTC'), state, 0, jobs + n
@@ -230,7 +233,8 @@ def differences(limit: int) -> list[str]:
         found = [_said(row) for row in cursor.fetchall()]
         cursor.execute(_CUTS.format(wrong=_WRONG), [limit])
         found += [
-            f"{what} of {day:%Y-%m-%d}: {mine} {state} jobs, by their errors there are {theirs}"
+            f"{what} of {day:%Y-%m-%d}: {mine} {state} jobs, by their"
+            f" {'nodes' if what == 'sites' else 'errors'} there are {theirs}"
             for what, day, state, mine, theirs in cursor.fetchall()
         ]
     return found

@@ -9,33 +9,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import Model
-from psycopg2.errors import QueryCanceled
 
 from brokerage.models import VO, Cloud, Site
 from datasets.models import StorageElement
-from jobs import counts
 from jobs.errors import meaning
 from jobs.models import ERROR_COMPONENTS, Task
-from monitor import tally
+from monitor import counted, tally
 from monitor.joblist import Wanted
-from monitor.params import SPAN
 from monitor.tally import Tally
-from monitor.words import KINDS, NONE, window_start
+from monitor.words import NONE
+from pandasite.base.snapshot import in_time
 
 MOST = 50_000  # jobs that are counted one by one
 PATIENCE_MS = 2000  # of that count; the list itself is not delayed
 SHOWN = 8  # values of a box
-COUNTED = ("state", "cloud", "site", "label")  # boxes that jobs.counts knows
-NARROWING = {*COUNTED, "kind", "window"}  # filters that it can tell apart
-EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 
 TITLES = {
     "state": "State", "cloud": "Cloud", "site": "Site", "label": "Label",
@@ -118,7 +111,7 @@ class Facets:
 
 def read(wanted: Wanted, *, now: dt.datetime) -> Facets:
     """The boxes of a search."""
-    known = _counted(wanted, now) if set(wanted.filters) <= NARROWING else None
+    known = counted.boxes(wanted.filters, now=now)
     total = sum(known["state"].values()) if known else None
     if not wanted.filters and known:
         as_of, rest = tally.kept()
@@ -149,60 +142,8 @@ def _picked(wanted: Wanted) -> tuple[int, Tally] | None:
     """Counted one by one; None when that takes too long."""
     rows = wanted.matching().values(*tally.COLUMNS)[: MOST + 1]
     source, params = rows.query.sql_with_params()
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = %s", [PATIENCE_MS])
-            return tally.tally(source, params, keep=tally.KEPT, most=MOST + 1)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-        return None
-
-
-# -- what jobs.counts knows ------------------------------------------------------------------------
-
-
-def _counted(wanted: Wanted, now: dt.datetime) -> Tally | None:
-    """The four boxes from the counts; None where they do not reach back as far."""
-    hours = _window_hours(wanted.filters.get("window", ""))
-    if hours and hours > counts.HOURS_KEPT:
-        return None
-    since = window_start(now, hours) if hours else EPOCH
-    names = {"cloud": _names("cloud"), "site": _names("site")}
-    passes = [partial(_passes, name, text) for name, text in wanted.filters.items()]
-    found: dict[str, Counter[str | None]] = {name: Counter() for name in COUNTED}
-    for count in counts.read(ended_since=since):
-        facts = {
-            "state": count.state,
-            "label": count.label,
-            "cloud": names["cloud"].get(str(count.cloud_id), NONE),
-            "site": names["site"].get(str(count.site_id), NONE),
-        }
-        if all(fits(facts) for fits in passes):
-            keys = {"cloud": count.cloud_id or None, "site": count.site_id or None}
-            for name in COUNTED:
-                key = keys.get(name, facts[name])
-                found[name][None if key is None else str(key)] += count.n
-    return {name: dict(values) for name, values in found.items()}
-
-
-def _window_hours(text: str) -> int | None:
-    found = SPAN.fullmatch(text)
-    return int(found[1]) * (24 if found[2] == "d" else 1) if found else None
-
-
-def _passes(name: str, text: str, facts: Mapping[str, str]) -> bool:
-    if name == "window":
-        return True  # asked of the counts already
-    if name == "kind":
-        return facts["label"] in KINDS[text]
-    return any(
-        facts[name].startswith(word[:-1]) and facts[name] != NONE
-        if word.endswith("*")
-        else facts[name] == word
-        for word in text.split(",")
-    )
+    count = partial(tally.tally, source, params, keep=tally.KEPT, most=MOST + 1)
+    return in_time(count, ms=PATIENCE_MS)
 
 
 # -- boxes -----------------------------------------------------------------------------------------

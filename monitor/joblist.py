@@ -15,16 +15,19 @@ from jobs.api.listing import LIMIT_MAX, JobFilter, summary
 from jobs.errors import meaning
 from jobs.models import AnyJob
 from jobs.pulse import overlaid
+from monitor import counted
 from monitor.jobcolumns import COLUMNS, DEFAULT_COLUMNS
 from monitor.jobfilters import FILTERS, condition
 from monitor.keyset import DEFAULT_SORT, Sort
 from monitor.params import Params
 from pandasite.base.errors import NotThere
 from pandasite.base.params import refuse
+from pandasite.base.snapshot import in_time
 
 KNOWN = (*FILTERS, "sort", "columns", "before", "limit", "format")
 FORMATS = ("html", "json", "csv")
-COUNTED = 10_000  # more are not counted to the last one
+COUNTED = 10_000  # more are not counted one by one
+COUNT_MS = 60  # and no longer than this
 DEFAULT_LIMIT = JobFilter().limit
 
 
@@ -61,21 +64,18 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A page of jobs; `total` is how many there are, at most COUNTED + 1; `before` continues."""
+    """A page of jobs; `before` continues. There are `total` jobs or, if not `exact`, more."""
 
     jobs: list[AnyJob]
     total: int
+    exact: bool
     before: str | None
-
-    @property
-    def exact(self) -> bool:
-        return self.total <= COUNTED
 
     def as_json(self) -> dict[str, Any]:
         """The page for programs."""
         return {
             "jobs": [job_facts(job) for job in self.jobs],
-            "count": {"n": min(self.total, COUNTED), "exact": self.exact},
+            "count": {"n": self.total, "exact": self.exact},
             "before": self.before,
         }
 
@@ -106,7 +106,7 @@ def _columns(params: Params) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read(wanted: Wanted) -> Listing:
+def read(wanted: Wanted, *, now: dt.datetime) -> Listing:
     """The page; NotThere when a page behind the last one is asked for."""
     matching = wanted.matching()
     page = matching.filter(wanted.sort.beyond(wanted.before)) if wanted.before else matching
@@ -117,14 +117,22 @@ def read(wanted: Wanted) -> Listing:
     if wanted.before and not jobs:
         raise NotThere(f"the list has no jobs behind '{wanted.before}': that was its end")
     shown = jobs[: wanted.limit]
-    whole = not wanted.before and len(jobs) <= wanted.limit
+    more = len(jobs) > wanted.limit
+    total, exact = _total(wanted, len(shown), now) if wanted.before or more else (len(shown), True)
     # The cursor is of the rows as they are sorted: made before they are brought up to date.
-    before = wanted.sort.cursor(shown[-1]) if len(jobs) > wanted.limit else None
-    return Listing(
-        jobs=overlaid(shown),
-        total=len(shown) if whole else matching[: COUNTED + 1].count(),
-        before=before,
-    )
+    before = wanted.sort.cursor(shown[-1]) if more else None
+    return Listing(jobs=overlaid(shown), total=total, exact=exact, before=before)
+
+
+def _total(wanted: Wanted, shown: int, now: dt.datetime) -> tuple[int, bool]:
+    """How many jobs pass the filters, and whether it is all of them.
+
+    Known where `jobs.counts` can tell; else counted up to COUNTED and for COUNT_MS.
+    """
+    if (known := counted.total(wanted.filters, now=now)) is not None:
+        return known, True
+    n = in_time(wanted.matching()[: COUNTED + 1].count, ms=COUNT_MS)
+    return (shown, False) if n is None else (min(n, COUNTED), n <= COUNTED)
 
 
 def job_facts(job: AnyJob) -> dict[str, Any]:

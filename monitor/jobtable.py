@@ -177,7 +177,7 @@ def context(wanted: Wanted, listing: Listing) -> dict[str, Any]:
         "kept": kept(wanted),
         "chips": chips(wanted),
         "acts": ACTS,
-        "may_act_on_all": 0 < listing.total <= MOST and bool(wanted.filters),
+        "may_act_on_all": listing.exact and 0 < listing.total <= MOST and bool(wanted.filters),
         "facets_url": f"{reverse('monitor:job_facets')}?{wanted.query()}",
         "next_url": "?" + wanted.query(before=listing.before) if listing.before else "",
         "first_url": "?" + wanted.query() if wanted.before else "",

@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 
 import django_tables2 as tables
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django_tables2.rows import BoundRow
 
-from monitor import pages
+from monitor import drawing, pages
 from monitor.params import Params
 from pandasite.base.params import refuse
 from pandasite.base.sheets import safe_cell
@@ -46,7 +47,7 @@ class Sheet(tables.Table):
     @property
     def helps(self) -> list[tuple[str, str]]:
         """Title and meaning of each column that is shown."""
-        return [(str(c.header), str(c.attrs["th"].get("title", ""))) for c in self.columns]
+        return [(str(c.header), str(c.column.attrs["th"].get("title", ""))) for c in self.columns]
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
@@ -54,12 +55,22 @@ class Sheet(tables.Table):
         shown = {c.name for c in self.columns}
         return [(c.name, str(c.header), c.name in shown) for c in self.columns.iterall()]
 
+    @property
+    def drawn_rows(self) -> str:
+        """The rows of the page as HTML."""
+        return drawing.rows(self.columns, self.paginated_rows)
+
     def plain_rows(self) -> list[dict[str, Any]]:
         """All rows as facts, by the key of the column, in the order of the page."""
-        return [
-            {c.name: c.accessor.resolve(row.record, quiet=True) for c in self.columns}
-            for row in self.rows
-        ]
+        return self._facts(self.rows)
+
+    def shown_rows(self) -> list[dict[str, Any]]:
+        """Those of the page that was chosen."""
+        return self._facts(self.paginated_rows)
+
+    def _facts(self, rows: Iterable[BoundRow]) -> list[dict[str, Any]]:
+        readers = [(c.name, drawing.reader(c)) for c in self.columns]
+        return [{name: read(row.record) for name, read in readers} for row in rows]
 
 
 def arrange(sheet: Sheet, params: Params) -> Sheet:
@@ -100,16 +111,18 @@ def respond(
     """
     form = params.choice("format", FORMATS, default="html")
     arrange(sheet, params)
-    rows = sheet.plain_rows()
     if form == "csv":
         name = name or template.rpartition("/")[2].removesuffix(".html")
-        return csv_response(rows, name=name)
+        return csv_response(sheet.plain_rows(), name=name)
     more = {
         "sheet": sheet,
         "csv_url": _url(request, format="csv"),
         "json_url": _url(request, format="json"),
         "kept": [(k, v) for k, v in params.values.items() if k not in PARAMS],
     }
+    # A page is as new as what it shows: of the rows that are on other pages, how many there are.
+    whole = form == "json"
+    rows = sheet.plain_rows() if whole else [len(sheet.rows), *sheet.shown_rows()]
     data = {**(facts or {}), "rows": rows}
     return pages.respond(request, template, data=data, context={**context, **more}, now=now)
 

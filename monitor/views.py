@@ -81,7 +81,7 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
         return redirect("monitor:job", panda_id=panda_id) if panda_id else redirect("monitor:jobs")
     now = database_now()
     wanted = joblist.parse(request.GET, now=now)
-    listing = joblist.read(wanted)
+    listing = joblist.read(wanted, now=now)
     if wanted.format == "csv":
         return jobtable.csv_response(listing)
     data, context = listing.as_json(), {}

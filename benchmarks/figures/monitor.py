@@ -7,7 +7,6 @@ not exist (yet) has no figure.
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections import Counter
@@ -15,10 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from urllib.parse import urlencode
 
 from django.db import connection
-from django.urls import NoReverseMatch, reverse
 
 from benchmarks import archive, fill, traffic
 from benchmarks.bed import Bed, Data, moment
@@ -26,6 +23,7 @@ from benchmarks.calls import Calls
 from benchmarks.grid import Grid
 from benchmarks.load import run_closed
 from benchmarks.meter import LOAD
+from benchmarks.pages import JOB, JOB_MS, PAGES, Page, is_there
 from benchmarks.result import Bound, Figure
 from benchmarks.stats import Tally
 from jobs import counts
@@ -44,101 +42,11 @@ GROWTH = 1.3
 SUMS = (EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount)
 WIRE = 150_000  # bytes, compressed
 LEAST = 150  # answers of a page
-FILTERS = {
-    "state": "failed", "cloud": "C3", "site": "SITE_035", "task": "mc09.105042.evgen",
-    "label": "managed", "kind": "production", "vo": "atlas", "user": "user7",
-    "error": "pilot:1099", "cause": "other",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """A page: its figure and limit, and the addresses that are asked for in turn.
-
-    They have the queries, or differ in the arguments of their path.
-    """
-
-    figure: str
-    limit_ms: float
-    name: str  # of its address
-    queries: Sequence[str] = ("",)
-    arguments: Sequence[Mapping[str, object]] = ({},)
-
-    def addresses(self) -> list[str]:
-        """Raises NoReverseMatch where there is no such page."""
-        paths = [reverse(self.name, kwargs=dict(given)) for given in self.arguments]
-        return [path + (f"?{text}" if text else "") for path in paths for text in self.queries]
-
-
-def _pairs() -> list[str]:
-    """Any two filters within 24 hours."""
-    pairs = itertools.combinations(FILTERS.items(), 2)
-    return [urlencode([*pair, ("window", "24h")]) for pair in pairs]
-
-
-def _texts() -> list[str]:
-    texts = (
-        "mc09", "mc09.105042.evgen", "mc09.105042.evgen._10", "mc09.105042.HITS", "mc09.77",
-        "out0", "SITE_03", "C1", "bench", "user7", "wn12", "pilot:1099", "1099", "failed",
-        "no such thing", "%", f"{fill.FIRST + 5}", "7c1f2a60-5b8e-4f0a-9d3e-2b6c8a4e1f00",
-    )  # fmt: skip
-    return [urlencode({"q": text}) for text in texts]
-
-
-DATA_MS = 100
-PAGES = (
-    Page(
-        figure="page_dashboard",
-        limit_ms=60,
-        name="monitor:dashboard",
-        queries=("", "hours=24", "hours=168&kind=production", "kind=analysis"),
-    ),
-    Page(figure="page_errors", limit_ms=120, name="monitor:errors", queries=("hours=24",)),
-    Page(figure="page_jobs", limit_ms=150, name="monitor:jobs", queries=_pairs()),
-    Page(
-        figure="page_facets",
-        limit_ms=250,
-        name="monitor:job_facets",
-        queries=("", "state=activated", "state=failed&window=24h", "site=SITE_035&window=24h"),
-    ),
-    Page(figure="page_search", limit_ms=80, name="monitor:search", queries=_texts()),
-    Page(
-        figure="page_plots",
-        limit_ms=80,
-        name="monitor:plot_data",
-        queries=("what=states", "what=ended&hours=168", "what=failures&by=cloud", "what=dwell"),
-    ),
-    *(
-        Page(figure=f"page_{name}", limit_ms=DATA_MS, name=f"monitor:{name}", queries=queries)
-        for name, queries in traffic.PAGES
-    ),
-    Page(
-        figure="page_dataset",
-        limit_ms=DATA_MS,
-        name="monitor:dataset",
-        arguments=[{"name": name} for name in traffic.NAMED],
-    ),
-    Page(
-        figure="page_file",
-        limit_ms=DATA_MS,
-        name="monitor:file",
-        arguments=[{"scope": "bench", "lfn": f"{name}._00001.root"} for name in traffic.NAMED],
-    ),
-)
-JOB = "page_job"  # its addresses are those of jobs that are there
-JOB_MS = 60
 
 
 def names() -> tuple[str, ...]:
     """The figures of the pages that there are."""
-    return (*(page.figure for page in PAGES if _is_there(page)), JOB, "page_data")
-
-
-def _is_there(page: Page) -> bool:
-    try:
-        return bool(page.addresses())
-    except NoReverseMatch:
-        return False
+    return (*(page.figure for page in PAGES if is_there(page)), JOB, "page_growth", "page_data")
 
 
 @dataclass(frozen=True)
@@ -193,8 +101,9 @@ def run(bed: Bed) -> Iterator[Figure]:
     made += time.monotonic() - begun
     second = _look_at_all(bed)
     bed.forget(full)
-    for page in [*(page for page in PAGES if _is_there(page)), _job_page(bed)]:
+    for page in [*(page for page in PAGES if is_there(page)), _job_page(bed)]:
         yield _figure(page, first[page.figure], second[page.figure])
+    yield _growth(first, second)
     yield Figure(
         figure="page_data",
         value=made / 60,
@@ -234,11 +143,12 @@ def _sweep() -> None:
         rollup.run(now)
     while tally.run(now):
         pass
+    archive.add_up(now)
 
 
 def _look_at_all(bed: Bed) -> dict[str, Look]:
     bed.start_site()
-    pages = [*(page for page in PAGES if _is_there(page)), _job_page(bed)]
+    pages = [*(page for page in PAGES if is_there(page)), _job_page(bed)]
     return {page.figure: _look(bed, page) for page in pages}
 
 
@@ -264,9 +174,26 @@ def _look(bed: Bed, page: Page) -> Look:
     return Look(tally=load.tally, seen=seen, cpu=meter.read().per(len(load.tally)))
 
 
+def _growth(first: Mapping[str, Look], second: Mapping[str, Look]) -> Figure:
+    """How many times the CPU of a tenth of the archive all of it takes, of the worst page."""
+    by_cpu = {figure: grown(first[figure], look) for figure, look in second.items()}
+    return Figure(
+        figure="page_growth",
+        value=max(by_cpu.values()),
+        unit="times",
+        must=Bound(limit=GROWTH, at_most=True, unit="times"),
+        details={"by_cpu": dict(sorted(by_cpu.items(), key=lambda item: -item[1]))},
+    )
+
+
+def grown(first: Look, second: Look) -> float:
+    """By what the CPU of a page has grown."""
+    return second.cpu["server"] / first.cpu["server"]
+
+
 def _figure(page: Page, first: Look, second: Look) -> Figure:
     """Of the full archive; by how much it is more than with a tenth of it, in CPU."""
-    growth = second.cpu["server"] / first.cpu["server"]
+    growth = grown(first, second)
     most = max(first.seen.most, second.seen.most)
     wrong = first.seen.wrong + second.seen.wrong
     return Figure(

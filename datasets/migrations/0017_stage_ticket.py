@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("datasets", "0014_days")]
+    dependencies = [("datasets", "0015_waiting_in_order")]
 
     operations = [
         migrations.AddField(

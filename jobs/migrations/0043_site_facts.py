@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     """Claims find the facts of their site in one row."""
 
     dependencies = [
-        ("jobs", "0040_task_inputs_kept"),
+        ("jobs", "0041_claims_together"),
         ("brokerage", "0005_cloud_share"),
         ("datasets", "0014_days"),
     ]

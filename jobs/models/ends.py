@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class _Hourly(models.Model):
@@ -121,7 +122,7 @@ class WorkflowCount(_Somewhere):
 
 
 class NodeCount(_Somewhere):
-    """Ended jobs by the node that they ran on. Kept for 31 days."""
+    """Ended jobs by the node that they ran on, and with the node '' by site. Kept for 31 days."""
 
     node = models.CharField(max_length=128)
     finished = models.BigIntegerField()
@@ -134,8 +135,24 @@ class NodeCount(_Somewhere):
         constraints = [
             models.UniqueConstraint(fields=["hour", "site_id", "node"], name="node_count_once")
         ]
-        # the page of one node, and the nodes of one site
-        indexes = [models.Index(fields=["site_id", "node", "hour"], name="node_count_node")]
+        indexes = [
+            # the page of one node, and the nodes of one site
+            models.Index(fields=["site_id", "node", "hour"], name="node_count_node"),
+            # the list of nodes: those that failed most
+            models.Index(
+                fields=["hour"],
+                include=["site_id", "node", "failed"],
+                condition=~Q(failed=0) & ~Q(node=""),
+                name="node_count_failed",
+            ),
+            # the averages that nodes are compared with
+            models.Index(
+                fields=["hour"],
+                include=["site_id", "finished", "failed"],
+                condition=Q(node=""),
+                name="node_count_site",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.node}: {self.finished} finished, {self.failed} failed"

@@ -147,6 +147,17 @@ class Job(JobColumns):
             models.Index(
                 fields=["state", "-end_time"], condition=Q(state__in=FINAL), name="job_final"
             ),
-            # job lists by error, newest first: few jobs have one, and no claim writes it
-            models.Index(fields=["-panda_id"], condition=HAS_ERROR, name="job_with_error"),
+            # job lists by cloud and state over the last hours: no claim writes it
+            models.Index(
+                fields=["cloud", "state", "-end_time"],
+                condition=Q(state__in=FINAL),
+                name="job_cloud_final",
+            ),
+            # job lists by error, newest first: few jobs have one, and no claim writes it. The codes
+            # are there so that a rare one is found without looking at every job that has another.
+            models.Index(
+                fields=["-panda_id", *(f"{c}_error_code" for c in ERROR_COMPONENTS)],
+                condition=HAS_ERROR,
+                name="job_with_error",
+            ),
         ]

@@ -175,13 +175,15 @@ BEGIN
   ), nodes AS (
     INSERT INTO jobs_nodecount AS c (hour, site_id, node, finished, failed, cancelled, lost_s,
       latest)
-    SELECT jobs_end_bucket(hour, $1) AS bucket, site_id, node,
+    -- each node, and with the name '' all those of a site together
+    SELECT jobs_end_bucket(hour, $1) AS bucket, site_id, coalesce(node, '') AS name,
       coalesce(sum(jobs) FILTER (WHERE state = 'finished'), 0),
       coalesce(sum(jobs) FILTER (WHERE state = 'failed'), 0),
       coalesce(sum(jobs) FILTER (WHERE state = 'cancelled'), 0),
       coalesce(sum(lost_s) FILTER (WHERE state = 'failed'), 0), max(latest)
     FROM said WHERE node <> '' AND hour >= date_trunc('day', $1 - interval '31 days', 'UTC')
-    GROUP BY bucket, site_id, node ORDER BY bucket, site_id, node
+    GROUP BY GROUPING SETS ((bucket, site_id, node), (bucket, site_id))
+    ORDER BY bucket, site_id, name
     ON CONFLICT (hour, site_id, node) DO UPDATE
     SET finished = c.finished + excluded.finished, failed = c.failed + excluded.failed,
       cancelled = c.cancelled + excluded.cancelled, lost_s = c.lost_s + excluded.lost_s,

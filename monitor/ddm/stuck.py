@@ -17,6 +17,10 @@ from monitor.words import ago
 
 SHOWN, TOLD = 50, 1000
 STUCK_HOURS = 24
+READ = (
+    "activity", "state", "attempts", "created_at", "next_try_at", "started_at", "reason", "error",
+    "file__scope", "file__lfn", "file__size", "source__name", "destination__name",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +106,8 @@ def read(scope: Scope, params: Params, *, hours: int) -> Listing:
         at, key = moment
         rows = rows.filter(created_at__gte=at).exclude(created_at=at, pk__lte=key)
     most = SHOWN if params.values.get("format", "html") == "html" else TOLD
-    chosen = rows.select_related("file", "source", "destination").order_by("created_at", "pk")
-    found = list(chosen[: most + 1])
+    chosen = rows.select_related("file", "source", "destination").only(*READ)
+    found = list(chosen.order_by("created_at", "pk")[: most + 1])
     shown = found[:most]
     return Listing(
         transfers=[Waiting(transfer=one, now=scope.now) for one in shown],

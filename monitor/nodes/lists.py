@@ -44,9 +44,18 @@ class Line:
     lost_hours: float
     seen: dt.datetime | None
     ban: BannedNode | None
-    url: str
-    failed_url: str
-    now: dt.datetime
+    scope: Scope
+
+    @property
+    def url(self) -> str:
+        """Its page; '' where its site is gone."""
+        return node_url(self.site, self.node, self.scope) if self.site else ""
+
+    @property
+    def failed_url(self) -> str:
+        """The list of what failed."""
+        ended = self.scope.ended
+        return jobs_url(site=self.site, node=self.node, state="failed", ended=ended)
 
     @property
     def banned(self) -> str:
@@ -109,16 +118,17 @@ class NodeSheet(Sheet):
     def render_seen(self, record: Line) -> str:
         if record.seen is None:
             return ""
-        words = ago((record.now - record.seen).total_seconds())
+        words = ago((record.scope.now - record.seen).total_seconds())
         return format_html('<span title="{}">{} ago</span>', record.seen.isoformat(), words)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The list; `ended` nodes ended jobs, of which those with the most failures are read."""
+    """The list: of more than MOST nodes those with the most failures, which `failing` have."""
 
     lines: Sequence[Line]
-    ended: int
+    failing: int
+    cut: bool
     counted: bool  # whether running jobs were
 
     @property
@@ -126,19 +136,15 @@ class Listing:
         """Those that stand out and still get jobs, worst first."""
         return [line for line in self.lines if line.outlier and line.ban is None]
 
-    @property
-    def cut(self) -> bool:
-        return self.ended > MOST
-
     def as_json(self) -> dict[str, Any]:
         """How much of it there is."""
-        return {"nodes_with_ended_jobs": self.ended, "complete": not self.cut}
+        return {"nodes_with_failed_jobs": self.failing, "complete": not self.cut}
 
 
 def read(scope: Scope) -> Listing:
     """Nodes whose jobs ended within the span, and of a single site also those that called."""
-    found, ended = nodes.ended(scope.span, site_ids=scope.site_ids, most=MOST)
-    known = {(one.site_id, one.node): one for one in found}
+    found = nodes.ended(scope.span, site_ids=scope.site_ids, most=MOST)
+    known = {(one.site_id, one.node): one for one in found.nodes}
     seen = _seen(scope, known)
     running = running_by_node(scope.site_ids)
     bans = {
@@ -146,8 +152,18 @@ def read(scope: Scope) -> Listing:
         for ban in BannedNode.objects.in_force(scope.now).select_related("author")
     }
     keys = [*known, *(key for key in seen if key not in known)]
-    lines = [_line(key, known.get(key), seen.get(key), scope, running, bans) for key in keys]
-    return Listing(lines=lines, ended=ended, counted=running is not None)
+    averages = {site: rate(*ends) for site, ends in found.sites.items()}
+
+    def line(key: Key) -> Line:
+        average = averages.get(key[0], 0.0)
+        return _line(key, known.get(key), seen.get(key), scope, running, bans.get(key), average)
+
+    return Listing(
+        lines=[line(key) for key in keys],
+        failing=found.failing,
+        cut=not found.whole,
+        counted=running is not None,
+    )
 
 
 def _seen(scope: Scope, known: Collection[Key]) -> dict[Key, Node]:
@@ -183,11 +199,11 @@ def _line(
     seen: Node | None,
     scope: Scope,
     running: Counter[Key] | None,
-    bans: dict[Key, BannedNode],
+    ban: BannedNode | None,
+    average: float,
 ) -> Line:
     site = scope.site_name(key[0])
     finished, failed = (ended.finished, ended.failed) if ended else (0, 0)
-    average = rate(ended.site_finished, ended.site_failed) if ended else 0.0
     last = max(filter(None, [seen.last_claim, seen.last_report]), default=None) if seen else None
     lately = last is not None and last >= scope.now - LATELY
     return Line(
@@ -201,10 +217,8 @@ def _line(
         outlier=outlier(finished=finished, failed=failed, average=average),
         lost_hours=round(ended.lost_s / 3600, 1) if ended else 0.0,
         seen=last,
-        ban=bans.get(key),
-        url=node_url(site, key[1], scope) if site else "",
-        failed_url=jobs_url(site=site, node=key[1], state="failed", ended=scope.ended),
-        now=scope.now,
+        ban=ban,
+        scope=scope,
     )
 
 

@@ -87,7 +87,7 @@ def read(site: Site, name: str, scope: Scope) -> NodePage:
     finished = sum(hour[1] for hour in hours)
     failed = sum(hour[2] for hour in hours)
     cancelled = sum(hour[3] for hour in hours)
-    others, _n = nodes.ended(scope.span, site_ids=[site.pk], most=1)
+    average = rate(*nodes.of_sites(scope.span, site_ids=[site.pk]).get(site.pk, (0, 0)))
     running = running_by_node([site.pk])
     audit = AuditLine.objects.filter(subject=f"{name} at {site.name}")
     return NodePage(
@@ -98,7 +98,7 @@ def read(site: Site, name: str, scope: Scope) -> NodePage:
         finished=finished,
         failed=failed,
         cancelled=cancelled,
-        average=rate(others[0].site_finished, others[0].site_failed) if others else 0.0,
+        average=average,
         ban=ban,
         clusters=clusters.read(scope, at=(site.pk, name)).clusters[:SHOWN] if failed else [],
         audit=list(audit.order_by("-at")[:SHOWN]),

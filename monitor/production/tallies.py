@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,11 +175,11 @@ def of_tasks(tasks: Iterable[int] | None, *, now: dt.datetime) -> dict[int, dict
         for name in (*_ENDED, "recent"):
             setattr(tally, name, int(row[f"sum_{name}"] or 0))
         tally.see(row["last_end"])
-    for live in _live(wanted):
-        tally = found[live.task_id][live.site_id]
-        tally.live[live.state] += live.n
-        tally.inputs_live += live.inputs
-        tally.see(live.latest)
+    for task, site, state, n, inputs, latest in _live(wanted):
+        tally = found[task][site]
+        tally.live[state] += int(n)
+        tally.inputs_live += int(inputs)
+        tally.see(latest)
     return found
 
 
@@ -199,7 +199,7 @@ def rate_hours(made_at: dt.datetime, now: dt.datetime) -> float:
     return max(LEAST_HOURS, (now - since).total_seconds() / 3600)
 
 
-def whole(by_site: dict[int, Tally], *, made_at: dt.datetime, now: dt.datetime) -> Tally:
+def whole(by_site: Mapping[int, Tally], *, made_at: dt.datetime, now: dt.datetime) -> Tally:
     """The sum over all sites, of a task that was made at that time."""
     tally = Tally(rate_hours=rate_hours(made_at, now))
     for part in by_site.values():
@@ -222,7 +222,8 @@ def _usage(tasks: list[int] | None, since: dt.datetime) -> QuerySet[TaskUsage, A
     )
 
 
-def _live(tasks: list[int] | None) -> QuerySet[LiveTally]:
-    if tasks is None:
-        return LiveTally.objects.exclude(task_id=0)
-    return LiveTally.objects.filter(task_id__in=tasks)
+def _live(tasks: list[int] | None) -> Iterable[Any]:
+    """Task, site, state, jobs, input files, last change."""
+    rows = LiveTally.objects.order_by().values_list("task_id", "site_id", "state")
+    rows = rows.exclude(task_id=0) if tasks is None else rows.filter(task_id__in=tasks)
+    return rows.annotate(sum_n=Sum("n"), sum_inputs=Sum("inputs"), last=Max("latest"))

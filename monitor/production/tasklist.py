@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from brokerage.models import VO, Cloud, Site
@@ -20,7 +22,7 @@ from monitor.production import engined, tallies
 from monitor.production.engined import ALL_HELP, STATES
 from monitor.production.tallies import RATE_HOURS, Tally
 from monitor.rows import jobs_url
-from monitor.sheets import Sheet, column
+from monitor.sheets import ROWS, Sheet, column
 from monitor.words import window_start
 from pandasite.base.errors import Unprocessable
 
@@ -30,15 +32,63 @@ SPANS = [("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d"), ("90d", "90 d"), ("365
 DEFAULT_SPAN = "30d"
 
 
+class Tallies:
+    """The tallies of a list of tasks, read when they are asked for.
+
+    A page shows a hundred tasks; only who sorts by them, or asks for a state, needs those of all.
+    """
+
+    def __init__(self, tasks: Sequence[int], *, now: dt.datetime) -> None:
+        self.now = now
+        self.clouds: Mapping[int, str] = dict(Site.objects.values_list("pk", "cloud__name"))
+        self._places = {task: place for place, task in enumerate(tasks)}
+        self._tasks = tasks
+        self._found: dict[int, dict[int, Tally]] = {}
+
+    def by_site(self, task: int) -> Mapping[int, Tally]:
+        """Those of a task of the list, by site."""
+        if task not in self._found:
+            first = 0 if self._found else self._places[task]
+            last = None if self._found else first + ROWS
+            wanted = [one for one in self._tasks[first:last] if one not in self._found]
+            read = tallies.of_tasks(wanted, now=self.now)
+            self._found |= {one: read.get(one, {}) for one in wanted}
+        return self._found[task]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskRow:
     """A task and the sum of what its jobs came to."""
 
     task: Task
-    tally: Tally
-    cloud: str
-    sites: int
-    eta: float | None  # s
+    known: Tallies
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Over all sites."""
+        made_at, now = self.task.created_at, self.known.now
+        return tallies.whole(self.known.by_site(self.task.pk), made_at=made_at, now=now)
+
+    @property
+    def cloud(self) -> str:
+        """The one that it was given to, or where most of its jobs are or were."""
+        if self.task.cloud:
+            return self.task.cloud.name
+        jobs: Counter[str] = Counter()
+        for site, tally in self.known.by_site(self.task.pk).items():
+            if site in self.known.clouds:
+                jobs[self.known.clouds[site]] += tally.jobs
+        return max(jobs, key=lambda name: (jobs[name], name), default="")
+
+    @property
+    def sites(self) -> int:
+        """At which it has or had jobs."""
+        return sum(1 for site in self.known.by_site(self.task.pk) if site)
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until its work is done."""
+        return left_s(self.task, now=self.known.now) if self.task.state else self.tally.eta_s
 
     task_id = property(lambda self: self.task.pk)
     name = property(lambda self: self.task.name)
@@ -177,9 +227,8 @@ def read(params: Params, *, now: dt.datetime) -> Found:
     if len(tasks) > MOST:
         words = f"more than {MOST:,} tasks: narrow your search, by window, user, group or name"
         raise Unprocessable(words, code="too_many")
-    found = tallies.of_tasks([task.pk for task in tasks], now=now)
-    clouds = _clouds()
-    rows = [_row(task, found.get(task.pk, {}), clouds, now) for task in tasks]
+    known = Tallies([task.pk for task in tasks], now=now)
+    rows = [TaskRow(task=task, known=known) for task in tasks]
     cloud = chosen(params, "cloud", Cloud)
     return Found(
         rows=[
@@ -193,12 +242,12 @@ def read(params: Params, *, now: dt.datetime) -> Found:
 
 def _wanted(params: Params, *, since: dt.datetime) -> QuerySet[Task]:
     """Made or at work within the window, and called as the filters say."""
-    at_work = LiveTally.objects.exclude(task_id=0).values("task_id")
-    of_late = TaskUsage.objects.filter(latest__gte=since).values("task_id")
+    at_work = LiveTally.objects.filter(task_id=OuterRef("pk"))
+    of_late = TaskUsage.objects.filter(task_id=OuterRef("pk"), latest__gte=since)
     tasks = Task.objects.filter(
         Q(created_at__gte=since)
-        | Q(pk__in=at_work)
-        | Q(pk__in=of_late)
+        | Exists(at_work)
+        | Exists(of_late)
         | Q(state_changed_at__gte=since)
         | Q(state__in=LIVE)
     )
@@ -215,29 +264,6 @@ def _wanted(params: Params, *, since: dt.datetime) -> QuerySet[Task]:
         begins = Q(name=campaign) | Q(name__startswith=f"{campaign}.")
         tasks = tasks.filter(Q(campaign=campaign) | begins)
     return tasks
-
-
-def _clouds() -> dict[int, str]:
-    """The name of each site's cloud."""
-    return dict(Site.objects.values_list("pk", "cloud__name"))
-
-
-def _row(
-    task: Task, by_site: dict[int, Tally], clouds: Mapping[int, str], now: dt.datetime
-) -> TaskRow:
-    by_cloud: dict[str, int] = {}
-    for site, tally in by_site.items():
-        if site in clouds:
-            by_cloud[clouds[site]] = by_cloud.get(clouds[site], 0) + tally.jobs
-    own = task.cloud.name if task.cloud else ""
-    tally = tallies.whole(by_site, made_at=task.created_at, now=now)
-    return TaskRow(
-        task=task,
-        tally=tally,
-        cloud=own or max(by_cloud, key=lambda name: (by_cloud[name], name), default=""),
-        sites=sum(1 for site in by_site if site),
-        eta=left_s(task, now=now) if task.state else tally.eta_s,
-    )
 
 
 def fields(params: Params) -> list[Field]:

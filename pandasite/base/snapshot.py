@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 from psycopg2.errors import QueryCanceled
@@ -11,6 +12,7 @@ from psycopg2.errors import QueryCanceled
 from pandasite.base.errors import Unprocessable
 
 STATEMENT_MS = 5000
+T = TypeVar("T")
 
 
 @contextmanager
@@ -36,3 +38,22 @@ def one_snapshot(statement_ms: int | None = None) -> Iterator[None]:
             raise
         words = f"this took longer than {limit // 1000} seconds: narrow your search"
         raise Unprocessable(words, code="too_slow") from error
+
+
+def in_time(read: Callable[[], T], *, ms: int) -> T | None:
+    """What `read` finds; None when a statement of it takes longer than `ms`.
+
+    It may be given up in the middle of a page: the limit of what follows is the one from before.
+    """
+    limit = "set_config('statement_timeout', %s, true)"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT current_setting('statement_timeout'), {limit}", [f"{ms}ms"])
+            before = cursor.fetchone()[0]
+            found = read()
+            cursor.execute(f"SELECT {limit}", [before])
+            return found
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        return None

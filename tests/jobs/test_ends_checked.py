@@ -8,7 +8,7 @@ import pytest
 
 from jobs import ends
 from jobs.models import ErrorCount, ErrorTotal, NodeCount, WorkflowCount
-from tests.builders import NOW, after, create_job
+from tests.builders import NOW, after, create_job, create_site
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +42,19 @@ def test_totals_nodes_and_workflows_that_do_not_agree_are_found(folded: None) ->
         "totals of 2009-09-17: 5 failed jobs, by their errors there are 2",
         "workflows of 2009-09-17: 5 failed jobs, by their errors there are 1",
     ]
+
+
+def test_nodes_that_do_not_add_up_to_their_site_are_found(folded: None) -> None:
+    NodeCount.objects.filter(node="", hour=NOW).update(failed=7)
+
+    assert ends.differences(10) == ["sites of 2009-09-17: 7 ended jobs, by their nodes there are 1"]
+
+
+def test_a_site_is_the_sum_of_its_nodes_by_the_hour_and_by_the_day(folded: None) -> None:
+    create_job("finished", site=create_site("MWT2"), node="wn2")
+    ends.fold(NOW)
+    ends.merge_old(after(days=10))
+
+    sums = NodeCount.objects.filter(hour__gte=after(hours=-12)).values_list("node", "finished")
+    assert sorted(sums) == [("", 0), ("", 1), ("wn1", 0), ("wn2", 1)]
+    assert ends.differences(10) == []

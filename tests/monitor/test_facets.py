@@ -10,7 +10,7 @@ from django.test import Client
 
 from jobs import counts
 from jobs.models import Task
-from monitor import facets, tally
+from monitor import counted, facets, tally
 from monitor.jobfilters import FILTERS
 from monitor.models import FacetShelf
 from tests.builders import (
@@ -158,7 +158,7 @@ def test_a_count_that_takes_too_long_is_said_to_and_the_rest_is_there(
 
 def test_boxes_without_a_filter_are_those_of_the_last_count(client: Client, jobs: None) -> None:
     # given
-    assert set(told(client)["boxes"]) == set(facets.COUNTED), "before the first count"
+    assert set(told(client)["boxes"]) == set(counted.BOXES), "before the first count"
     assert tally.run(after(minutes=-30)) == FacetShelf.objects.count() >= 2
     # when
     create_job("running", site=create_site("MWT2"), prod_user_id="carol")

@@ -100,3 +100,24 @@ def test_the_limit_on_time_ends_with_the_page(
     # then
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(0.1)")
+
+
+@pytest.mark.django_db
+def test_what_takes_too_long_is_given_up_and_the_rest_has_its_own_limit() -> None:
+    # given
+    def limit() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            return str(cursor.fetchone()[0])
+
+    def slow() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+        return "never"
+
+    before = limit()
+    # then
+    assert snapshot.in_time(slow, ms=10) is None
+    assert limit() == before
+    assert snapshot.in_time(limit, ms=2345) == "2345ms"
+    assert limit() == before

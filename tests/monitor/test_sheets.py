@@ -6,14 +6,16 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponseBase, QueryDict
 from django.test import RequestFactory
+from django.utils.html import conditional_escape
 
-from monitor import sheets
+from monitor import columns, sheets
 from monitor.params import Params
 from monitor.sheets import Sheet, column
 from pandasite.base.errors import BadInput
@@ -36,13 +38,11 @@ def rows(n: int = 3) -> list[Row]:
     return [Row(node=f"wn{i:03}", jobs=(i * 7) % n) for i in range(n)]
 
 
-def ask(query: str, data: list[Row]) -> HttpResponseBase:
+def ask(query: str, data: list[Row], template: str = "monitor/sheet_only.html") -> HttpResponseBase:
     request = RequestFactory().get(f"/nodes/?{query}")
     request.user = AnonymousUser()
     params = Params(QueryDict(query), known=sheets.PARAMS)
-    return sheets.respond(
-        request, "monitor/sheet_only.html", Nodes(data), params=params, context={}, now=NOW
-    )
+    return sheets.respond(request, template, Nodes(data), params=params, context={}, now=NOW)
 
 
 def told(query: str, data: list[Row]) -> list[dict[str, object]]:
@@ -56,6 +56,64 @@ def test_a_sheet_is_sorted_by_its_address() -> None:
 
 def test_only_the_columns_that_are_asked_for_are_shown() -> None:
     assert told("columns=node", rows(1)) == [{"node": "wn000"}]
+
+
+class Kinds(Sheet):
+    """Cells of every kind: linked or not, empty, a number, a time, drawn by the sheet itself."""
+
+    name = columns.link("Name", "", url=lambda record: f"/{record.name}?a=1&b=2", look="wrap")
+    jobs = columns.number("Jobs", "", url=lambda record: "")
+    at = columns.time("At", "")
+    share = columns.percent("Share", "")
+    plain = column("Plain", "a float, or nothing", look="n")
+    length = column("Length", "what a method says", accessor="name__upper")
+    twice = column("Twice", "")
+
+    def render_twice(self, record: Thing, value: int) -> str:
+        return f"{record.name} <{value}>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    name: str
+    jobs: int = 0
+    at: dt.datetime | None = None
+    share: float | None = None
+    plain: float | None = None
+
+    def twice(self) -> int:
+        return 2 * self.jobs
+
+
+THINGS = [
+    Thing(name="<b>x</b>"),
+    Thing(name="y & z", jobs=12_345, at=NOW, share=12.4, plain=0.5),
+    Thing(name="", jobs=1),
+]
+
+
+def test_a_cell_is_drawn_as_the_column_draws_it() -> None:
+    # given
+    sheet = Kinds(THINGS)
+    # when
+    drawn = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in sheet.drawn_rows.split("\n")]
+    # then
+    by_tables2 = [[conditional_escape(cell) for _, cell in row.items()] for row in sheet.rows]
+    assert drawn == by_tables2
+    assert drawn[0][0] == '<a href="/&lt;b&gt;x&lt;/b&gt;?a=1&amp;b=2">&lt;b&gt;x&lt;/b&gt;</a>'
+    assert drawn[1][1] == "12,345"
+    assert drawn[0][6] == "&lt;b&gt;x&lt;/b&gt; &lt;0&gt;"
+
+
+def test_rows_may_be_mappings_too() -> None:
+    assert ">wn1<" in Nodes([{"node": "wn1", "jobs": 2}]).drawn_rows
+
+
+def test_a_page_is_another_one_when_the_rows_that_it_does_not_show_are_more() -> None:
+    def tag(data: list[Row]) -> str:
+        return ask("", data, "monitor/_sheet.html").headers["ETag"]
+
+    assert tag(rows(150)) == tag(rows(150)) != tag([*rows(150), *rows(1)])
 
 
 def test_json_and_csv_have_all_rows_and_a_page_has_a_hundred() -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from brokerage.bans import ban_node
 from brokerage.models import BannedNode
+from jobs import ends, nodes
 from jobs.groups import OPERATORS
 from jobs.models import Job, Node
 from monitor.nodes import lists
@@ -136,8 +137,34 @@ def test_only_the_worst_of_many_nodes_are_listed_and_it_is_said(
 
     page = " ".join(client.get("/nodes/").text.split())
 
-    assert "The 2 nodes with the most failures of 3: choose a site" in page
-    assert client.get("/nodes/?format=json").json()["complete"] is False
+    told = client.get("/nodes/?format=json").json()
+    words = f"Not all nodes: the 2 with the most failures, of {told['nodes_with_failed_jobs']}"
+    assert words in page
+    assert told["complete"] is False
+
+
+def test_nodes_that_fail_stand_before_all_others_and_those_of_late_before_the_rest(
+    client: Client, grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: one node that fails, and three that do not
+    site = create_site("MWT2")
+    create_job("failed", site=site, node="bad")
+    for hours, name in enumerate(("new", "older", "oldest")):
+        for _ in range(1 + hours):
+            create_job("finished", site=site, at=after(hours=-hours), node=name)
+
+    def listed() -> tuple[list[str], bool]:
+        told = client.get("/nodes/?site=MWT2&format=json").json()
+        return [row["node"] for row in told["rows"]], told["complete"]
+
+    # then
+    assert listed() == (["bad", "oldest", "older", "new"], True)
+    ends.fold(NOW)
+    assert listed() == (["bad", "oldest", "older", "new"], True)
+    monkeypatch.setattr(nodes, "READ", 2)
+    assert listed() == (["bad", "new"], False)
+    monkeypatch.setattr(lists, "MOST", 1)
+    assert listed() == (["bad"], False)
 
 
 @pytest.mark.parametrize(("hours", "n"), [("1", 12), ("24", 12), ("720", 13)])
