@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                     "banned",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.TextField(),
-                        help_text="nodes; their bans may be over",
+                        help_text="nodes, also of bans that are over",
                         null=True,
                         size=None,
                     ),
