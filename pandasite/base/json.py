@@ -230,7 +230,8 @@ def _is_plain(value: Any, *, max_depth: int) -> bool:
 
 def _texts(value: Any) -> int:
     """How many names and texts there are in it."""
-    found, boxes = 0, [[value]]
+    found = 0
+    boxes: list[Any] = [[value]]
     for box in boxes:
         inner = box.values() if type(box) is dict else box
         kinds = [*map(type, inner)]
