@@ -38,18 +38,15 @@ def servers(grid: Job) -> dt.datetime:
     return now
 
 
-def test_nobody_is_kept_out_of_these_pages(visit: Visit, servers: dt.datetime) -> None:
+def test_nobody_is_kept_out_of_these_pages_and_they_fit_a_small_screen(
+    visit: Visit, servers: dt.datetime
+) -> None:
     for address in ADDRESSES:
         visit.see(address)
         assert visit.violations() == [], address
+        assert not visit.is_cut_off(), address
     visit.page.keyboard.press("?")
     assert visit.violations() == []
-
-
-def test_the_pages_fit_a_small_screen(visit: Visit, servers: dt.datetime) -> None:
-    visit.page.set_viewport_size({"width": 1024, "height": 768})
-    for address in ADDRESSES:
-        visit.see(address)
 
 
 def test_a_silent_server_is_followed_to_its_row(visit: Visit, servers: dt.datetime) -> None:
