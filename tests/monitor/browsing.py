@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, ViewportSize
 
 SERIOUS = ("serious", "critical")
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 Scheme = Literal["light", "dark"]
+USUAL: ViewportSize = {"width": 1366, "height": 900}  # a laptop's
+SMALL: ViewportSize = {"width": 1024, "height": 768}
 
 
 @dataclass

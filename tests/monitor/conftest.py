@@ -11,7 +11,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.monitor.browsing import Scheme, Visit
+from tests.monitor.browsing import USUAL, Scheme, Visit
 
 PATIENCE_MS = 60_000  # a page of a busy machine comes late
 expect.set_options(timeout=PATIENCE_MS)
@@ -72,7 +72,7 @@ def scheme() -> Scheme:
 def visit(scheme: Scheme, browser: Browser, site_url: str) -> Iterator[Visit]:
     """A visitor with a laptop's screen."""
     context = browser.new_context(
-        viewport={"width": 1366, "height": 900},
+        viewport=USUAL,
         color_scheme=scheme,
         reduced_motion="reduce",  # colours are looked at at once, not on their way
         base_url=site_url,

@@ -28,7 +28,7 @@ from tests.builders import (
     create_user,
 )
 from tests.monitor.addresses import LISTS
-from tests.monitor.browsing import Visit
+from tests.monitor.browsing import SMALL, Visit
 
 
 @pytest.fixture
@@ -81,7 +81,8 @@ def jobs_of(task: Task, site: Any, pilot: Any, now: dt.datetime, nr: int) -> Non
     )  # fmt: skip
 
 
-def test_no_list_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Task) -> None:
+def test_every_list_is_accessible_and_fits_a_small_screen(visit: Visit, grid: Task) -> None:
+    visit.page.set_viewport_size(SMALL)
     for address in (
         *LISTS,
         f"/tasks/{grid.pk}/",
@@ -94,19 +95,6 @@ def test_no_list_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Task
         visit.page.wait_for_load_state("networkidle")
         # then
         assert visit.violations() == [], address
-
-
-@pytest.mark.parametrize("width", [1024])
-def test_every_list_fits_a_small_screen(visit: Visit, grid: Task, width: int) -> None:
-    visit.page.set_viewport_size({"width": width, "height": 800})
-    for address in (
-        *LISTS,
-        f"/tasks/{grid.pk}/",
-        "/users/alice/",
-        "/sites/LPC/",
-        "/pilots/AGLT2/p7/",
-    ):
-        visit.see(address)
 
 
 def test_a_shifter_goes_from_the_tasks_to_the_failed_jobs_of_one(visit: Visit, grid: Task) -> None:

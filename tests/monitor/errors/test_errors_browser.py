@@ -14,9 +14,10 @@ from jobs.groups import OPERATORS
 from jobs.models import AnyJob, Job
 from pandasite.base.clock import database_now
 from pandasite.base.models import AuditLine
-from tests.monitor.browsing import Visit
+from tests.monitor.browsing import SMALL, USUAL, Visit
 from tests.monitor.errors.grid import Grid, make_grid
 
+NARROW = ("errors", "messages", "matrix", "sites", "nodes")  # fit a small screen
 PICTURES = os.environ.get("TEST_PICTURES", "")  # a folder to look at the pages in
 
 
@@ -118,7 +119,9 @@ def test_the_filters_make_an_address_and_can_be_taken_away(visit: Visit, grid: G
     assert page.get_by_role("table", name="Matrix").locator("tbody tr").count() == 1
 
 
-def test_no_page_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Grid) -> None:
+def test_every_page_is_accessible_and_a_narrow_screen_is_wide_enough(
+    visit: Visit, grid: Grid
+) -> None:
     for name, address in {
         "errors": "/errors/?cloud=US", "messages": "/errors/messages/", "matrix": "/errors/matrix/",
         "sites": "/errors/sites/", "grids": "/errors/grids/",
@@ -126,19 +129,8 @@ def test_no_page_breaks_a_serious_rule_of_accessibility(visit: Visit, grid: Grid
         "empty": "/errors/?grid=ARC", "node": "/nodes/BNL/wn1.bnl.gov/",
     }.items():  # fmt: skip
         # when
+        visit.page.set_viewport_size(SMALL if name in NARROW else USUAL)
         visit.see(address)
         # then
         picture(visit, f"anybody-{name}")
         assert visit.violations() == [], address
-
-
-def test_a_narrow_screen_is_wide_enough(visit: Visit, grid: Grid) -> None:
-    visit.page.set_viewport_size({"width": 1024, "height": 768})
-    for address in (
-        "/errors/",
-        "/errors/messages/",
-        "/errors/matrix/",
-        "/errors/sites/",
-        "/nodes/",
-    ):
-        visit.see(address)

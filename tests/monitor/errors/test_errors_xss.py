@@ -11,7 +11,7 @@ from jobs.groups import OPERATORS
 from jobs.models import Job
 from tests.builders import NOW, create_cloud, create_job, create_site, create_user
 from tests.monitor.tables import tables
-from tests.monitor.test_xss import ATTACKS, Elements
+from tests.monitor.test_xss import EACH_ATTACK, Elements
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def skeleton(client: Client, address: str) -> Elements:
     return Elements(answer.text)
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@EACH_ATTACK
 def test_a_text_adds_no_element_no_script_and_no_address(operator: Client, attack: str) -> None:
     # given
     harmless = [skeleton(operator, page).found for page in addresses(operator, "harmless text")]
@@ -66,7 +66,7 @@ def test_a_text_adds_no_element_no_script_and_no_address(operator: Client, attac
         assert all(link.startswith(("/", "#", "?")) for link in page.links), address
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@EACH_ATTACK
 def test_what_an_action_repeats_is_text(operator: Client, attack: str) -> None:
     site = create_site("BNL")
     form = {"site": site.name, "hours": "24"}

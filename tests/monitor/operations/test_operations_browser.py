@@ -14,7 +14,7 @@ from jobs.models import Job
 from pandasite.base.clock import database_now
 from pandasite.base.models import ServerProcess, SweepRun
 from tests.builders import create_cloud
-from tests.monitor.browsing import Visit
+from tests.monitor.browsing import SMALL, Visit
 from tests.monitor.test_browser import grid
 
 __all__ = ["grid"]
@@ -38,18 +38,15 @@ def servers(grid: Job) -> dt.datetime:
     return now
 
 
-def test_nobody_is_kept_out_of_these_pages(visit: Visit, servers: dt.datetime) -> None:
+def test_nobody_is_kept_out_of_these_pages_and_they_fit_a_small_screen(
+    visit: Visit, servers: dt.datetime
+) -> None:
+    visit.page.set_viewport_size(SMALL)
     for address in ADDRESSES:
         visit.see(address)
         assert visit.violations() == [], address
     visit.page.keyboard.press("?")
     assert visit.violations() == []
-
-
-def test_the_pages_fit_a_small_screen(visit: Visit, servers: dt.datetime) -> None:
-    visit.page.set_viewport_size({"width": 1024, "height": 768})
-    for address in ADDRESSES:
-        visit.see(address)
 
 
 def test_a_silent_server_is_followed_to_its_row(visit: Visit, servers: dt.datetime) -> None:
