@@ -14,6 +14,7 @@ from brokerage.models import Site
 from jobs import dispatch, fsck, many_claims
 from jobs.identity import Caller, TokenGone
 from jobs.models import ClaimKey, Job, Pilot, PilotAccount
+from pandasite.base.postgres.shared import Shared
 from pandasite.base.together import AllRefused
 from tests.builders import create_job, create_pilot_account, create_site
 from tests.jobs.asking import ABLE
@@ -53,8 +54,6 @@ class Crowd:
     def begin(self, work: Any) -> Future[Any]:
         def closing() -> Any:
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SET lock_timeout = '60s'")
                 return work()
             finally:
                 connections.close_all()
@@ -68,6 +67,16 @@ class Crowd:
         return found[1:]
 
 
+@pytest.fixture(autouse=True)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connections of this test, on which nobody gives a lock up."""
+    limits = connection.settings_dict["OPTIONS"]["options"] + " -c lock_timeout=60000"
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", limits)
+    monkeypatch.setattr(many_claims, "LINES", Shared(most=2))
+    yield
+    many_claims.LINES.close()
+
+
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as made:
@@ -78,6 +87,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def crowd(threads: ThreadPoolExecutor, pilots: PilotAccount) -> Iterator[Crowd]:
     """Within it, the group waits; nobody loses patience."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch.CLAIMS, "_may_lead", 1)
         patch.setattr(dispatch.CLAIMS, "_patience", 60)
         patch.setattr(dispatch.CLAIMS, "_rest_until", 0)
         made = Crowd(threads)
@@ -224,7 +234,7 @@ def of_a_group_that_is_cut(threads: ThreadPoolExecutor, pilots: PilotAccount) ->
     try:
         until_it_waits(all_of_them.asked[1])
         lock(f"pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND {HERE}", [])
-        while dispatch.CLAIMS._leader is not None and not all_of_them.asked[1].done():
+        while dispatch.CLAIMS._leaders and not all_of_them.asked[1].done():
             pass
     finally:
         lock("pg_advisory_unlock(jobs_turn(%s, 'a'))", [pilots.site_id])
