@@ -138,7 +138,9 @@ class Server(MPServer):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._use_socket_of(0)
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+    def _spawn_worker(  # type: ignore[override] # as that of MPServer, which overrides it so
+        self, idx: int, target: Any, callback_loader: Any
+    ) -> Any:
         self._use_socket_of(idx)
         return super()._spawn_worker(idx, target, callback_loader)
 

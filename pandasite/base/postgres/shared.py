@@ -50,6 +50,6 @@ class Shared:
             if not self._left:
                 return None
             self._left -= 1
-        made: BaseDatabaseWrapper = connection.copy()  # type: ignore[attr-defined]
+        made: BaseDatabaseWrapper = connection.copy()
         made.inc_thread_sharing()
         return made
