@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -46,8 +46,12 @@ class Crowd:
         self.asked: list[Future[Any]] = []
 
     def ask(self, account: PilotAccount, name: str, **more: Any) -> None:
-        """Waits until it waits for the others."""
-        self.begin(lambda: ask(account, name, **more))
+        """A claim of this pilot."""
+        self.wait(lambda: ask(account, name, **more))
+
+    def wait(self, work: Callable[[], object]) -> None:
+        """Until it waits for the others."""
+        self.begin(work)
         while len(dispatch.CLAIMS._waiting) < len(self.asked) - 1:
             assert not self.asked[0].done()
 
