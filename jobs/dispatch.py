@@ -24,6 +24,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from brokerage.policy import Limits
 from jobs import lease, many_claims
@@ -133,18 +134,18 @@ def _ask(
         "leases": _array(leases),
     }
     # What takes long, or is part of something larger, keeps no others waiting.
-    ask = _alone if n_jobs > 1 or connection.in_atomic_block else CLAIMS.ask
-    answer = ask(values)
+    apart = n_jobs > 1 or connection.in_atomic_block
+    answer = _one(connection, values) if apart else CLAIMS.ask(values)
     return answer if isinstance(answer, dict) else dict(json.loads(answer))
 
 
-def _alone(values: Mapping[str, Any]) -> Any:
-    with connection.cursor() as cursor:
+def _one(line: BaseDatabaseWrapper, values: Mapping[str, Any]) -> Any:
+    with line.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         return cursor.fetchone()[0]
 
 
-CLAIMS = many_claims.together(_alone)
+CLAIMS = many_claims.together(_one)
 
 
 def _array(texts: Iterable[str]) -> str:

@@ -14,24 +14,36 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from pandasite.base.postgres.shared import Shared
 from pandasite.base.together import AllRefused, Together
 
 Values = Mapping[str, Any]  # the arguments of jobs_claim
 FAILURES = (DatabaseError, InterfaceError)
 # A database that does not answer for so long is not asked again in the same request.
 LATE_SECONDS = 2.0
+LEADERS = 2  # groups that a process asks for at the same time: one is planned while one is written
+MANY = 3  # who wait do not wait for another group to end
+LINES = Shared(most=LEADERS)
 _CLAIMS = "SELECT nr, answer FROM jobs_claims(%s)"
 
 
-def together(alone: Callable[[Values], Any]) -> Together[Values, Any]:
+def together(alone: Callable[[BaseDatabaseWrapper, Values], Any]) -> Together[Values, Any]:
     """Where claims are asked; `alone` is for who comes when nobody waits."""
+
+    def one(asked: Values) -> Any:
+        with LINES.line() as line:
+            return alone(line, asked)
+
     return Together(
-        alone=alone,
+        alone=one,
         several=several,
-        key=lambda values: (values["account"], values["key"]),
+        key=lambda asked: (asked["account"], asked["key"]),
         most=lambda: settings.PANDASITE["CLAIMS_TOGETHER"],
+        leaders=LEADERS,
+        many=MANY,
         failures=FAILURES,
     )
 
@@ -39,23 +51,29 @@ def together(alone: Callable[[Values], Any]) -> Together[Values, Any]:
 def several(asked: Sequence[Values]) -> list[str]:
     """The answers, in the order of the questions, as JSON."""
     begun = time.monotonic()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_CLAIMS, [json.dumps([*map(dict, asked)], default=_time)])
-            answers = dict(cursor.fetchall())
-    except FAILURES as error:
-        if _is_lost():
-            connection.close()
-            if time.monotonic() - begun > LATE_SECONDS:
-                raise AllRefused(error) from error
-        raise
+    with LINES.line() as line:
+        try:
+            answers = _answers(line, asked)
+        except FAILURES as error:
+            if _is_lost(line):
+                line.close()
+                if time.monotonic() - begun > LATE_SECONDS:
+                    raise AllRefused(error) from error
+            raise
     return [answers[nr] for nr in range(1, len(asked) + 1)]
+
+
+def _answers(line: BaseDatabaseWrapper, asked: Sequence[Values]) -> dict[int, str]:
+    """By their places from 1 on."""
+    with line.cursor() as cursor:
+        cursor.execute(_CLAIMS, [json.dumps([*map(dict, asked)], default=_time)])
+        return dict(cursor.fetchall())
 
 
 def _time(value: dt.datetime) -> str:
     return value.isoformat()
 
 
-def _is_lost() -> bool:
+def _is_lost(line: BaseDatabaseWrapper) -> bool:
     """Whether the server has gone, rather than said no."""
-    return connection.connection is None or bool(connection.connection.closed)
+    return line.connection is None or bool(line.connection.closed)

@@ -120,7 +120,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Test databases, which a test that commits leaves as they were, in milliseconds."""
-    from tests.emptying import Contents  # this file is read before Django is set up
+    from jobs import many_claims  # this file is read before Django is set up
+    from tests.emptying import Contents
 
     with django_db_blocker.unblock():
         names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
@@ -134,6 +135,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
+    many_claims.LINES.close()  # a database that somebody has open is not dropped
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """What is asked while another question is under way is asked together, by one of those who wait.
 
-Who comes when nobody asks does so at once, and alone. Those who come meanwhile wait; at its end the
-first of them asks for all that wait, and so on. Answers are each one's own, and so are errors: when
-several could not be answered together, each of them asks alone.
+Who comes when nobody asks does so at once, and alone. Those who come meanwhile wait for its end,
+and then the first of them asks for all; when they become many, they wait for no end. Answers are
+each one's own, and so are errors: when several could not be answered together, each asks alone.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class AllRefused(Exception):
 class Together(Generic[Q, A]):
     """`alone` answers one question, `several` some, in their order; any thread may `ask`.
 
-    No two of a group have the same `key`. `most` says how many may be a group: one, and all ask
-    alone. `failures` are what `several` may raise that means nothing for one of them.
+    `leaders` ask at the same time at most, the second one when so `many` wait. No two of a group
+    have the same `key`. `most` says how many may be a group: one, and all ask alone. `failures` are
+    what `several` may raise that means nothing for one of them.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Together(Generic[Q, A]):
         several: Callable[[Sequence[Q]], Sequence[A]],
         key: Callable[[Q], Hashable],
         most: Callable[[], int],
+        leaders: int,
+        many: int,
         failures: tuple[type[Exception], ...],
         clock: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE_SECONDS,
@@ -52,8 +55,9 @@ class Together(Generic[Q, A]):
         self._alone, self._several = alone, several
         self._key, self._most, self._failures = key, most, failures
         self._clock, self._patience = clock, patience
+        self._may_lead, self._many = leaders, many
         self._lock = threading.Lock()
-        self._leader: _One[Q, A] | None = None  # who asks at the moment
+        self._leaders: list[_One[Q, A]] = []  # who are asking, and are waited for
         self._waiting: deque[_One[Q, A]] = deque()
         self._rest_until = -REST_SECONDS
 
@@ -63,11 +67,10 @@ class Together(Generic[Q, A]):
             return self._alone(question)
         one: _One[Q, A] = _One(question)
         with self._lock:
-            if self._leader is None:
-                self._leader = one
-                one.group = [one]
-            else:
-                self._waiting.append(one)
+            self._waiting.append(one)
+            if self._may_begin():
+                self._waiting.pop()
+                self._begin(one)
         if not one.group:
             self._wait(one)
         if one.group:
@@ -81,6 +84,7 @@ class Together(Generic[Q, A]):
         with self._lock:
             if one in self._waiting:  # those before it take long: they are left to themselves
                 self._waiting.remove(one)
+                self._leaders.pop(0)
                 self._begin(one)
                 return
         one.turn.acquire()
@@ -110,14 +114,19 @@ class Together(Generic[Q, A]):
     def _go_on(self, *, after: _One[Q, A]) -> None:
         """The first of those who wait leads now, unless somebody leads already."""
         with self._lock:
-            if self._leader is not after:
+            if after not in self._leaders:
                 return
-            self._leader = None
-            if not self._waiting:
+            self._leaders.remove(after)
+            if not self._may_begin():
                 return
             first = self._waiting.popleft()
             self._begin(first)
         first.turn.release()
+
+    def _may_begin(self) -> bool:
+        """Whether there is somebody to lead, and nobody else who does or enough who wait."""
+        others = len(self._leaders)
+        return len(self._waiting) >= (self._many if others else 1) and others < self._may_lead
 
     def _begin(self, first: _One[Q, A]) -> None:
         """It leads itself and those who wait, as many as there may be."""
@@ -130,7 +139,7 @@ class Together(Generic[Q, A]):
             (later if key in keys else first.group).append(one)
             keys.add(key)
         self._waiting.extendleft(reversed(later))
-        self._leader = first
+        self._leaders.append(first)
 
     def _after_all(self, one: _One[Q, A]) -> A:
         if one.error is not None:

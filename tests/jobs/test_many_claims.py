@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +14,7 @@ from brokerage.models import Site
 from jobs import dispatch, fsck, many_claims
 from jobs.identity import Caller, TokenGone
 from jobs.models import ClaimKey, Job, Pilot, PilotAccount
+from pandasite.base.postgres.shared import Shared
 from pandasite.base.together import AllRefused
 from tests.builders import create_job, create_pilot_account, create_site
 from tests.jobs.asking import ABLE
@@ -45,16 +46,18 @@ class Crowd:
         self.asked: list[Future[Any]] = []
 
     def ask(self, account: PilotAccount, name: str, **more: Any) -> None:
-        """Waits until it waits for the others."""
-        self.begin(lambda: ask(account, name, **more))
+        """A claim of this pilot."""
+        self.wait(lambda: ask(account, name, **more))
+
+    def wait(self, work: Callable[[], object]) -> None:
+        """Until it waits for the others."""
+        self.begin(work)
         while len(dispatch.CLAIMS._waiting) < len(self.asked) - 1:
             assert not self.asked[0].done()
 
     def begin(self, work: Any) -> Future[Any]:
         def closing() -> Any:
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SET lock_timeout = '60s'")
                 return work()
             finally:
                 connections.close_all()
@@ -68,6 +71,16 @@ class Crowd:
         return found[1:]
 
 
+@pytest.fixture(autouse=True)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connections of this test, on which nobody gives a lock up."""
+    limits = connection.settings_dict["OPTIONS"]["options"] + " -c lock_timeout=60000"
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", limits)
+    monkeypatch.setattr(many_claims, "LINES", Shared(most=2))
+    yield
+    many_claims.LINES.close()
+
+
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as made:
@@ -78,6 +91,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def crowd(threads: ThreadPoolExecutor, pilots: PilotAccount) -> Iterator[Crowd]:
     """Within it, the group waits; nobody loses patience."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch.CLAIMS, "_may_lead", 1)
         patch.setattr(dispatch.CLAIMS, "_patience", 60)
         patch.setattr(dispatch.CLAIMS, "_rest_until", 0)
         made = Crowd(threads)
@@ -224,7 +238,7 @@ def of_a_group_that_is_cut(threads: ThreadPoolExecutor, pilots: PilotAccount) ->
     try:
         until_it_waits(all_of_them.asked[1])
         lock(f"pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND {HERE}", [])
-        while dispatch.CLAIMS._leader is not None and not all_of_them.asked[1].done():
+        while dispatch.CLAIMS._leaders and not all_of_them.asked[1].done():
             pass
     finally:
         lock("pg_advisory_unlock(jobs_turn(%s, 'a'))", [pilots.site_id])
