@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import requests
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, connection
 
 from jobs.proddb.door import Away
 from pandasite.base.clock import database_now
@@ -66,6 +66,7 @@ class Demo:
         every few minutes until told to stop. True when every judged wave ended as intended.
         """
         self.wait_for_web()
+        _be_patient()
         load_grid(self.folder, now=database_now())
         load_transformations()
         load_links()
@@ -201,3 +202,9 @@ class Demo:
         except (OperationalError, Away) as error:
             self.screen.progress(f"the database does not answer: {error}".splitlines()[0])
             return False
+
+
+def _be_patient() -> None:
+    """To fill the tables is no matter of seconds on a machine that is busy."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,39 @@ USER, PASSWORD = "ddm", "canary-storage-8f21"
 S3_KEY, S3_SECRET = "canarykey", "canary-s3-77ab"
 
 
+@dataclass
+class Tokens:
+    """What a server demands of who comes; each request is held against it as it is now."""
+
+    accepted: set[str]
+    refused: int = 0
+
+    def before(self, app: Any) -> Any:
+        """The same application, for those who bear a token."""
+
+        def guarded(environ: Any, start: Any) -> Any:
+            kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            if kind == "Bearer" and token in self.accepted:
+                return app(environ, start)
+            self.refused += 1
+            demand = [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")]
+            start("401 Unauthorized", demand)
+            return [b""]
+
+        return guarded
+
+
 @contextmanager
-def webdav(folder: Path, *, certificate: Path | None = None) -> Iterator[str]:
-    """A WebDAV server of this folder, with basic authentication; its address."""
+def webdav(
+    folder: Path, *, certificate: Path | None = None, tokens: Tokens | None = None
+) -> Iterator[str]:
+    """A WebDAV server of this folder; its address. By basic authentication, or by token."""
     folder.mkdir(parents=True, exist_ok=True)
-    app = WsgiDAVApp(
+    users: Any = True if tokens else {USER: {"password": PASSWORD}}
+    app: Any = WsgiDAVApp(
         {
             "provider_mapping": {"/": str(folder)},
-            "simple_dc": {"user_mapping": {"*": {USER: {"password": PASSWORD}}}},
+            "simple_dc": {"user_mapping": {"*": users}},
             "http_authenticator": {"accept_basic": True, "accept_digest": False},
             "dir_browser": {"enable": False},
             "logging": {"enable": False},
@@ -40,6 +66,8 @@ def webdav(folder: Path, *, certificate: Path | None = None) -> Iterator[str]:
     )
     for handler in list(logging.getLogger("wsgidav").handlers):
         logging.getLogger("wsgidav").removeHandler(handler)
+    if tokens is not None:
+        app = tokens.before(app)
     server = wsgi.Server(("127.0.0.1", 0), app, numthreads=4, timeout=5)
     if certificate is not None:
         server.ssl_adapter = BuiltinSSLAdapter(str(certificate), str(certificate))

@@ -100,11 +100,11 @@ def xrootd(
     *,
     more: str = SUMS,
     certificate: Path | None = None,
-    programs: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """A server that is stopped at the end; with a certificate it takes roots:// only.
 
-    `{folder}` in its configuration and its programs is its folder.
+    `{folder}` in its configuration and its files (programs, perhaps) is its folder.
     """
     server, copy = program("xrootd"), program("xrdcp")
     folder = Path(tempfile.mkdtemp(prefix="pandasite-xrootd-"))  # pytest's are closed to others
@@ -114,7 +114,7 @@ def xrootd(
     config = folder / "xrootd.cfg"
     more += TLS if certificate else ""
     more = (more if "all.export" in more else EXPORT + more).replace("{folder}", str(folder))
-    for name, text in (programs or {}).items():
+    for name, text in (files or {}).items():
         (folder / name).write_text(text.format(folder=folder))
         (folder / name).chmod(0o755)
     config.write_text(CONFIG.format(port=port, folder=folder, copy=copy, more=more))

@@ -98,7 +98,7 @@ def xrootd_tape(*, tells: bool = True) -> Iterator[Robot]:
     admit = "prep,stage,query" if tells else "prep,stage"
     more = CONFIG.replace("{no}", str(program("false"))).replace("{admit}", admit)
     programs = {"remote": REMOTE, "prepare": PREPARE}
-    with xrootd(more=more, programs=programs) as server:
+    with xrootd(more=more, files=programs) as server:
         for name in ("asked", "broken"):
             (server.folder / "admin" / name).touch()
             give_away(server.folder / "admin" / name)
