@@ -11,6 +11,7 @@ from celery.signals import (
     beat_embedded_init,
     task_postrun,
     task_prerun,
+    task_revoked,
     worker_init,
     worker_process_init,
     worker_ready,
@@ -119,6 +120,13 @@ def _forget_what_another_had_taken(**_: object) -> None:
     from django.conf import settings  # read after this file, which they import
 
     nudge.forget_planned(settings.EXPECTED_SWEEPS)
+
+
+@task_revoked.connect
+def _forget_what_was_too_old(sender: Any, expired: bool, **_: object) -> None:
+    """It was not done, and holds up nothing; to a clock that is wrong everything is too old."""
+    if expired:
+        nudge.forget_planned([sender.name])
 
 
 @worker_ready.connect

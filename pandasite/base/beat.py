@@ -28,8 +28,10 @@ log = logging.getLogger(__name__)
 SLACK_SECONDS = 5.0  # a clock that is put right by less costs no more than that
 
 
-class Entry(ModelEntry):
+class Planned(ModelEntry):
     """A task that was last sent in the future counts as sent now."""
+
+    last_run_at: dt.datetime
 
     def is_due(self) -> Any:
         """(whether, seconds until the next look)."""
@@ -42,7 +44,7 @@ class Entry(ModelEntry):
 class Scheduler(DatabaseScheduler):
     """Sends nothing that waits already, and looks at its plan anew when the clock was put back."""
 
-    Entry = Entry
+    Entry = Planned
     _offset: float | None = None  # of the clock to one that is never put back
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -54,12 +56,12 @@ class Scheduler(DatabaseScheduler):
         self._offset = offset
         return float(super().tick(*args, **kwargs))
 
-    def apply_entry(self, entry: Entry, producer: Any = None) -> None:
+    def apply_entry(self, entry: Planned, producer: Any = None) -> None:
         """Send it, unless its last message still waits: then that one will do."""
         if not self._waits(entry):
             super().apply_entry(entry, producer=producer)
 
-    def _waits(self, entry: Entry) -> bool:
+    def _waits(self, entry: Planned) -> bool:
         lasts = entry.options.get("expires")
         if entry.task not in settings.EXPECTED_SWEEPS or not lasts:
             return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import redis
+from celery.signals import task_revoked
 
 from pandasite.base import nudge
-from pandasite.base.beat import Entry, Scheduler
+from pandasite.base.beat import Planned, Scheduler
 from pandasite.base.sweeps import run_sweep
 from pandasite.celery import SWEEPS, WAIT_SECONDS, app, timetable, waits
 
@@ -26,8 +28,8 @@ def beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
     made.close()
 
 
-def entry(name: str = SWEEP) -> Entry:
-    return Entry.from_entry(name, app=app, **timetable(sweep_seconds=10)[name])
+def entry(name: str = SWEEP) -> Planned:
+    return Planned.from_entry(name, app=app, **timetable(sweep_seconds=10)[name])
 
 
 def waiting(broker: redis.Redis) -> int:
@@ -78,6 +80,17 @@ def test_a_message_that_was_lost_holds_up_the_next_until_it_is_too_old_or_a_work
     beat.apply_entry(entry(), producer=beat.producer)
 
     assert waiting(broker) == 2
+
+
+def test_a_message_that_a_worker_dropped_as_too_old_holds_up_nothing(
+    beat: Scheduler, broker: redis.Redis
+) -> None:
+    beat.apply_entry(entry(), producer=beat.producer)
+    for expired in (False, True):
+        assert broker.exists(nudge.planned(SWEEP))
+        task_revoked.send(SimpleNamespace(name=SWEEP), expired=expired)
+
+    assert not broker.exists(nudge.planned(SWEEP))
 
 
 def test_what_the_admin_has_planned_is_sent_each_time(beat: Scheduler, broker: redis.Redis) -> None:
