@@ -1,5 +1,7 @@
 """Which database and broker to use: the embedded ones, or those the environment names."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -134,3 +136,22 @@ def _connection_options(environment: Environment) -> dict[str, Any]:
         limits = {"statement_timeout": seconds * 1000, **TIMEOUTS_MS}
         options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
     return options
+
+
+@contextmanager
+def without_time_limits(connection: Any) -> Iterator[None]:
+    """Within, statements may take their time, and so may the pauses between them: for migrations.
+
+    Not those for a lock: whoever waits for one keeps all others waiting.
+    """
+    options = connection.settings_dict["OPTIONS"]
+    limits = options.get("options")
+    if limits:
+        options["options"] = f"-c lock_timeout={TIMEOUTS_MS['lock_timeout']}"
+    connection.close()
+    try:
+        yield
+    finally:
+        if limits:
+            options["options"] = limits
+        connection.close()

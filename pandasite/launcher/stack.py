@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from pandasite.embedded.home import Home
 from pandasite.embedded.process import Command, Identity
 from pandasite.embedded.servers import Servers
+from pandasite.engines import without_time_limits
 from pandasite.environment import Environment
 from pandasite.launcher.bind import EVERYWHERE, Bind, url_of
 from pandasite.launcher.errors import LaunchError
@@ -153,7 +154,8 @@ class Stack(Supervisor):
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
-            call_command("migrate", interactive=False, verbosity=0)
+            with without_time_limits(connection):
+                call_command("migrate", interactive=False, verbosity=0)
             self.say(f"database brought up to date ({len(plan)} migrations)")
         if settings.PANDASITE_EMBEDDED and not Environment().given("PRODDB_URL"):
             self._migrate_proddb()
