@@ -11,6 +11,7 @@ from celery.signals import (
     beat_embedded_init,
     task_postrun,
     task_prerun,
+    task_revoked,
     worker_init,
     worker_process_init,
     worker_ready,
@@ -19,6 +20,7 @@ from celery.signals import (
 )
 from django.db import close_old_connections, connections
 
+from pandasite.base import nudge
 from pandasite.base.logging import setup_celery_logging
 from pandasite.embedded.process import die_with_parent
 
@@ -31,6 +33,8 @@ setup_celery_logging(app)
 # Who reads this file starts the pool and beat, as forks of itself.
 _PARENT = os.getpid()
 
+# Workers may be so late with what the timetable asks for.
+WAIT_SECONDS, WAIT_ROUNDS, WAIT_MOST_SECONDS = 30, 5, 600
 # How often a sweep runs, in units of SWEEP_SECONDS.
 SWEEPS = {
     "jobs.wake": 1,
@@ -68,14 +72,19 @@ SWEEPS = {
 }
 
 
+def waits(round_seconds: int) -> int:
+    """For how long a message of the timetable waits for a worker before it is too old (s)."""
+    return max(round_seconds, WAIT_SECONDS, min(WAIT_ROUNDS * round_seconds, WAIT_MOST_SECONDS))
+
+
 def timetable(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
-    """Celery's beat schedule; a sweep that waited a whole round is dropped for the next one."""
+    """Celery's beat schedule; one message of a sweep waits at a time (`base/beat.py`)."""
     return {
         name: {
             "task": name,
             "schedule": float(rounds * sweep_seconds),
             # By its name in django-celery-beat, which drops Celery's own `expires` without a word.
-            "options": {"expire_seconds": rounds * sweep_seconds},
+            "options": {"expire_seconds": waits(rounds * sweep_seconds)},
         }
         for name, rounds in SWEEPS.items()
     }
@@ -105,6 +114,20 @@ def _end_with_the_worker(**_: object) -> None:
     """
     if os.getpid() != _PARENT:  # a pool of one has no processes of its own
         die_with_parent(signal.SIGKILL, parent=_PARENT)
+
+
+@worker_ready.connect
+def _forget_what_another_had_taken(**_: object) -> None:
+    from django.conf import settings  # read after this file, which they import
+
+    nudge.forget_planned(settings.EXPECTED_SWEEPS)
+
+
+@task_revoked.connect
+def _forget_what_was_too_old(sender: Any, expired: bool, **_: object) -> None:
+    """It was not done, and holds up nothing; to a clock that is wrong everything is too old."""
+    if expired:
+        nudge.forget_planned([sender.name])
 
 
 @worker_ready.connect

@@ -3,13 +3,15 @@
 Ten thousand reports a minute want one run of a sweep, not ten thousand: a nudge leaves a mark with
 the broker, and while it is there further ones are dropped. The sweep takes the mark away when it
 starts, before it looks: what a dropped nudge stood for is committed by then.
+
+The timetable has marks of its own (`base/beat.py`), which go by the same rule.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,7 +50,18 @@ def nudge(task: str, *args: Any, queue: str | None = None) -> None:
 def heard(task: str, *args: Any) -> None:
     """The task starts and is going to look: whatever happens from now on is news again."""
     with _producer(task) as producer:
-        producer.channel.client.delete(_mark(task, args))
+        producer.channel.client.delete(_mark(task, args), planned(task))
+
+
+def planned(task: str) -> str:
+    """The mark of a message of the timetable that waits for a worker."""
+    return f"planned.{task}"
+
+
+def forget_planned(tasks: Iterable[str]) -> None:
+    """What a worker had taken that died holds up nothing."""
+    with _producer("") as producer:
+        producer.channel.client.delete(*map(planned, tasks))
 
 
 def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:

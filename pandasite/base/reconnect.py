@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery.app import amqp
-from kombu import Connection
+from kombu.connection import Connection
 
 STEP_SECONDS = 1  # by which the pauses grow
 MOST_SECONDS = 5

@@ -11,7 +11,7 @@ from celery.schedules import schedule
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from pandasite.base.beat import Entry, Scheduler
+from pandasite.base.beat import Planned, Scheduler
 from pandasite.celery import app
 
 EVERY, HOUR = 10.0, 3600.0
@@ -36,8 +36,8 @@ class Wall:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
     wall = Wall()
-    monkeypatch.setattr(Entry, "_default_now", wall.now)
-    monkeypatch.setattr(Entry, "default_now", wall.now)
+    monkeypatch.setattr(Planned, "_default_now", wall.now)
+    monkeypatch.setattr(Planned, "default_now", wall.now)
     monkeypatch.setattr(app, "now", wall.now)
     monkeypatch.setattr(time, "time", wall.time)
     # The connection is that of the test.
@@ -57,7 +57,7 @@ def made(kind: type[DatabaseScheduler]) -> tuple[DatabaseScheduler, list[str]]:
 
 
 def plan(wall: Wall, *, sent_ago: float) -> None:
-    entry = Entry.from_entry(NAME, app=app, task=NAME, schedule=schedule(EVERY, app=app))
+    entry = Planned.from_entry(NAME, app=app, task=NAME, schedule=schedule(EVERY, app=app))
     ago = wall.now() - dt.timedelta(seconds=sent_ago)
     PeriodicTask.objects.filter(pk=entry.model.pk).update(last_run_at=ago)
     PeriodicTasks.update_changed()

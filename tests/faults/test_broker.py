@@ -7,11 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import Celery
-
 from jobs.states import JobState
-from pandasite.embedded.keys import Keys
-from pandasite.embedded.valkey import broker_url
+from pandasite.base.reconnect import MOST_SECONDS
 from tests.faults.books import SUBMIT, Books
 from tests.faults.checker import lapses
 from tests.faults.crews import Crew, claimed, ids
@@ -19,13 +16,13 @@ from tests.faults.grid import Place, job_body
 from tests.faults.pilots import Pilot, new_key
 from tests.faults.site import SWEEP_SECONDS, FaultSite
 from tests.faults.sizes import quick, sized
+from tests.faults.told import fold_by_message, start_without_timetable
 from tests.flow.installation import eventually
 
 log = logging.getLogger(__name__)
 
 PILOTS = 8
-RECONNECT_SECONDS = 30.0  # Celery's longest pause between two tries to reach its broker
-LIMIT_SECONDS = 3 * 2 * SWEEP_SECONDS + RECONNECT_SECONDS
+LIMIT_SECONDS = 3 * (2 * SWEEP_SECONDS + MOST_SECONDS)  # the longest pause of a worker included
 
 
 @sized("number", quick_size=60, full_size=200)
@@ -66,9 +63,7 @@ def test_without_sweeps_a_lost_message_is_a_lost_job(patient: Books) -> None:
     # given
     place, site = patient.place(), patient.site
     held = claimed(patient, place, 5)
-    site.kill_piece("worker")
-    site.start("worker", site.worker("worker", "-Q", "celery", "-c", "1"))
-    fold_by_message(site)
+    start_without_timetable(site)
 
     # when
     site.kill_piece("valkey")
@@ -76,7 +71,7 @@ def test_without_sweeps_a_lost_message_is_a_lost_job(patient: Books) -> None:
     finisher(pilot, held)()
     submitted = submit_one_by_one(patient, place, 5)
     start_valkey(site)
-    fold_by_message(site)  # the worker is back
+    fold_by_message(site, seconds=3 * LIMIT_SECONDS)  # the worker is back
 
     # then nobody ever looks at them
     found = lapses(patient, ids(held))
@@ -118,16 +113,3 @@ def submit_one_by_one(books: Books, place: Place, number: int) -> list[int]:
 def start_valkey(site: FaultSite) -> None:
     site.start("valkey")
     eventually(site.servers.valkey.ready, pause=0.05)
-
-
-def fold_by_message(site: FaultSite) -> None:
-    """Until a worker has done something that it was told by a message."""
-    before = site.sweeps_of("jobs.fold_counts")
-    url = broker_url(site.home, Keys.of(site.home.secrets))
-    with Celery(broker=url) as app:
-
-        def told() -> bool:
-            app.send_task("jobs.fold_counts")
-            return site.sweeps_of("jobs.fold_counts") > before
-
-        eventually(told, pause=1.0, seconds=LIMIT_SECONDS * 3)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.db import connection
 
 from jobs.models import Job
@@ -56,15 +57,20 @@ def largest_group() -> int:
 
 
 @quick
-def test_pilots_that_read_before_they_write_get_the_same_jobs(patient: Books) -> None:
-    """The control: a claim in two statements, as the first dispatchers had it."""
+@pytest.mark.parametrize(
+    ("jobs", "clients"), [pytest.param(300, PILOTS, id="F3"), pytest.param(10, 60, id="F27")]
+)
+def test_pilots_that_read_before_they_write_get_the_same_jobs(
+    patient: Books, jobs: int, clients: int
+) -> None:
+    """The control, of the herd as well: a claim in two statements, as the first dispatchers had."""
     # given
     place = patient.place()
-    panda_ids = patient.activated(place, 300)
+    panda_ids = patient.activated(place, jobs)
 
     # when
     with without_guards(patient, panda_ids) as copy:
-        copy.race(read_then_write, clients=PILOTS)
+        copy.race(read_then_write, clients=clients)
 
         # then
         found = copy.lapses(lambda: double_moves(panda_ids))

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from jobs.states import LEASED, JobState
+from pandasite.base.clock import database_now
+from pandasite.base.models import SweepRun
+from pandasite.launcher.stack import WORKERS
 from tests.faults.books import Books
 from tests.faults.checker import double_moves, lapses
+from tests.faults.control import without_guards
 from tests.faults.crews import Crew, claimed, ids
 from tests.faults.pilots import Pilot
+from tests.faults.site import PATIENT, FaultSite
 from tests.faults.sizes import long
+from tests.faults.wrong_clock import BELIEVED
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +36,7 @@ PILOTS = 8
 HOUR = 3600.0
 AWAY_SECONDS = HOUR / 2
 HEARTBEAT_SECONDS = HOUR / 2  # since their last word, at most
+SHORT_LEASES = {"PANDASITE_LEASE_SECONDS": "300"}
 # All that a live job has of times, but for the end that it has not.
 AGE = """
 UPDATE jobs_pulse SET lease_until = lease_until + %(by)s, due = due + %(by)s,
@@ -68,21 +78,90 @@ def test_half_an_hour_without_the_site_costs_no_job(patient: Books) -> None:
 
 
 @long
+@pytest.mark.parametrize("noticed", [True, False])
+def test_after_an_outage_that_was_noticed_pilots_have_a_lease_to_be_heard(
+    patient: Books, noticed: bool
+) -> None:
+    """With leases that are shorter than the outage; the control is a watchdog that saw none."""
+    # given
+    place, site = patient.place(), patient.site
+    site.with_limits(PATIENT | SHORT_LEASES)
+    held = running(patient, place, 100)
+
+    # when the site is away for half an hour
+    for name in ("web", "worker", "transfers"):
+        site.kill_piece(name)
+    age(patient, ids(held), -AWAY_SECONDS)
+    if noticed:
+        age_sweeps(patient, -AWAY_SECONDS)
+    site.start_site()
+    site.await_sweep("jobs.watch", rounds=3)
+
+    # then
+    found = patient.states(ids(held))
+    forget_outage(patient)
+    assert found == {(JobState.RUNNING if noticed else JobState.ACTIVATED): 100}
+
+
+@long
 @pytest.mark.parametrize("hours", [1, -1])
-def test_the_clock_of_the_server_jumps_and_no_job_is_lost(patient: Books, hours: int) -> None:
+def test_the_clock_of_the_database_jumps_and_no_job_is_lost(patient: Books, hours: int) -> None:
     # given
     place, site = patient.place(), patient.site
     held = running(patient, place, 50)
 
     # when the clock goes forward (all is older), or back (all is younger)
+    site.kill_piece("worker")
     age(patient, ids(held), -hours * HOUR)
+    age_sweeps(patient, -hours * HOUR)
+    site.start("worker")
     site.await_sweep("jobs.watch", rounds=3)
 
     # then
     assert patient.states(ids(held)) == {JobState.RUNNING: 50}
+    forget_outage(patient)
     finisher(patient.pilot(place), held)()
     patient.await_states(ids(held), JobState.FINISHED)
     assert lapses(patient, ids(held)) == []
+
+
+@long
+@pytest.mark.parametrize("hours", [1, -1])
+def test_the_clock_of_a_host_decides_nothing(patient: Books, hours: int) -> None:
+    # given pilots with leases that are shorter than the error
+    place, site = patient.place(), patient.site
+    site.with_limits(PATIENT | SHORT_LEASES)
+    held = running(patient, place, 20)
+
+    # when web server and workers are on a machine whose clock is wrong
+    with wrong_clock(site, str(hours)):
+        more = running(patient, place, 20)
+        site.await_sweep("jobs.watch", rounds=3)
+
+        # then nobody is given up, and all of it ends well
+        assert patient.states(ids([*held, *more])) == {JobState.RUNNING: 40}
+        finisher(patient.pilot(place), [*held, *more])()
+        patient.await_states(ids([*held, *more]), JobState.FINISHED)
+    assert lapses(patient, ids([*held, *more])) == []
+
+
+@long
+def test_a_watchdog_that_believes_its_host_gives_up_pilots_that_speak(patient: Books) -> None:
+    """The control: time is what the machine says."""
+    # given
+    place, site = patient.place(), patient.site
+    site.with_limits(PATIENT | SHORT_LEASES)
+    held = running(patient, place, 20)
+
+    # when
+    with wrong_clock(site, "1", BELIEVED):
+        site.await_sweep("jobs.watch")
+        forget_outage(patient)  # what it takes the hour for
+        site.await_sweep("jobs.watch", rounds=2)
+
+        # then
+        found = patient.states(ids(held))
+    assert found == {JobState.ACTIVATED: 20}
 
 
 @long
@@ -107,9 +186,23 @@ def test_the_clock_of_a_pilot_decides_nothing(patient: Books, hours: int) -> Non
     # then the times are those of the database
     assert states == {JobState.RUNNING: 20}
     with site.books():
-        rows = patient.rows(ids(held), "creation_time", "start_time", "end_time")
-        assert all(born <= began <= ended for born, began, ended in rows)
+        assert list(out_of_order(patient, ids(held), before=database_now())) == []
         assert list(double_moves(ids(held))) == []
+
+    # and the control: times as they were said
+    with without_guards(patient, ids(held)) as copy:
+        with copy.client() as cursor:
+            cursor.execute("UPDATE jobs_job SET start_time = %s, end_time = %s", [wrong, wrong])
+        with copy.read():
+            found = list(out_of_order(patient, ids(held), before=database_now()))
+    assert len(found) == 20
+
+
+def out_of_order(books: Books, panda_ids: list[int], *, before: dt.datetime) -> Iterator[str]:
+    """Jobs that began before they were made, or have ended in the future."""
+    for panda_id, *times in books.rows(panda_ids, "pk", "creation_time", "start_time", "end_time"):
+        if [*times, before] != sorted([*times, before]):
+            yield f"job {panda_id}: {times}"
 
 
 def running(books: Books, place: Any, number: int) -> list[dict[str, Any]]:
@@ -141,3 +234,36 @@ def age(books: Books, panda_ids: list[int], seconds: float) -> None:
     assert set(books.states(panda_ids)) <= set(LEASED)
     with books.sql() as cursor:
         cursor.execute(AGE, {"by": dt.timedelta(seconds=seconds), "jobs": panda_ids})
+
+
+def age_sweeps(books: Books, seconds: float) -> None:
+    """Move what the sweeps have written of themselves."""
+    by = dt.timedelta(seconds=seconds)
+    columns = ("started_at", "ended_at", "last_ok_at")
+    with books.site.books():
+        SweepRun.objects.update(**{column: F(column) + by for column in columns})
+
+
+def forget_outage(books: Books) -> None:
+    """Silence counts at once."""
+    with books.site.books():
+        SweepRun.objects.update(patient_until=None, last_ok_at=database_now())
+
+
+@contextmanager
+def wrong_clock(site: FaultSite, *words: str) -> Iterator[None]:
+    """Inside, web and workers are programs of `tests.faults.wrong_clock`, with these words."""
+    names = ("web", *WORKERS)
+    for name in names:
+        site.kill_piece(name)
+        command = site.command(name)
+        python, flag, *program = command.argv
+        argv = (python, flag, "tests.faults.wrong_clock", *words, *program)
+        site.start(name, replace(command, argv=argv))
+    site.await_web()
+    yield
+    for name in names:
+        site.kill_piece(name)
+    with site.books():  # not by the clock that was here
+        SweepRun.objects.update(started_at=None, ended_at=None, last_ok_at=None, patient_until=None)
+    site.start_site()

@@ -21,6 +21,7 @@ from tests.faults.history import History, Op, Outcome
 from tests.faults.pilots import Pilot, report_body
 from tests.faults.site import FaultSite
 from tests.faults.sizes import long
+from tests.faults.test_lost_answers import web_workers
 from tests.flow.installation import eventually
 from tests.flow.processes import below
 
@@ -33,6 +34,7 @@ BACK_SECONDS = 5.0  # promised
 STOPPED_SECONDS = 20.0
 ANSWER_SECONDS = 16.0  # promised
 CONNECTIONS = 20
+HERD = 200
 
 
 @long
@@ -51,6 +53,7 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(patient: Books) -
     # then
     patient.await_states(ids(held), JobState.FINISHED)
     log.info("%s; %s", outages, patient.history.summary())
+    assert len(outages) == 3
     with site.books():
         assert list(lost_beats(patient, patient.history)) == []
     assert lapses(patient, ids(held)) == []
@@ -113,9 +116,9 @@ def test_a_database_that_stands_still_loses_nothing(patient: Books) -> None:
 def test_a_request_to_a_database_that_stands_still_is_answered(patient: Books) -> None:
     # given a web server all of whose threads have asked it something before
     place, site = patient.place(), patient.site
-    held = claimed(patient, place, 10 * PILOTS)[:PILOTS]
+    held = claimed(patient, place, 10 * PILOTS)
 
-    # when it is asked something while the database stands still
+    # when it is asked more at once than it has threads, while the database stands still
     with standing_still(site):
         Crew([asker(patient.pilot(place), job) for job in held]).finish()
 
@@ -126,28 +129,68 @@ def test_a_request_to_a_database_that_stands_still_is_answered(patient: Books) -
 
 
 @long
+def test_without_a_limit_of_its_own_a_web_server_waits_with_the_database(patient: Books) -> None:
+    """The control: nobody but the database says when a statement has taken too long."""
+    # given
+    place, site = patient.place(), patient.site
+    site.kill_piece("web")
+    command = site.command("web")
+    unlimited = {**(command.env or {}), "PANDASITE_STATEMENT_SECONDS": "0"}
+    site.start("web", replace(command, env=unlimited))
+    site.await_web()
+    held = claimed(patient, place, 10 * PILOTS)[:PILOTS]
+
+    # when
+    with standing_still(site):
+        Crew([asker(patient.pilot(place), job) for job in held]).finish()
+
+    # then
+    asked = patient.history.of("running")
+    site.kill_piece("web")
+    site.start("web")
+    site.await_web()
+    assert max(op.end - op.start for op in asked) > ANSWER_SECONDS
+
+
+@long
 def test_two_hundred_pilots_share_twenty_connections(patient: Books) -> None:
     # given
     place, site = patient.place(), patient.site
     panda_ids = patient.activated(place, 600)
-    site.stop_piece("postgres", number=site.end_signal("postgres"))
-    few = with_settings(site, max_connections=str(CONNECTIONS + 3))  # three are the superuser's
-    site.start("postgres", few)
-    eventually(site.servers.ready)
 
     # when
-    pilots = [patient.pilot(place) for _ in range(200)]
-    Crew([runner(pilot) for pilot in pilots]).finish()
-    patient.await_states(panda_ids, JobState.FINISHED)
+    with few_connections(site):
+        pilots = [patient.pilot(place) for _ in range(HERD)]
+        Crew([runner(pilot) for pilot in pilots]).finish()
+        patient.await_states(panda_ids, JobState.FINISHED)
 
     # then
-    unavailable = [op for op in patient.history.ops if op.status == 503]
-    log.info("%d answers of 503; %s", len(unavailable), patient.history.summary())
-    site.stop_piece("postgres", number=site.end_signal("postgres"))
-    assert len(unavailable) < len(patient.history.ops) / 100
+    log.info("%d answers of 503; %s", len(refused(patient)), patient.history.summary())
+    assert len(refused(patient)) < len(patient.history.ops) / 100
     assert "deadlock detected" not in site.log_of("postgres")
-    site.start_servers()
     assert lapses(patient, panda_ids) == []
+
+
+@long
+def test_a_web_server_that_wants_more_connections_than_there_are_refuses_pilots(
+    patient: Books,
+) -> None:
+    """The control: more threads than the database takes, each with a connection of its own."""
+    # given
+    place, site = patient.place(), patient.site
+    patient.activated(place, 60)
+
+    # when
+    with web_workers(site, 8), few_connections(site):
+        Crew([runner(patient.pilot(place)) for _ in range(HERD)]).finish()
+
+    # then
+    log.info("%d answers of 503; %s", len(refused(patient)), patient.history.summary())
+    assert len(refused(patient)) >= len(patient.history.ops) / 100
+
+
+def refused(books: Books) -> list[Op]:
+    return [op for op in books.history.ops if op.status == 503]
 
 
 def beater(
@@ -213,3 +256,15 @@ def with_settings(site: FaultSite, **settings: str) -> Any:
     command = site.command("postgres")
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return replace(command, argv=(*command.argv, *words))
+
+
+@contextmanager
+def few_connections(site: FaultSite) -> Iterator[None]:
+    """Inside, the database takes twenty; the three above them are the superuser's."""
+    in_order = site.end_signal("postgres")
+    site.stop_piece("postgres", number=in_order)
+    site.start("postgres", with_settings(site, max_connections=str(CONNECTIONS + 3)))
+    eventually(site.servers.ready)
+    yield
+    site.stop_piece("postgres", number=in_order)
+    site.start_servers()

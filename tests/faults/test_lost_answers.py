@@ -28,6 +28,7 @@ from tests.flow.proxy import CLAIM, Question, proxy_to
 log = logging.getLogger(__name__)
 
 PILOTS = 12
+WORKERS = 4  # more than cores: some are always there to be killed
 WORKER_SECONDS = 0.15  # between two deaths of a worker
 MASTER_SECONDS = 3.0  # from the return of the master to its next death
 
@@ -39,9 +40,9 @@ def test_killed_web_servers_lose_no_job_and_run_none_twice(patient: Books, jobs:
     panda_ids = patient.activated(place, jobs)
 
     # when workers and masters are killed all the time under twelve pilots
-    with four_workers_on(patient.site):
+    with web_workers(patient.site, WORKERS):
         crew = Crew([runner(patient.pilot(place)) for _ in range(PILOTS)])
-        kills = kill_while(patient.site, lambda: crew.busy, most=jobs // 4)
+        kills = kill_while(patient, lambda: crew.busy, most=jobs // 4)
         crew.finish()
     patient.await_states(panda_ids, JobState.FINISHED)
 
@@ -98,9 +99,9 @@ def strand_by_lost_answers(books: Books, place: Place) -> None:
 
 
 def strand_by_kills(books: Books, place: Place) -> None:
-    with four_workers_on(books.site):
+    with web_workers(books.site, WORKERS):
         crew = Crew([runner(books.pilot(place, forgetful=True)) for _ in range(PILOTS)])
-        kill_while(books.site, lambda: crew.busy, most=60)
+        kill_while(books, lambda: crew.busy, most=60)
         crew.finish()
 
 
@@ -121,16 +122,19 @@ def the_first_of_each_key(*, times: int = 1_000_000) -> Callable[[Question, dict
     return lose
 
 
-def kill_while(site: FaultSite, busy: Callable[[], bool], *, most: int) -> Counter[str]:
-    """kill -9 of a worker each 0.15 s, and of the master 3 s after it came back.
+def kill_while(books: Books, busy: Callable[[], bool], *, most: int) -> Counter[str]:
+    """kill -9 of a worker each 0.15 s, and of the master 3 s after it came back; `most` in all.
 
-    No more than `most` in all: a machine on which no worker lives long enough to answer would
-    never come to an end.
+    Not before something was answered since the last time: a machine on which no worker lives long
+    enough for that would never come to an end.
     """
-    kills: Counter[str] = Counter()
+    site, kills, answered = books.site, Counter[str](), 0
     master_at = time.monotonic() + MASTER_SECONDS
     while busy() and kills.total() < most:
         time.sleep(WORKER_SECONDS)
+        before, answered = answered, len(books.history.ops) - books.history.retries()
+        if answered == before:
+            continue
         if time.monotonic() < master_at:
             workers = psutil.Process(site.pieces["web"].pid).children()
             for one in workers[:1]:  # the oldest
@@ -138,24 +142,24 @@ def kill_while(site: FaultSite, busy: Callable[[], bool], *, most: int) -> Count
                 kills["worker"] += 1
             continue
         site.kill_piece("web")
-        site.start("web", four_workers(site))
+        site.start("web", workers_of(site, WORKERS))
         kills["master"] += 1
         eventually(site.web_answers, seconds=60, pause=0.05)
         master_at = time.monotonic() + MASTER_SECONDS
     return kills
 
 
-def four_workers(site: FaultSite) -> Command:
-    """The web server with more workers than cores: some are always there to be killed."""
+def workers_of(site: FaultSite, number: int) -> Command:
+    """The web server with so many workers."""
     command = site.command("web")
-    return replace(command, argv=(*command.argv, "--workers", "4"))
+    return replace(command, argv=(*command.argv, "--workers", str(number)))
 
 
 @contextmanager
-def four_workers_on(site: FaultSite) -> Iterator[None]:
-    """Inside, the web server has four; it ends as it began."""
+def web_workers(site: FaultSite, number: int) -> Iterator[None]:
+    """Inside, the web server has so many; it ends as it began."""
     site.kill_piece("web")
-    site.start("web", four_workers(site))
+    site.start("web", workers_of(site, number))
     site.await_web()
     yield
     site.kill_piece("web")

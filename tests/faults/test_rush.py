@@ -11,7 +11,8 @@ from jobs.states import JobState
 from tests.faults.books import Books
 from tests.faults.checker import lapses
 from tests.faults.crews import Crew, claimed, ids
-from tests.faults.history import Outcome
+from tests.faults.grid import Place
+from tests.faults.history import Op, Outcome
 from tests.faults.pilots import Pilot
 from tests.faults.site import STOP_SECONDS, FaultSite
 from tests.faults.sizes import long
@@ -27,28 +28,57 @@ CLIENTS = 8
 @long
 def test_rolling_restarts_cut_no_request(patient: Books) -> None:
     # given two web servers behind one address, and heartbeats all the time
-    place, site = patient.place(), patient.site
+    place = patient.place()
     held = claimed(patient, place, CLIENTS)
-    site.start("web2", site.command("web"))
-    state = {"on": True}
-    crew = Crew([steady(patient.pilot(place), job, lambda: state["on"]) for job in held])
 
     # when they are replaced in turn, five times
-    took = [restart(site, ("web", "web2")[nr % 2]) for nr in range(RESTARTS)]
+    took = replaced_under_load(patient, place, held, FaultSite.stop_piece)
+
+    # then
+    log.info("ended in %s s; %s", took, said(patient))
+    assert max(took) < STOP_SECONDS
+    assert len(cut(patient)) <= len(patient.history.of("running")) / 1000
+    patient.await_states(ids(held), JobState.FINISHED)
+    assert lapses(patient, ids(held)) == []
+
+
+@long
+def test_killed_web_servers_cut_requests(patient: Books) -> None:
+    """The control: they are replaced as they die, not as they end."""
+    # given
+    place = patient.place()
+    held = claimed(patient, place, CLIENTS)
+
+    # when
+    replaced_under_load(patient, place, held, FaultSite.kill_piece)
+
+    # then
+    log.info("%s", said(patient))
+    assert len(cut(patient)) > len(patient.history.of("running")) / 1000
+
+
+def replaced_under_load(
+    books: Books, place: Place, held: list[dict[str, Any]], end: Callable[[FaultSite, str], None]
+) -> list[float]:
+    """How long each of the five took to end (s)."""
+    site, state = books.site, {"on": True}
+    site.start("web2", site.command("web"))
+    crew = Crew([steady(books.pilot(place), job, lambda: state["on"]) for job in held])
+    took = [restart(site, ("web", "web2")[nr % 2], end) for nr in range(RESTARTS)]
     state["on"] = False
     crew.finish()
     site.stop_piece("web2")
+    return took
 
-    # then
-    tries = patient.history.of("running")
-    cut = [op for op in tries if op.outcome is Outcome.UNKNOWN]
-    log.info(
-        "%d of %d cut; ended in %s s; %s", len(cut), len(tries), took, patient.history.summary()
-    )
-    assert max(took) < STOP_SECONDS
-    assert len(cut) <= len(tries) / 1000
-    patient.await_states(ids(held), JobState.FINISHED)
-    assert lapses(patient, ids(held)) == []
+
+def cut(books: Books) -> list[Op]:
+    """Heartbeats that were not answered."""
+    return books.history.of("running", outcome=Outcome.UNKNOWN)
+
+
+def said(books: Books) -> str:
+    tries = len(books.history.of("running"))
+    return f"{len(cut(books))} of {tries} cut; {books.history.summary()}"
 
 
 def steady(pilot: Pilot, job: dict[str, Any], goes_on: Callable[[], bool]) -> Callable[[], None]:
@@ -67,10 +97,10 @@ def steady(pilot: Pilot, job: dict[str, Any], goes_on: Callable[[], bool]) -> Ca
     return work
 
 
-def restart(site: FaultSite, name: str) -> float:
-    """End a web server in order and start it again; how long it took to end (s)."""
+def restart(site: FaultSite, name: str, end: Callable[[FaultSite, str], None]) -> float:
+    """End a web server and start it again; how long it took to end (s)."""
     begun = time.monotonic()
-    site.stop_piece(name)
+    end(site, name)
     took = time.monotonic() - begun
     log_before = len(site.log_of(name))
     site.start(name, site.command("web"))

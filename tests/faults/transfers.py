@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.faults.site import FaultSite
 from tests.flow.installation import eventually
 
 CONTENT = b"faults" * 1000
+DECISIONS = "jobs_brokeragedecision"  # where brokerage writes what it has decided
 
 
 def queued(books: Books, number: int) -> list[int]:
@@ -58,19 +59,24 @@ def root_of(storage: StorageElement) -> Path:
     return Path(storage.url.removeprefix("file://"))
 
 
-@contextmanager
-def nobody_may_register(site: FaultSite) -> Iterator[None]:
+def nobody_may_register(site: FaultSite) -> AbstractContextManager[None]:
     """Inside, transfers go as far as to the last step, and wait there."""
+    return nobody_may_write(site, "datasets_replica")
+
+
+@contextmanager
+def nobody_may_write(site: FaultSite, table: str) -> Iterator[None]:
+    """Inside, whoever comes to write into this table waits."""
     with site.books(), transaction.atomic():
         with connection.cursor() as cursor:
             # It may last: this session asks for no limit.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            cursor.execute("LOCK TABLE datasets_replica IN SHARE MODE")
+            cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
         yield
 
 
-def await_waiting(site: FaultSite, number: int, *, seconds: float = 60.0) -> None:
-    """Until so many statements wait for a lock; inside `nobody_may_register`."""
+def await_waiting(site: FaultSite, number: int, *, seconds: float = 180.0) -> None:
+    """Until so many statements wait for a lock; inside `nobody_may_write`."""
 
     def enough() -> bool:
         with connection.cursor() as cursor:

@@ -1,0 +1,33 @@
+"""Workers that do what a message tells them, and nothing by themselves: for controls."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from pandasite.embedded.keys import Keys
+from pandasite.embedded.valkey import broker_url
+from tests.faults.site import FaultSite
+from tests.flow.installation import eventually
+
+HEARD_SECONDS = 90.0  # on a busy machine
+
+
+def start_without_timetable(site: FaultSite) -> None:
+    """The worker of the sweeps anew, without beat; it is there when this returns."""
+    if site.runs("worker"):
+        site.kill_piece("worker")
+    site.start("worker", site.worker("worker", "-Q", "celery", "-c", "1"))
+    fold_by_message(site)
+
+
+def fold_by_message(site: FaultSite, *, seconds: float = HEARD_SECONDS) -> None:
+    """Until a worker has done something that it was told by a message."""
+    before = site.sweeps_of("jobs.fold_counts")
+    url = broker_url(site.home, Keys.of(site.home.secrets))
+    with Celery(broker=url) as app:
+
+        def told() -> bool:
+            app.send_task("jobs.fold_counts")
+            return site.sweeps_of("jobs.fold_counts") > before
+
+        eventually(told, pause=1.0, seconds=seconds)
