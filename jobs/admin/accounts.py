@@ -29,7 +29,7 @@ def _described(token: Any) -> str:
 
 
 # Knox's own words begin with the whole hash, which is long and tells nobody anything.
-AuthToken.__str__ = _described  # type: ignore[method-assign]
+AuthToken.__str__ = _described
 admin.site.unregister(AuthToken)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from brokerage.models import Downtime, Site
 from brokerage.services import set_site_status
-from jobs.models import AnswerCount, AnswerDelta, JobOutput
+from jobs.models import AnswerCount, AnswerDelta, JobEvent, JobOutput
 from tests.builders import (
     NOW,
     after,
@@ -109,6 +109,7 @@ def test_the_page_of_a_pilot_shows_what_its_job_says_and_how_often_it_got_none(
     pilot = create_pilot(site, pilot_id="p7", claims=8, jobs=2)
     live = create_job("running", site=site, pilot=pilot, node="wn7")
     create_job("finished", site=site, pilot=pilot)
+    JobEvent.objects.filter(job=live).update(to_state="sent", reason={"node": "wn7", "pilot": "p7"})
     JobOutput.objects.create(job=live, attempt_nr=1, tail="event <2>", at=NOW)
     # when
     told, text = (client.get(f"/pilots/AGLT2/p7/{form}") for form in ("?format=json", ""))
