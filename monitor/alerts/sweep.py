@@ -86,7 +86,7 @@ def _tasks(alerts: Sequence[Alert], now: dt.datetime) -> list[Task]:
 
 def _pairs(alerts: Mapping[int, list[Alert]], tasks: list[Task]) -> Iterator[tuple[Alert, Task]]:
     """Each alert with each task that it is about."""
-    about = defaultdict(list)
+    about: dict[int, list[Alert]] = defaultdict(list)
     for mine in alerts.values():
         for alert in mine:
             about[alert.task_id].append(alert)
