@@ -139,10 +139,10 @@ def _connection_options(environment: Environment) -> dict[str, Any]:
 def out_of_reach(error: Exception) -> str:
     """One sentence of an error of the database, if it could not be reached or does not let us in.
 
-    Such an error has no SQLSTATE of a statement; other faults are '', and need their trace.
+    Such an error has no SQLSTATE; one of a statement is '', and needs its trace.
     """
     cause = error.__cause__
-    if cause is None or getattr(cause, "sqlstate", None) is not None:
+    if cause is None or getattr(cause, "pgcode", None) is not None:
         return ""
     words = " ".join(str(cause).split())
     return f"Cannot use the database (DATABASE_URL, or the embedded one): {words}"

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.db.models import Q
 
 from jobs.models import Task
+from jobs.tasks_engine.states import FINAL
 from monitor.alerts import mail
 from monitor.alerts.models import Alert, AlertNews
 from monitor.alerts.rules import Standing, told
 from monitor.production.tallies import of_tasks, whole
 from pandasite.base.models import SweepRun
 
-NEWEST = 500  # tasks of one person that are looked at
+NEWEST = 20_000  # tasks of a bunch of people that are looked at
 BUNCH = 200  # people in a statement
+RECENT = dt.timedelta(days=90)  # older tasks are looked at for who names them
+OVER = dt.timedelta(days=7)  # after which a task that the engine ended was told of
 KEPT = dt.timedelta(days=60)
 SUMS = ("jobs.tally_live", "jobs.sum_usage")  # in this order: a job is in one of them at least
 
@@ -52,41 +55,47 @@ def _tell(owners: Iterable[int], now: dt.datetime) -> int:
     for alert in Alert.objects.filter(owner__in=owners).select_related("owner"):
         alerts[alert.owner_id].append(alert)
     said = set(AlertNews.objects.filter(alert__owner__in=owners).values_list("alert_id", "task_id"))
-    tasks = {owner: _tasks(mine) for owner, mine in alerts.items()}
-    standings = _standings([task for mine in tasks.values() for task in mine.values()], now)
+    tasks = _tasks([alert for mine in alerts.values() for alert in mine], now)
+    standings = _standings(tasks, now)
     news = [
         AlertNews(
             alert=alert,
-            task_id=task_id,
+            task_id=task.pk,
             text=text[:255],
             at=now,
             mail_at=now if alert.mail and alert.owner.email else None,
         )
-        for owner, mine in alerts.items()
-        for alert in mine
-        for task_id in _of(alert, tasks[owner])
-        if (alert.pk, task_id) not in said
-        if (text := told(alert, standings[task_id], now=now))
+        for alert, task in _pairs(alerts, tasks)
+        if (alert.pk, task.pk) not in said
+        if (text := told(alert, standings[task.pk], now=now))
     ]
     AlertNews.objects.bulk_create(news, ignore_conflicts=True)
     return len(news)
 
 
-def _tasks(alerts: list[Alert]) -> dict[int, Task]:
-    """What somebody's alerts may be about: his newest tasks, and those that he names."""
-    named = [alert.task_id for alert in alerts if alert.task_id]
-    owner = alerts[0].owner_id
-    mine = Q(pk__in=named)
-    if len(named) < len(alerts):
-        newest = Task.objects.filter(owner=owner).order_by("-pk").values_list("pk", flat=True)
-        mine |= Q(pk__in=list(newest[:NEWEST]))
-    return {task.pk: task for task in Task.objects.filter(mine)}
+def _tasks(alerts: Sequence[Alert], now: dt.datetime) -> list[Task]:
+    """What the alerts may be about: recent tasks of their owners, and those that they name."""
+    owners = {alert.owner_id for alert in alerts if not alert.task_id}
+    named = {alert.task_id for alert in alerts if alert.task_id}
+    recent = Q(owner__in=owners, created_at__gte=now - RECENT)
+    long_over = Q(state__in=FINAL, state_changed_at__lt=now - OVER)
+    wanted = Task.objects.filter(recent | Q(pk__in=named)).exclude(long_over)
+    needed = wanted.only("owner", "created_at", "state", "state_changed_at")
+    return list(needed.order_by("-pk")[:NEWEST])
 
 
-def _of(alert: Alert, tasks: Mapping[int, Task]) -> Iterator[int]:
-    for task_id, task in tasks.items():
-        if alert.task_id == task_id or (not alert.task_id and task.owner_id == alert.owner_id):
-            yield task_id
+def _pairs(alerts: Mapping[int, list[Alert]], tasks: list[Task]) -> Iterator[tuple[Alert, Task]]:
+    """Each alert with each task that it is about."""
+    about: dict[int, list[Alert]] = defaultdict(list)
+    for mine in alerts.values():
+        for alert in mine:
+            about[alert.task_id].append(alert)
+    for task in tasks:
+        for alert in about[task.pk]:
+            yield alert, task
+        for alert in alerts.get(task.owner_id, ()):
+            if not alert.task_id:
+                yield alert, task
 
 
 def _standings(tasks: Iterable[Task], now: dt.datetime) -> dict[int, Standing]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs.models import AnyJob, Pilot
+from jobs.models import AnyJob, AnyJobOutput, Pilot
+from jobs.states import LEASED
 from monitor import columns
 from monitor.sheets import Sheet, column
 from pandasite.base.errors import NotThere
@@ -69,10 +70,46 @@ def read(site: str, pilot_id: str) -> tuple[Pilot, Sequence[PilotJob]]:
     return found, [PilotJob(job=job) for job in latest]
 
 
-def facts(pilot: Pilot) -> dict[str, Any]:
-    """What it said of itself."""
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """The end of what the job of a pilot wrote: of the one that it has, else of its latest."""
+
+    job: AnyJob
+    live: bool
+    output: AnyJobOutput | None
+
+    @classmethod
+    def of(cls, jobs: Sequence[PilotJob]) -> Said | None:
+        """None where it had no job."""
+        held = [one.job for one in jobs if one.state in LEASED]
+        job = next(iter(held or [one.job for one in jobs]), None)
+        return cls(job=job, live=bool(held), output=job.output) if job else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts."""
+        output = self.output
+        return {
+            "job": self.job.pk,
+            "live": self.live,
+            "stdout_tail": output.tail if output else None,
+            "at": output.at if output else None,
+        }
+
+
+def no_job_percent(pilot: Pilot) -> float | None:
+    """Calls that got no job, of all; None before the first."""
+    return 100 * (pilot.claims - pilot.jobs) / pilot.claims if pilot.claims else None
+
+
+def facts(pilot: Pilot, said: Said | None) -> dict[str, Any]:
+    """What it said of itself, and what its job says now."""
     names = (
         "pilot_id", "node", "factory", "cpu_speed_mhz", "memory_mb", "free_disk_mb",
         "first_contact", "last_contact", "last_report", "claims", "jobs",
     )  # fmt: skip
-    return {"site": pilot.site.name, **{name: getattr(pilot, name) for name in names}}
+    return {
+        "site": pilot.site.name,
+        **{name: getattr(pilot, name) for name in names},
+        "no_job_percent": no_job_percent(pilot),
+        "output": said.as_json() if said else None,
+    }

@@ -61,14 +61,21 @@ def pilot(request: HttpRequest, site: str, pilot_id: str) -> HttpResponseBase:
     params = Params(request.GET, known=sheets.PARAMS)
     now = database_now()
     found, jobs = pilotpage.read(site, pilot_id)
+    said = pilotpage.Said.of(jobs)
     return sheets.respond(
         request,
         "monitor/grid/pilot.html",
         pilotpage.PilotJobSheet(jobs),
         params=params,
-        context={"pilot": found, "most": pilotpage.MOST, "cut": len(jobs) == pilotpage.MOST},
+        context={
+            "pilot": found,
+            "said": said,
+            "no_job": pilotpage.no_job_percent(found),
+            "most": pilotpage.MOST,
+            "cut": len(jobs) == pilotpage.MOST,
+        },
         now=now,
-        facts=pilotpage.facts(found),
+        facts=pilotpage.facts(found, said),
     )
 
 

@@ -9,6 +9,7 @@ from pandasite.base.models import AuditLine, ServerProcess, SweepRun
 
 admin.site.site_header = admin.site.site_title = "pandasite"
 admin.site.index_title = "Administration"
+admin.site.enable_nav_sidebar = False  # the lists need the room; the crumbs lead to the index
 
 
 @admin.register(SweepRun)

@@ -44,6 +44,15 @@ def issue(client: Client, **fields: Any) -> Any:
     return client.post(address(PilotAccount, "issue"), fields)
 
 
+def test_a_token_is_called_by_its_first_letters(root: Client) -> None:
+    identity.new_token(make.create_user("alice"), days=1)
+    row = AuthToken.objects.get()
+
+    page = text(root.get(address(AuthToken, "change", row.pk)))
+
+    assert f"{row.token_key}… of alice" in page and f"{row.digest} : " not in page
+
+
 def test_a_pilot_token_is_shown_once_works_and_is_kept_as_a_hash(root: Client) -> None:
     site = make.create_site("AGLT2")
     page = issue(root, site=site.pk, days="4", reason="new factory")

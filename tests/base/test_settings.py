@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils.formats import localize
 
 from pandasite.celery import SWEEPS, app
+from pandasite.engines import out_of_reach
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -63,6 +65,15 @@ def test_a_database_out_of_reach_is_told_in_one_sentence_that_names_the_setting(
     assert answer.returncode == 1
     assert answer.stderr.startswith("Cannot use the database (DATABASE_URL, or the embedded one): ")
     assert answer.stderr.count("\n") == 1 and "nothing" not in answer.stderr
+
+
+@pytest.mark.django_db
+def test_an_error_of_a_statement_keeps_its_trace():
+    with pytest.raises(OperationalError) as caught, connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 1")
+        cursor.execute("SELECT pg_sleep(60)")
+
+    assert out_of_reach(caught.value) == ""
 
 
 def test_cookies_of_production_are_bound_to_the_host_and_to_tls():

@@ -23,7 +23,7 @@ LISTS = (
     "/aborted-datasets/", "/aods/", "/subscriptions/", "/open-blocks/", "/ddm-requests/",
     "/bamboo/", "/bamboo/refused/", "/bamboo/brokerage/", "/bamboo/submissions/",
     "/shares/",
-    "/tags/",
+    "/tags/", "/deeds/",
 )  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def test_one_sets_an_alert_reads_what_it_told_and_takes_it_away() -> None:
     assert f'value="{task.pk}"' in page  # of the form
     assert "40 % failed" in page and "more than 20 % of its jobs failed" in page
     assert "<strong>1 new.</strong>" in page
-    assert "1 new</strong>" in alice.get("/").text  # in the frame of each page
+    assert '<strong>1</strong><span class="sr"> new' in alice.get("/").text  # in each frame
     [row] = alice.get("/alerts/?format=json").json()["rows"]
     assert (row["task_id"], row["text"]) == (task.pk, "40 % failed")
     alice.post("/alerts/seen")

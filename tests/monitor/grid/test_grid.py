@@ -11,7 +11,7 @@ from django.test import Client
 
 from brokerage.models import Downtime, Site
 from brokerage.services import set_site_status
-from jobs.models import AnswerCount, AnswerDelta
+from jobs.models import AnswerCount, AnswerDelta, JobEvent, JobOutput
 from tests.builders import (
     NOW,
     after,
@@ -99,6 +99,28 @@ def test_the_page_of_a_pilot_has_all_its_jobs_live_and_ended(client: Client) -> 
     assert [row["panda_id"] for row in answer_["rows"]] == [live.pk, old.pk]
     assert answer_["factory"] == "f1"
     assert "exe:65" in text
+
+
+def test_the_page_of_a_pilot_shows_what_its_job_says_and_how_often_it_got_none(
+    client: Client,
+) -> None:
+    # given
+    site = create_site("AGLT2")
+    pilot = create_pilot(site, pilot_id="p7", claims=8, jobs=2)
+    live = create_job("running", site=site, pilot=pilot, node="wn7")
+    create_job("finished", site=site, pilot=pilot)
+    JobEvent.objects.filter(job=live).update(to_state="sent", reason={"node": "wn7", "pilot": "p7"})
+    JobOutput.objects.create(job=live, attempt_nr=1, tail="event <2>", at=NOW)
+    # when
+    told, text = (client.get(f"/pilots/AGLT2/p7/{form}") for form in ("?format=json", ""))
+    # then
+    assert told.json()["no_job_percent"] == 75
+    assert told.json()["output"] == {
+        "job": live.pk, "live": True, "stdout_tail": "event <2>", "at": "2009-09-17T12:00:00Z",
+    }  # fmt: skip
+    assert "event &lt;2&gt;" in text.text and "75 % without a job" in text.text
+    page = client.get(f"/jobs/{live.pk}/").text
+    assert 'href="/pilots/AGLT2/p7/"' in page and 'href="/nodes/AGLT2/wn7/"' in page
 
 
 def test_a_pilot_that_never_called_has_no_page(client: Client) -> None:

@@ -156,3 +156,21 @@ def test_too_many_tasks_ask_for_a_narrower_search(
     assert answer.status_code == 422
     assert "narrow your search" in answer.json()["message"]
     assert client.get("/tasks/?name=a.1").status_code == 200
+
+
+def test_failed_jobs_of_a_task_that_only_groups_them_are_tried_again_from_its_page(
+    client: Client,
+) -> None:
+    # given
+    task = create_task()
+    job = ended("failed", task=task, pilot_error_code=1099)
+    ended(task=task)
+    add_up()
+    client.force_login(task.owner)
+    # when
+    page = client.get(f"/tasks/{task.pk}/").text
+    # then
+    where = f"/jobs/act?action=retry&amp;match=task%3D{task.pk}%26state%3Dfailed"
+    assert f'href="{where}"' in page and "Kill its jobs" not in page
+    asked = client.get(where.replace("&amp;", "&"))
+    assert [(line.job, line.ok) for line in asked.context["lines"]] == [(job.pk, True)]
