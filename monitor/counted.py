@@ -10,10 +10,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from brokerage.models import Cloud, Site
+from brokerage.models import VO, Cloud, Site
 from jobs import counts
 from jobs.labels import LABELS
 from jobs.states import LIVE, JobState
+from monitor import lists
 from monitor.params import SPAN
 from monitor.words import KINDS, NONE, window_start
 
@@ -26,6 +27,8 @@ Tally = dict[str, dict[str | None, int]]  # by box: how many jobs have each valu
 
 def total(filters: Mapping[str, str], *, now: dt.datetime) -> int | None:
     """How many jobs pass the filters; None where the counts cannot tell, or are many themselves."""
+    if "vo" in filters and all(_is_one_of(name, filters["vo"]) for name in lists.names(VO)):
+        filters = {name: text for name, text in filters.items() if name != "vo"}
     states = [*filters["state"].split(",")] if "state" in filters else None
     hours = _window_hours(filters.get("window", ""))
     live = states is not None and {*states} <= {*map(str, LIVE)}
