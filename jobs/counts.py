@@ -174,10 +174,13 @@ def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> li
 
 
 def total(
-    *, ended_since: dt.datetime | None, payload_error: bool | None = None, **only: Iterable[Any]
+    *,
+    ended_since: dt.datetime | None,
+    payload_error: bool | None = None,
+    **only: Iterable[Any] | None,
 ) -> int:
     """Live jobs (with `ended_since` those that ended since its full hour, too) that are one of
-    `only`: `state`, `label`, `cloud_id` and `site_id`, 0 for none."""
+    `only`: `state`, `label`, `cloud_id` and `site_id`, 0 for none. None: any."""
     chosen = ["hour = 'epoch'" if ended_since is None else "(hour = 'epoch' OR hour >= %(since)s)"]
     values: dict[str, Any] = {"since": ended_since and full_hour(ended_since)}
     if payload_error is not None:
@@ -185,8 +188,9 @@ def total(
     for name, wanted in only.items():
         if name not in ("state", "label", "cloud_id", "site_id"):
             raise ValueError(f"jobs are not counted by {name}")
-        chosen.append(f"{name} = ANY(%({name})s)")
-        values[name] = [*wanted]
+        if wanted is not None:
+            chosen.append(f"{name} = ANY(%({name})s)")
+            values[name] = [*wanted]
     with connection.cursor() as cursor:
         cursor.execute(_TOTAL.format(chosen=" AND ".join(chosen)), values)
         return int(cursor.fetchone()[0])

@@ -57,14 +57,16 @@ _DELTA = """hour, site_id, node, CASE WHEN state = 'finished' THEN jobs ELSE 0 E
     CASE WHEN state = 'failed' THEN lost_s ELSE 0 END AS lost_s, latest
   FROM jobs_enddelta"""
 _FAILING = f"""
-SELECT site_id, node, count(*) OVER () FROM (
+WITH failing AS MATERIALIZED (
   SELECT site_id, node, sum(failed) AS failed FROM (
-    SELECT site_id, node, failed FROM jobs_nodecount
+    SELECT site_id, node, failed::int FROM jobs_nodecount
     WHERE failed <> 0 AND node <> '' AND {_CHOSEN}
-    UNION ALL SELECT site_id, node, jobs FROM jobs_enddelta
+    UNION ALL SELECT site_id, node, jobs::int FROM jobs_enddelta
     WHERE state = 'failed' AND node <> '' AND {_CHOSEN}
   ) both_tables GROUP BY site_id, node HAVING sum(failed) <> 0
-) nodes ORDER BY failed DESC, site_id, node LIMIT %(most)s
+)
+SELECT site_id, node, (SELECT count(*) FROM failing) FROM failing
+ORDER BY failed DESC, site_id, node LIMIT %(most)s
 """
 _OF_LATE = f"""
 SELECT site_id, node, max(n) FROM (

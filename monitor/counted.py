@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from brokerage.models import Cloud, Site
+from brokerage.models import VO, Cloud, Site
 from jobs import counts
 from jobs.labels import LABELS
 from jobs.states import LIVE, JobState
+from monitor import lists
 from monitor.params import SPAN
 from monitor.words import KINDS, NONE, window_start
 
@@ -27,25 +27,23 @@ Tally = dict[str, dict[str | None, int]]  # by box: how many jobs have each valu
 
 def total(filters: Mapping[str, str], *, now: dt.datetime) -> int | None:
     """How many jobs pass the filters; None where the counts cannot tell, or are many themselves."""
+    if "vo" in filters and all(_is_one_of(name, filters["vo"]) for name in lists.names(VO)):
+        filters = {name: text for name, text in filters.items() if name != "vo"}
     states = [*filters["state"].split(",")] if "state" in filters else None
-    hours, live = _window_hours(filters.get("window", "")), {*(states or ())} <= {*map(str, LIVE)}
-    if not set(filters) <= NARROWING:
-        return None
-    if not ((states and live) or (hours and hours <= SHORT)):
+    hours = _window_hours(filters.get("window", ""))
+    live = states is not None and {*states} <= {*map(str, LIVE)}
+    if not set(filters) <= NARROWING or not (live or (hours and hours <= SHORT)):
         return None
     if "cause" in filters:
         states = [one for one in states or [str(JobState.FAILED)] if one == JobState.FAILED]
     labels = [{*LABELS}, *(_labels(name, text) for name, text in filters.items())]
-    only: dict[str, Iterable[Any] | None] = {
-        "state": states,
-        "label": set.intersection(*labels) if "label" in filters or "kind" in filters else None,
-        "cloud_id": _keys(Cloud, filters.get("cloud")),
-        "site_id": _keys(Site, filters.get("site")),
-    }
     return counts.total(
-        ended_since=window_start(now, hours) if hours else None,
+        ended_since=window_start(now, hours) if hours and not live else None,
         payload_error={"trf": True, "other": False}.get(filters.get("cause", "")),
-        **{name: wanted for name, wanted in only.items() if wanted is not None},
+        state=states,
+        label=set.intersection(*labels) if "label" in filters or "kind" in filters else None,
+        cloud_id=_keys(Cloud, filters.get("cloud")),
+        site_id=_keys(Site, filters.get("site")),
     )
 
 

@@ -39,10 +39,19 @@ class Numbers:
 
     def add(self, other: Numbers) -> None:
         """Add up."""
-        for name in NUMBERS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.latest = max(filter(None, [self.latest, other.latest]), default=None)
-        self.oldest = min(filter(None, [self.oldest, other.oldest]), default=None)
+        self.done += other.done  # said one by one: a page adds up thousands of links
+        self.failed += other.failed
+        self.tries += other.tries
+        self.bytes += other.bytes
+        self.seconds += other.seconds
+        self.queued += other.queued
+        self.copying += other.copying
+        self.trying += other.trying
+        self.stuck += other.stuck
+        if other.latest and (self.latest is None or other.latest > self.latest):
+            self.latest = other.latest
+        if other.oldest and (self.oldest is None or other.oldest < self.oldest):
+            self.oldest = other.oldest
 
     @property
     def efficiency(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -113,7 +114,7 @@ class Scope:
     def hours(self) -> int:
         return 168 if self.window == "7d" else int(self.window[:-1])
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Of the window, as it is."""
         return max(1.0, (self.now - self.since).total_seconds())

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count
@@ -97,8 +98,8 @@ class NodeSheet(Sheet):
         return format_html('<a href="{}">{}</a>', address, record.site)
 
     def render_failed(self, record: Line) -> str:
-        if not (record.failed and record.failed_url):
-            return str(record.failed)
+        if not record.failed:
+            return "0"
         return format_html('<a href="{}">{}</a>', record.failed_url, record.failed)
 
     def render_rate(self, record: Line) -> str:
@@ -131,7 +132,7 @@ class Listing:
     cut: bool
     counted: bool  # whether running jobs were
 
-    @property
+    @cached_property
     def outliers(self) -> list[Line]:
         """Those that stand out and still get jobs, worst first."""
         return [line for line in self.lines if line.outlier and line.ban is None]
@@ -178,13 +179,8 @@ def _seen(scope: Scope, known: Collection[Key]) -> dict[Key, Node]:
 
 def running_by_node(site_ids: Collection[int] | None) -> Counter[Key] | None:
     """Jobs that pilots hold; None when there are more than may be counted with a page."""
-    now = dt.datetime.now(dt.UTC)  # which only keeps the counts of ended jobs out
-    held = sum(
-        count.n
-        for count in counts.read(ended_since=now)
-        if count.state in LEASED and (site_ids is None or count.site_id in site_ids)
-    )
-    if held > LIVE_READ:
+    states = [*map(str, LEASED)]
+    if counts.total(ended_since=None, state=states, site_id=site_ids) > LIVE_READ:
         return None
     jobs = Job.objects.leased()
     if site_ids is not None:

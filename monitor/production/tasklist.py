@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,42 +32,58 @@ SPANS = [("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d"), ("90d", "90 d"), ("365
 DEFAULT_SPAN = "30d"
 
 
-class Tallies:
-    """The tallies of a list of tasks, read when they are asked for.
+class Known:
+    """The tasks of a list with their tallies, read when they are asked for.
 
-    A page shows a hundred tasks; only who sorts by them, or asks for a state, needs those of all.
+    A page shows a hundred tasks; only who sorts by them, or asks for a state, needs all.
     """
 
-    def __init__(self, tasks: Sequence[int], *, now: dt.datetime) -> None:
+    def __init__(self, keys: Sequence[int], *, now: dt.datetime) -> None:
         self.now = now
         self.clouds: Mapping[int, str] = dict(Site.objects.values_list("pk", "cloud__name"))
-        self._places = {task: place for place, task in enumerate(tasks)}
-        self._tasks = tasks
-        self._found: dict[int, dict[int, Tally]] = {}
+        self._keys, self._places = keys, {key: place for place, key in enumerate(keys)}
+        self._tasks: dict[int, Task] = {}
+        self._tallies: dict[int, dict[int, Tally]] = {}
 
-    def by_site(self, task: int) -> Mapping[int, Tally]:
-        """Those of a task of the list, by site."""
-        if task not in self._found:
-            first = 0 if self._found else self._places[task]
-            last = None if self._found else first + ROWS
-            wanted = [one for one in self._tasks[first:last] if one not in self._found]
+    def task(self, key: int) -> Task:
+        """One of the list."""
+        if key not in self._tasks:
+            rows = Task.objects.select_related("owner", "vo", "cloud")
+            self._tasks |= rows.in_bulk(self._around(key, self._tasks))
+        return self._tasks[key]
+
+    def by_site(self, key: int) -> Mapping[int, Tally]:
+        """The tallies of one of the list, by site."""
+        if key not in self._tallies:
+            wanted = self._around(key, self._tallies)
             read = tallies.of_tasks(wanted, now=self.now)
-            self._found |= {one: read.get(one, {}) for one in wanted}
-        return self._found[task]
+            self._tallies |= {one: read.get(one, {}) for one in wanted}
+        return self._tallies[key]
+
+    def _around(self, key: int, there: Collection[int]) -> list[int]:
+        """A page of keys from this one on, the first time; then all that are not there."""
+        if not there:
+            place = self._places[key]
+            return [*self._keys[place : place + ROWS]]
+        return [one for one in self._keys if one not in there]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRow:
     """A task and the sum of what its jobs came to."""
 
-    task: Task
-    known: Tallies
+    task_id: int
+    known: Known
+
+    @property
+    def task(self) -> Task:
+        return self.known.task(self.task_id)
 
     @cached_property
     def tally(self) -> Tally:
         """Over all sites."""
         made_at, now = self.task.created_at, self.known.now
-        return tallies.whole(self.known.by_site(self.task.pk), made_at=made_at, now=now)
+        return tallies.whole(self.known.by_site(self.task_id), made_at=made_at, now=now)
 
     @property
     def cloud(self) -> str:
@@ -75,7 +91,7 @@ class TaskRow:
         if self.task.cloud:
             return self.task.cloud.name
         jobs: Counter[str] = Counter()
-        for site, tally in self.known.by_site(self.task.pk).items():
+        for site, tally in self.known.by_site(self.task_id).items():
             if site in self.known.clouds:
                 jobs[self.known.clouds[site]] += tally.jobs
         return max(jobs, key=lambda name: (jobs[name], name), default="")
@@ -83,14 +99,13 @@ class TaskRow:
     @property
     def sites(self) -> int:
         """At which it has or had jobs."""
-        return sum(1 for site in self.known.by_site(self.task.pk) if site)
+        return sum(1 for site in self.known.by_site(self.task_id) if site)
 
     @property
     def eta(self) -> float | None:
         """Seconds until its work is done."""
         return left_s(self.task, now=self.known.now) if self.task.state else self.tally.eta_s
 
-    task_id = property(lambda self: self.task.pk)
     name = property(lambda self: self.task.name)
     user = property(lambda self: self.task.owner.get_username())
     vo = property(lambda self: self.task.vo.name if self.task.vo else "")
@@ -223,12 +238,12 @@ def read(params: Params, *, now: dt.datetime) -> Found:
     wanted = _wanted(params, since=window_start(now, hours))
     if status:
         wanted = wanted.filter(state__in=["", status])
-    tasks = list(wanted.select_related("owner", "vo", "cloud").order_by("-pk")[: MOST + 1])
-    if len(tasks) > MOST:
+    keys = list(wanted.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
+    if len(keys) > MOST:
         words = f"more than {MOST:,} tasks: narrow your search, by window, user, group or name"
         raise Unprocessable(words, code="too_many")
-    known = Tallies([task.pk for task in tasks], now=now)
-    rows = [TaskRow(task=task, known=known) for task in tasks]
+    known = Known(keys, now=now)
+    rows = [TaskRow(task_id=key, known=known) for key in keys]
     cloud = chosen(params, "cloud", Cloud)
     return Found(
         rows=[

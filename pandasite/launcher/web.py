@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import gc
 import os
 import resource
 import signal
@@ -63,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     most = min(CONNECTIONS, open_files() - FILES_OF_OURS)
     server = Server(listeners, workers=given.workers, connections=most)
     application()  # one import for all workers: half the start, shared memory
+    gc.collect()
+    gc.freeze()  # it is there till the end: no worker looks through it for garbage, or copies it
     server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
 
 

@@ -208,6 +208,20 @@ def test_the_views_are_loaded_before_the_workers_fork() -> None:
     assert answer.stdout == "True\n", answer.stderr
 
 
+def test_no_worker_looks_for_garbage_in_what_was_there_before_it() -> None:
+    """That is half a million objects: a page in seven would wait for it."""
+    look = (
+        "import gc; from pandasite.launcher import web\n"
+        "left = lambda: len(gc.get_objects()) < gc.get_freeze_count() / 10\n"
+        "web.Server.serve = lambda self, **how: print(left())\n"
+        "web.main(['--bind', '127.0.0.1:0'])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
+
+    assert told.stdout == "True\n", told.stderr
+
+
 def test_a_worker_that_has_missed_the_signal_ends_after_its_parent() -> None:
     """It would answer at the address of the next site."""
     family = (

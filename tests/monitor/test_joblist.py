@@ -229,6 +229,7 @@ def test_the_count_is_exact_until_it_is_said_not_to_be(
         ({"site": "AGLT2,-", "window": "3h", "label": "managed,test"}, 8),
         ({"cloud": "C*", "state": "activated,running"}, 2),
         ({"cloud": "-", "state": "defined"}, 2),
+        ({"vo": "atlas", "site": "AGLT2", "window": "1h"}, 6),  # all are of this VO
     ],
     ids=str,
 )

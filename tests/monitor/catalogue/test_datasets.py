@@ -148,6 +148,20 @@ def test_a_list_goes_on_behind_its_last_row(
     assert f'href="?before={first["before"]}" rel="next"' in client.get("/datasets/").text
 
 
+@pytest.mark.parametrize("few", [0, 20_000], ids=["many are called so", "few are"])
+def test_what_is_called_alike_is_listed_the_newest_first(
+    client: Client, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    # given
+    monkeypatch.setattr("monitor.catalogue.datasets.FEW", few)
+    for name in ("mc08.b", "mc08.c", "mc09.x", "mc08.a"):
+        create_dataset(name)
+    sums.run(NOW)
+    # then
+    assert names(client, "/datasets/?name=mc08.") == ["mc08.a", "mc08.c", "mc08.b"]
+    assert names(client, "/datasets/?name=mc08.?") == ["mc08.a", "mc08.c", "mc08.b"]
+
+
 def test_a_row_says_where_the_dataset_is(client: Client) -> None:
     catalogue()
 
