@@ -24,8 +24,7 @@ Values = Mapping[str, Any]  # the arguments of jobs_claim
 FAILURES = (DatabaseError, InterfaceError)
 # A database that does not answer for so long is not asked again in the same request.
 LATE_SECONDS = 2.0
-LEADERS = 2  # groups that a process asks for at the same time: one is planned while one is written
-MANY = 3  # who wait do not wait for another group to end
+LEADERS = 2  # who ask at the same time in a process: the one executes while the other commits
 LINES = Shared(most=LEADERS)
 _CLAIMS = "SELECT nr, answer FROM jobs_claims(%s)"
 
@@ -43,7 +42,6 @@ def together(alone: Callable[[BaseDatabaseWrapper, Values], Any]) -> Together[Va
         key=lambda asked: (asked["account"], asked["key"]),
         most=lambda: settings.PANDASITE["CLAIMS_TOGETHER"],
         leaders=LEADERS,
-        many=MANY,
         failures=FAILURES,
     )
 

@@ -5,10 +5,9 @@ The servers run in a folder; web server and workers are the product's own, each 
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -66,11 +65,10 @@ def module(
     )
 
 
-def web(listeners: Sequence[socket.socket], *, environment: Mapping[str, str]) -> Command:
-    """The web server on the listening sockets that it inherits, as it does from the launcher."""
-    fds = tuple(one.fileno() for one in listeners)
-    words = ("pandasite.launcher.web", "--bind", f"fd://{','.join(map(str, fds))}")
-    return module("web", *words, environment=environment, fds=fds)
+def web(fd: int, *, environment: Mapping[str, str]) -> Command:
+    """The web server on the listening socket that it inherits, as it does from the launcher."""
+    words = ("pandasite.launcher.web", "--bind", f"fd://{fd}")
+    return module("web", *words, environment=environment, fds=(fd,))
 
 
 def worker(

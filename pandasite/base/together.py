@@ -1,8 +1,8 @@
 """What is asked while another question is under way is asked together, by one of those who wait.
 
-Who comes when nobody asks does so at once, and alone. Those who come meanwhile wait for its end,
-and then the first of them asks for all; when they become many, they wait for no end. Answers are
-each one's own, and so are errors: when several could not be answered together, each asks alone.
+Who comes when few are asking does so at once, and alone. Those who come meanwhile wait for the end
+of a question, and then the first of them asks for all. Answers are each one's own, and so are
+errors: when several could not be answered together, each asks alone.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class AllRefused(Exception):
 class Together(Generic[Q, A]):
     """`alone` answers one question, `several` some, in their order; any thread may `ask`.
 
-    `leaders` ask at the same time at most, the second one when so `many` wait. No two of a group
-    have the same `key`. `most` says how many may be a group: one, and all ask alone. `failures` are
-    what `several` may raise that means nothing for one of them.
+    `leaders` ask at the same time at most. No two of a group have the same `key`. `most` says how
+    many may be a group: one, and all ask alone. `failures` are what `several` may raise that means
+    nothing for one of them.
     """
 
     def __init__(
@@ -47,7 +47,6 @@ class Together(Generic[Q, A]):
         key: Callable[[Q], Hashable],
         most: Callable[[], int],
         leaders: int,
-        many: int,
         failures: tuple[type[Exception], ...],
         clock: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE_SECONDS,
@@ -55,7 +54,7 @@ class Together(Generic[Q, A]):
         self._alone, self._several = alone, several
         self._key, self._most, self._failures = key, most, failures
         self._clock, self._patience = clock, patience
-        self._may_lead, self._many = leaders, many
+        self._may_lead = leaders
         self._lock = threading.Lock()
         self._leaders: list[_One[Q, A]] = []  # who are asking, and are waited for
         self._waiting: deque[_One[Q, A]] = deque()
@@ -124,9 +123,8 @@ class Together(Generic[Q, A]):
         first.turn.release()
 
     def _may_begin(self) -> bool:
-        """Whether there is somebody to lead, and nobody else who does or enough who wait."""
-        others = len(self._leaders)
-        return len(self._waiting) >= (self._many if others else 1) and others < self._may_lead
+        """Whether there is somebody to lead, and few enough who do."""
+        return bool(self._waiting) and len(self._leaders) < self._may_lead
 
     def _begin(self, first: _One[Q, A]) -> None:
         """It leads itself and those who wait, as many as there may be."""

@@ -3,7 +3,6 @@
 import errno
 import re
 import socket
-import sys
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +14,6 @@ from pandasite.launcher.errors import LaunchError
 DEFAULT = "127.0.0.1:8000"
 FORM = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 BACKLOG = 2048
-WEB_WORKERS = 2  # processes of the web server, each with a socket of its own
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where this machine finds what listens there
 
 
@@ -74,32 +72,6 @@ class Bind:
             listener.close()
             raise
         return listener
-
-
-def spread(listener: socket.socket, n: int) -> list[socket.socket]:
-    """So many sockets at this address, the given one first, for as many processes.
-
-    The kernel deals connections to them by chance. Of processes that share one socket, that which
-    was awake last takes nearly all of them, and the others have nothing to do. The address is taken
-    alone, and only then others are let in: who comes to take it still finds it taken.
-    """
-    if sys.platform != "linux" or n < 2:
-        return [listener]
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    return [listener, *(_beside(listener) for _ in range(n - 1))]
-
-
-def _beside(listener: socket.socket) -> socket.socket:
-    beside = socket.socket(listener.family, socket.SOCK_STREAM)
-    try:
-        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-            beside.setsockopt(socket.SOL_SOCKET, option, 1)
-        beside.bind(listener.getsockname())
-        beside.listen(BACKLOG)
-    except OSError:
-        beside.close()
-        raise
-    return beside
 
 
 def url_of(listener: socket.socket, *, scheme: str = "http") -> str:

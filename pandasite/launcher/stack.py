@@ -20,7 +20,7 @@ from pandasite.embedded.home import Home
 from pandasite.embedded.process import Command, Identity
 from pandasite.embedded.servers import Servers
 from pandasite.environment import Environment
-from pandasite.launcher.bind import EVERYWHERE, WEB_WORKERS, Bind, spread, url_of
+from pandasite.launcher.bind import EVERYWHERE, Bind, url_of
 from pandasite.launcher.errors import LaunchError
 from pandasite.launcher.state import Hold, Record, end_processes
 from pandasite.launcher.static import collect_if_changed
@@ -65,7 +65,7 @@ class Stack(Supervisor):
         self.home: Home = settings.PANDASITE_HOME
         self.url = ""
         self.tls_url = ""
-        self._listeners: list[socket.socket] = []
+        self._listener: socket.socket | None = None
         self._tls_listener: socket.socket | None = None
         self._extra = dict(environment or {})
         self._site = site
@@ -88,7 +88,7 @@ class Stack(Supervisor):
         """Ends everything and gives the data folder free."""
         connections.close_all()
         super().stop()
-        for listener in filter(None, (*self._listeners, self._tls_listener)):
+        for listener in filter(None, (self._listener, self._tls_listener)):
             listener.close()
         self._hold.record_path.unlink(missing_ok=True)
         self._hold.release()
@@ -109,9 +109,7 @@ class Stack(Supervisor):
     def _bring_up(self) -> None:
         """1. clear leftovers, 2. take the address, 3. servers, 4. migrate, 5. static, 6. site."""
         self._clear_leftovers()
-        listener = Bind.from_environment(Environment()).listen()
-        self._listeners = [listener]
-        self._listeners = spread(listener, WEB_WORKERS)
+        listener = self._listener = Bind.from_environment(Environment()).listen()
         self.url = url_of(listener)
         if settings.PANDASITE_TLS_BIND:
             bind = Bind.of(settings.PANDASITE_TLS_BIND, name="PANDASITE_TLS_BIND")
@@ -172,9 +170,10 @@ class Stack(Supervisor):
 
     def start_web(self) -> None:
         """The web server, on the address that was taken; returns when it answers."""
-        listener, fds = self._listeners[0], tuple(one.fileno() for one in self._listeners)
-        web = ("pandasite.launcher.web", "--bind", f"fd://{','.join(map(str, fds))}")
-        self._add_module("web", web, fds=fds)
+        listener = self._listener
+        assert listener is not None
+        web = ("pandasite.launcher.web", "--bind", f"fd://{listener.fileno()}")
+        self._add_module("web", web, fds=(listener.fileno(),))
         self.wait_for(["web"], lambda: _answers(listener), seconds=WEB_READY_SECONDS)
         self.say(f"the site is at {self.url}")
 

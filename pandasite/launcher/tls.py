@@ -27,15 +27,15 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from pandasite.base.postgres import patience
 from pandasite.embedded.process import die_with_parent
 from pandasite.identity.x509.listener import Contexts, TlsFiles
-from pandasite.launcher.bind import WEB_WORKERS
 from pandasite.launcher.errors import LaunchError
 from pandasite.launcher.web import (
     GRACE_SECONDS,
     PATIENCE_SECONDS,
     THREADS,
+    WORKERS,
     WORKERS_MOST,
     application,
-    listeners_at,
+    listener_at,
 )
 
 CONNECTIONS = 1000  # of each worker; others wait in the socket
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     """Serves until it is told to end."""
     parser = argparse.ArgumentParser(prog="pandasite.launcher.tls", description="The TLS port.")
     parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
-    parser.add_argument("--workers", type=int, default=WEB_WORKERS, help="processes that answer")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
     given = parser.parse_args(argv)
     if not 1 <= given.workers <= WORKERS_MOST:
         parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         if files is None:
             parser.error("PANDASITE_TLS_CERTIFICATE, PANDASITE_TLS_KEY and PANDASITE_X509_CA: set")
         contexts = Contexts(files)
-        (listener,) = listeners_at(given.bind, workers=1)
+        listener = listener_at(given.bind)
     except (LaunchError, ImproperlyConfigured) as error:
         parser.error(str(error))
     except OSError as error:  # ssl.SSLError among them

@@ -1,4 +1,4 @@
-"""`python -m pandasite.launcher.web --bind HOST:PORT` (or `fd://N,M`): the site, by granian.
+"""`python -m pandasite.launcher.web --bind HOST:PORT` (or `fd://N`): serves the site with granian.
 
 Connections, parsing and time-outs are granian's, outside of Python; a request takes one of the
 threads of a worker when all of its head is there. So neither thousands of idle connections nor
@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -30,9 +30,10 @@ from granian.server.mp import MPServer
 
 from pandasite.base.postgres import patience
 from pandasite.embedded.process import die_with_parent
-from pandasite.launcher.bind import BACKLOG, WEB_WORKERS, Bind, spread
+from pandasite.launcher.bind import BACKLOG, Bind
 from pandasite.launcher.errors import LaunchError
 
+WORKERS = 2
 WORKERS_MOST = 64
 THREADS = 8  # of each worker: so many requests at once, each with a connection to the database
 THREAD_IDLE_SECONDS = 600  # granian's most; an idle thread takes its connection along
@@ -51,33 +52,30 @@ INHERITED = "fd://"
 def main(argv: list[str] | None = None) -> None:
     """Serves until it is told to end."""
     parser = argparse.ArgumentParser(prog="pandasite.launcher.web", description="The web server.")
-    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N,M for sockets that are")
-    parser.add_argument("--workers", type=int, default=WEB_WORKERS, help="processes that answer")
+    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
     given = parser.parse_args(argv)
     if not 1 <= given.workers <= WORKERS_MOST:
         parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
     try:
-        listeners = listeners_at(given.bind, workers=given.workers)
+        listener = listener_at(given.bind)
     except (LaunchError, ImproperlyConfigured) as error:
         parser.error(str(error))
     most = min(CONNECTIONS, open_files() - FILES_OF_OURS)
-    server = Server(listeners, workers=given.workers, connections=most)
+    server = Server(listener, workers=given.workers, connections=most)
     application()  # one import for all workers: half the start, shared memory
     gc.collect()
     gc.freeze()  # it is there till the end: no worker looks through it for garbage, or copies it
     server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
 
 
-def listeners_at(bind: str, *, workers: int) -> list[socket.socket]:
-    """The listening sockets. Raises LaunchError or ImproperlyConfigured where there is none."""
+def listener_at(bind: str) -> socket.socket:
+    """The listening socket. Raises LaunchError or ImproperlyConfigured where there is none."""
     if not bind.startswith(INHERITED):
-        return spread(Bind.of(bind).listen(), workers)
-    numbers = bind.removeprefix(INHERITED).split(",")
-    if len(numbers) > workers:
-        raise LaunchError(f"--bind {bind} names more sockets than there are workers ({workers})")
+        return Bind.of(bind).listen()
     try:
-        return [socket.socket(fileno=int(number)) for number in numbers]
+        return socket.socket(fileno=int(bind.removeprefix(INHERITED)))
     except (ValueError, OSError):
         raise LaunchError(f"--bind {bind} names no socket that was handed on") from None
 
@@ -103,15 +101,13 @@ class Forgotten(dict[int, float]):
 
 
 class Server(MPServer):
-    """Granian on listening sockets that outlive its workers: one for each, or one for all.
+    """Granian on one listening socket for all workers.
 
-    By itself it would open one in each of them, and what waits in the socket of a worker that is
-    killed would be lost. So it waits for the one that takes its place.
+    By itself it would open one for each of them, and what waits in the socket of a worker that is
+    killed would be lost.
     """
 
-    def __init__(
-        self, listeners: Sequence[socket.socket], *, workers: int, connections: int
-    ) -> None:
+    def __init__(self, listener: socket.socket, *, workers: int, connections: int) -> None:
         super().__init__(
             "pandasite.wsgi:application",
             interface=Interfaces.WSGI,
@@ -130,29 +126,17 @@ class Server(MPServer):
             respawn_interval=RESPAWN_SECONDS,
             workers_kill_timeout=GRACE_SECONDS,
         )
-        self.listeners = listeners
+        self.listener = listener
         self.respawned_wrks = Forgotten()
 
     def _init_shared_socket(self) -> None:
-        for listener in self.listeners:
-            listener.set_inheritable(True)
-            # Else the kernel keeps the second half of an answer back until the client has
-            # confirmed the first, which clients put off for 40 ms.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._use_socket_of(0)
-
-    def _spawn_worker(  # type: ignore[override] # as that of MPServer, which overrides it so
-        self, idx: int, target: Any, callback_loader: Any
-    ) -> Any:
-        self._use_socket_of(idx)
-        return super()._spawn_worker(idx, target, callback_loader)
-
-    def _use_socket_of(self, worker: int) -> None:
-        """From now on granian's socket is that of this worker (from 0)."""
-        listener = self.listeners[worker % len(self.listeners)]
-        number = listener.fileno()
+        self.listener.set_inheritable(True)
+        # Else the kernel keeps the second half of an answer back until the client has confirmed
+        # the first, which clients put off for 40 ms.
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        number = self.listener.fileno()
         holder = SocketHolder(number, False, BACKLOG)  # type: ignore[call-arg]
-        vars(self).update(_sso=listener, _sfd=number, _shd=holder, _ssp=None)
+        vars(self).update(_sso=self.listener, _sfd=number, _shd=holder, _ssp=None)
 
 
 def application() -> Any:

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pandasite.embedded.process import Identity
 from pandasite.environment import Environment
-from pandasite.launcher.bind import Bind, spread, url_of
+from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.down import bring_down
 from pandasite.launcher.errors import AlreadyRuns, LaunchError
 from pandasite.launcher.state import Hold, Record, end_processes
@@ -59,31 +58,6 @@ def test_a_taken_port_moves_only_when_nobody_asked_for_it():
             assert other.getsockname()[1] != port
             assert url_of(other) == f"http://127.0.0.1:{other.getsockname()[1]}/"
         with pytest.raises(LaunchError, match=f"Cannot listen on 127.0.0.1:{port}.*PANDASITE_BIND"):
-            Bind(host="127.0.0.1", port=port).listen()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes share a socket")
-def test_connections_are_dealt_among_the_sockets_of_an_address() -> None:
-    with ExitStack() as opened:
-        first, second = spread(opened.enter_context(Bind(host="127.0.0.1", port=0).listen()), 2)
-        opened.enter_context(second)
-        address = first.getsockname()
-        for _ in range(64):
-            opened.enter_context(socket.create_connection(address, timeout=60))
-
-        for listener in (first, second):
-            listener.settimeout(60)
-            opened.enter_context(listener.accept()[0])
-        assert second.getsockname() == address
-
-
-def test_an_address_with_several_sockets_is_taken_for_others() -> None:
-    with ExitStack() as opened:
-        first, second = spread(opened.enter_context(Bind(host="127.0.0.1", port=0).listen()), 2)
-        opened.enter_context(second)
-        port = first.getsockname()[1]
-
-        with pytest.raises(LaunchError, match=f"Cannot listen on 127.0.0.1:{port}"):
             Bind(host="127.0.0.1", port=port).listen()
 
 

@@ -22,9 +22,7 @@ class Bad(Exception):
 class Server:
     """Answers n with 10 n, one call at a time when `shut`; remembers who was asked for together."""
 
-    def __init__(
-        self, *, most: int = 16, leaders: int = 1, many: int = 1, patience: float = LONG
-    ) -> None:
+    def __init__(self, *, most: int = 16, leaders: int = 1, patience: float = LONG) -> None:
         self.calls: list[list[int]] = []
         self.open = threading.Event()
         self.open.set()
@@ -38,7 +36,6 @@ class Server:
             key=lambda n: n % 100,
             most=lambda: most,
             leaders=leaders,
-            many=many,
             failures=(Bad,),
             clock=lambda: self.now,
             patience=patience,
@@ -104,18 +101,18 @@ def test_those_who_wait_are_asked_together_and_each_gets_its_answer(
     assert server.calls == [[1], [2, 3, 4]]
 
 
-def test_when_many_wait_they_are_asked_beside_the_others(threads: ThreadPoolExecutor) -> None:
-    server = Server(leaders=2, many=3)
-    asked = queued(server, threads, 1, 2, 3)
+def test_two_may_ask_at_the_same_time_before_others_wait(threads: ThreadPoolExecutor) -> None:
+    server = Server(leaders=2)
+    server.open.clear()
+    asked = [threads.submit(server.door.ask, n) for n in (1, 2)]
+    assert all(server.begun.acquire(timeout=LONG) for _ in asked)
 
-    asked.append(threads.submit(server.door.ask, 4))
+    asked += [threads.submit(server.door.ask, n) for n in (3, 4)]
+    server.until_waiting(2)
 
-    assert server.begun.acquire(timeout=LONG)
-    assert sorted(server.calls[1]) == [2, 3, 4]
-    asked += [threads.submit(server.door.ask, n) for n in (5, 6, 7)]  # there are two already
-    server.until_waiting(3)
-    assert results(server, asked) == [10, 20, 30, 40, 50, 60, 70]
-    assert len(server.calls) == 3
+    assert results(server, asked) == [10, 20, 30, 40]
+    assert sorted(server.calls[:2]) == [[1], [2]]
+    assert sorted(n for call in server.calls[2:] for n in call) == [3, 4]
 
 
 def test_a_group_has_no_more_than_it_may(threads: ThreadPoolExecutor) -> None:

@@ -18,7 +18,6 @@ import pytest
 from django.conf import settings
 
 from pandasite.launcher import web
-from pandasite.launcher.bind import Bind, spread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prctl")
 
@@ -109,39 +108,6 @@ def test_a_killed_worker_comes_back_and_the_log_says_so_in_json(server: Running)
     assert sum("Unexpected exit from worker" in event for event in events) == len(before)
 
 
-def test_each_worker_has_connections_where_each_has_a_socket(tmp_path: Path) -> None:
-    with ExitStack() as opened:
-        listeners = spread(Bind(host="127.0.0.1", port=0).listen(), 2)
-        fds = [opened.enter_context(one).fileno() for one in listeners]
-        log = opened.enter_context((tmp_path / "log").open("w"))
-        process = psutil.Popen(
-            [sys.executable, "-m", "pandasite.launcher.web", "--bind", f"fd://{fds[0]},{fds[1]}"],
-            cwd=settings.BASE_DIR,
-            pass_fds=fds,
-            stdout=log,
-            stderr=log,
-        )
-        opened.callback(process.wait, 60)
-        opened.callback(process.terminate)
-        server = Running(process=process, port=listeners[0].getsockname()[1], log=tmp_path / "log")
-
-        for _ in range(64):
-            opened.enter_context(server.connect())
-
-        deadline = time.monotonic() + 60
-        while not (len(held := taken_by_each(server)) == 2 and sum(held) == 64 and min(held)):
-            assert time.monotonic() < deadline, held
-            time.sleep(0.05)
-
-
-def taken_by_each(server: Running) -> list[int]:
-    """How many connections each worker has taken."""
-    return [
-        sum(one.status == psutil.CONN_ESTABLISHED for one in worker.net_connections("tcp"))
-        for worker in server.workers()
-    ]
-
-
 def test_the_line_of_a_long_address_is_cut_in_the_log(server: Running) -> None:
     server.ask(get("/healthz/live?" + "z" * 10_000))
 
@@ -155,7 +121,6 @@ def test_the_line_of_a_long_address_is_cut_in_the_log(server: Running) -> None:
         (["--bind", "somewhere"], "--bind must look like 127.0.0.1:8000"),
         (["--bind", "fd://x"], "--bind fd://x names no socket that was handed on"),
         (["--bind", "fd://9999"], "--bind fd://9999 names no socket that was handed on"),
-        (["--bind", "fd://8,9", "--workers", "1"], "more sockets than there are workers (1)"),
         (["--bind", "127.0.0.1:0", "--workers", "0"], "--workers must be between 1 and 64, not 0"),
     ],
 )

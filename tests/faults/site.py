@@ -20,7 +20,7 @@ from jobs.models import BrokerageDecision
 from pandasite.base.models import SweepRun
 from pandasite.embedded.process import Command
 from pandasite.embedded.servers import Servers
-from pandasite.launcher.bind import WEB_WORKERS, Bind, spread, url_of
+from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
 from tests.faults.asking import Asker
 from tests.faults.history import History
@@ -57,8 +57,8 @@ class FaultSite(SiteOfPieces):
         self.servers = Servers.of(self.home)
         self.limits: Mapping[str, str] = PATIENT
         self.pieces: dict[str, subprocess.Popen[bytes]] = {}
-        self.listeners = spread(Bind(host="127.0.0.1", port=0).listen(), WEB_WORKERS)
-        self.url = url_of(self.listeners[0])
+        self.listener = Bind(host="127.0.0.1", port=0).listen()
+        self.url = url_of(self.listener)
 
     # -- pieces ----------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class FaultSite(SiteOfPieces):
         if name in SERVERS:
             return next(one for one in self.servers.commands() if one.name == name)
         if name == "web":
-            return web(self.listeners, environment=self.environment())
+            return web(self.listener.fileno(), environment=self.environment())
         return self.worker(name, *WORKERS[name])
 
     def worker(self, name: str, *options: str, app: str = "pandasite") -> Command:
@@ -157,8 +157,7 @@ class FaultSite(SiteOfPieces):
                 self.pieces[name].send_signal(number)
             for name in layer:
                 self.pieces.pop(name).wait(STOP_SECONDS)
-        for listener in self.listeners:
-            listener.close()
+        self.listener.close()
 
     def end_signal(self, name: str) -> int:
         """What ends a piece in order: PostgreSQL would wait for its clients at SIGTERM."""

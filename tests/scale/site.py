@@ -26,7 +26,7 @@ from pandasite.embedded.keys import Keys
 from pandasite.embedded.postgres import database_settings
 from pandasite.embedded.servers import Servers
 from pandasite.embedded.valkey import broker_url
-from pandasite.launcher.bind import WEB_WORKERS, Bind, spread, url_of
+from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
 from tests.builders import create_cloud, create_site, create_storage, create_vo
 from tests.flow.installation import STOP_SECONDS, data_folder, eventually
@@ -133,18 +133,17 @@ class ScaleSite(SiteOfPieces):
 
     def start_host(self, name: str, address: str, environment: Mapping[str, str]) -> Host:
         """Start a host; it need not be ready yet."""
-        listeners = spread(Bind(host=address, port=0).listen(), WEB_WORKERS)
+        listener = Bind(host=address, port=0).listen()
         commands = [
-            web(listeners, environment=environment),
+            web(listener.fileno(), environment=environment),
             *(worker(w, *o, at=name, environment=environment) for w, o in WORKERS.items()),
         ]
         pieces = {
             command.name: self.start_process(command, self.log_of(name, command.name))
             for command in commands
         }
-        url = url_of(listeners[0]).rstrip("/")
-        for listener in listeners:
-            listener.close()  # the web server has it; after its death nobody listens
+        url = url_of(listener).rstrip("/")
+        listener.close()  # the web server has it; after its death nobody listens
         return Host(name=name, url=url, pieces=pieces)
 
     def await_hosts(self, *hosts: Host) -> None:
