@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 import redis
@@ -17,6 +16,12 @@ from pandasite.celery import SWEEPS, WAIT_SECONDS, app, timetable, waits
 SWEEP = "jobs.watch"
 
 pytestmark = pytest.mark.django_db
+
+
+class Sweep:
+    """A task, as Celery's signals name it."""
+
+    name = SWEEP
 
 
 @pytest.fixture
@@ -88,7 +93,7 @@ def test_a_message_that_a_worker_dropped_as_too_old_holds_up_nothing(
     beat.apply_entry(entry(), producer=beat.producer)
     for expired in (False, True):
         assert broker.exists(nudge.planned(SWEEP))
-        task_revoked.send(SimpleNamespace(name=SWEEP), expired=expired)
+        task_revoked.send(Sweep, expired=expired)
 
     assert not broker.exists(nudge.planned(SWEEP))
 

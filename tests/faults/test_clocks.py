@@ -27,6 +27,7 @@ from tests.faults.crews import Crew, claimed, ids
 from tests.faults.pilots import Pilot
 from tests.faults.site import PATIENT, FaultSite
 from tests.faults.sizes import long
+from tests.faults.talk import hear, talking, tell
 from tests.faults.wrong_clock import BELIEVED
 
 log = logging.getLogger(__name__)
@@ -148,19 +149,26 @@ def test_the_clock_of_a_host_decides_nothing(patient: Books, hours: int) -> None
 @long
 def test_a_watchdog_that_believes_its_host_gives_up_pilots_that_speak(patient: Books) -> None:
     """The control: time is what the machine says."""
-    # given
+    # given a watchdog on such a machine, which has been there all the time
     place, site = patient.place(), patient.site
     site.with_limits(PATIENT | SHORT_LEASES)
     held = running(patient, place, 20)
+    site.kill_piece("worker")
+    age_sweeps(patient, HOUR)
 
-    # when
-    with wrong_clock(site, "1", BELIEVED):
-        site.await_sweep("jobs.watch")
-        forget_outage(patient)  # what it takes the hour for
-        site.await_sweep("jobs.watch", rounds=2)
+    # when it looks
+    words = ("1", BELIEVED, "tests.faults.watchdog")
+    with talking(site, "tests.faults.wrong_clock", *words) as dog:
+        assert hear(dog) == "ready"
+        tell(dog, "go")
+        moved = int(hear(dog))
 
-        # then
-        found = patient.states(ids(held))
+    # then
+    found = patient.states(ids(held))
+    age_sweeps(patient, -HOUR)
+    forget_outage(patient)
+    site.start("worker")
+    assert moved == 20
     assert found == {JobState.ACTIVATED: 20}
 
 
