@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from datasets import services
+import django
+
 from pandasite.celery import app
+
+django.setup()
+
+from datasets import services  # noqa: E402
 
 __all__ = ["app"]
 assert services.WORKERS_MAX

@@ -7,7 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 from jobs.states import JobState
+from pandasite.base.models import ServerProcess
+from pandasite.launcher.web import WORKERS
 from tests.faults.books import Books
 from tests.faults.checker import lapses
 from tests.faults.crews import Crew, claimed, ids
@@ -64,9 +68,11 @@ def replaced_under_load(
     site, state = books.site, {"on": True}
     site.start("web2", site.command("web"))
     crew = Crew([steady(books.pilot(place), job, lambda: state["on"]) for job in held])
-    took = [restart(site, ("web", "web2")[nr % 2], end) for nr in range(RESTARTS)]
-    state["on"] = False
-    crew.finish()
+    try:
+        took = [restart(site, ("web", "web2")[nr % 2], end) for nr in range(RESTARTS)]
+    finally:
+        state["on"] = False
+        crew.finish()
     site.stop_piece("web2")
     return took
 
@@ -102,8 +108,15 @@ def restart(site: FaultSite, name: str, end: Callable[[FaultSite, str], None]) -
     begun = time.monotonic()
     end(site, name)
     took = time.monotonic() - begun
-    log_before = len(site.log_of(name))
     site.start(name, site.command("web"))
-    eventually(lambda: "Booting worker" in site.log_of(name)[log_before:], pause=0.05)
+    eventually(lambda: serves(site, name), pause=0.2)
     time.sleep(1.0)
     return round(took, 1)
+
+
+def serves(site: FaultSite, name: str) -> bool:
+    """Whether all its workers have said so: at its address the other one answers, too."""
+    workers = {child.pid for child in psutil.Process(site.pieces[name].pid).children()}
+    with site.books():
+        there = ServerProcess.objects.filter(role="web", pid__in=workers).count()
+    return there == WORKERS
