@@ -1,5 +1,8 @@
 """Which database and broker to use: the embedded ones, or those the environment names."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -19,6 +22,7 @@ SHORTEST_SECRET_KEY = 50
 ENGINE = "pandasite.base.postgres"
 # No query waits long for another, and a transaction that its owner left open does not stop vacuum.
 TIMEOUTS_MS = {"idle_in_transaction_session_timeout": 10_000, "lock_timeout": 3_000}
+_LIFTED = re.compile(r"-c (statement_timeout|idle_in_transaction_session_timeout)=\S+ ?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,3 +150,23 @@ def out_of_reach(error: Exception) -> str:
         return ""
     words = " ".join(str(cause).split())
     return f"Cannot use the database (DATABASE_URL, or the embedded one): {words}"
+
+
+@contextmanager
+def unhurried(connection: Any) -> Iterator[None]:
+    """Within, statements and transactions of a connection of Django's may take as long as they do.
+
+    How long they wait for others' locks stays bounded.
+    """
+    options = connection.settings_dict["OPTIONS"]
+    limits = options.get("options")
+    if limits is None:  # PANDASITE_STATEMENT_SECONDS=0: none are sent
+        yield
+        return
+    connection.close()
+    options["options"] = _LIFTED.sub("", limits)
+    try:
+        yield
+    finally:
+        connection.close()
+        options["options"] = limits

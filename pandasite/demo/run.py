@@ -19,6 +19,7 @@ from pandasite.demo.productions import HOME_STORAGE, Production, productions
 from pandasite.demo.screen import Screen
 from pandasite.demo.verdict import Expectation, deviations, settled
 from pandasite.demo.wave import Wave
+from pandasite.engines import unhurried
 from pandasite.launcher import Stack
 
 # Made for watching: what takes minutes or hours in production takes seconds here.
@@ -66,10 +67,10 @@ class Demo:
         every few minutes until told to stop. True when every judged wave ended as intended.
         """
         self.wait_for_web()
-        _be_patient()
-        load_grid(self.folder, now=database_now())
-        load_transformations()
-        load_links()
+        with unhurried(connection):
+            load_grid(self.folder, now=database_now())
+            load_transformations()
+            load_links()
         for place in SITES:
             software.install(self.folder, place)
         self.start_pilots()
@@ -202,9 +203,3 @@ class Demo:
         except (OperationalError, Away) as error:
             self.screen.progress(f"the database does not answer: {error}".splitlines()[0])
             return False
-
-
-def _be_patient() -> None:
-    """To fill the tables is no matter of seconds on a machine that is busy."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET idle_in_transaction_session_timeout = 0")

@@ -236,7 +236,7 @@ def test_the_page_of_a_job_with_many_files_takes_few_queries(
     files = [create_file(at=[create_storage()]) for _ in range(20)]
     job = create_job("running", inputs=files)
     # then
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         client.get(f"/jobs/{job.pk}/")
 
 
