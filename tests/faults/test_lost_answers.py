@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PILOTS = 12
 WORKERS = 4  # more than cores: some are always there to be killed
 WORKER_SECONDS = 0.15  # between two deaths of a worker
+ROUNDS = 10
 MASTER_SECONDS = 3.0  # from the return of the master to its next death
 
 
@@ -80,11 +81,15 @@ def test_without_the_key_jobs_are_stranded(patient: Books, loss: str) -> None:
     """The control of both: pilots that ask with a new key each time."""
     # given
     place = patient.place()
-    panda_ids = patient.activated(place, 60)
-
-    # when
     strand = {"answer": strand_by_lost_answers, "server": strand_by_kills}[loss]
-    strand(patient, place)
+    panda_ids: list[int] = []
+
+    # when it goes on until a kill has met a claim between its commit and its answer
+    for _ in range(ROUNDS):
+        panda_ids += patient.activated(place, 200)
+        strand(patient, place)
+        if patient.states(panda_ids)["sent"]:
+            break
 
     # then the checks of the two tests above find jobs that nobody works on
     assert patient.states(panda_ids)["sent"] > 0
