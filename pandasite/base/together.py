@@ -17,9 +17,8 @@ from typing import Generic, TypeVar
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-PATIENCE_SECONDS = (
-    0.25  # how long one waits for those before it, until others are asked beside them
-)
+# How long one waits for those before it, until others are asked beside them.
+PATIENCE_SECONDS = 0.25
 REST_SECONDS = 1.0  # for which everybody asks alone, after several could not be answered together
 
 
@@ -67,10 +66,10 @@ class Together(Generic[Q, A]):
         one: _One[Q, A] = _One(question)
         with self._lock:
             self._waiting.append(one)
-            if self._may_begin():
+            if at_once := self._may_begin():
                 self._waiting.pop()
                 self._begin(one)
-        if not one.group:
+        if not at_once:  # also where its turn has come meanwhile: that is taken by who waits
             self._wait(one)
         if one.group:
             self._lead(one)

@@ -115,6 +115,39 @@ def test_two_may_ask_at_the_same_time_before_others_wait(threads: ThreadPoolExec
     assert sorted(n for call in server.calls[2:] for n in call) == [3, 4]
 
 
+class Handing:
+    """A lock after whose next release, by who comes to wait, its turn is given at once."""
+
+    def __init__(self, lock: Any, hand: Callable[[], None]) -> None:
+        self._lock, self._hand = lock, hand
+        self._whose = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if threading.get_ident() == self._whose:
+            self._whose = 0
+            self._hand()
+
+
+def test_a_turn_that_comes_before_one_waits_for_it_is_taken(threads: ThreadPoolExecutor) -> None:
+    server = Server()
+    [first] = queued(server, threads, 1)
+
+    # when the first one ends between that the second joins those who wait, and waits
+    def end() -> None:
+        server.open.set()
+        assert first.result(LONG) == 10
+
+    server.door._lock = Handing(server.door._lock, end)  # type: ignore[assignment]
+
+    # then it asks, and so does who comes next
+    assert [server.door.ask(n) for n in (2, 3)] == [20, 30]
+    assert server.calls == [[1], [2], [3]]
+
+
 def test_a_group_has_no_more_than_it_may(threads: ThreadPoolExecutor) -> None:
     server = Server(most=2)
 
