@@ -55,11 +55,19 @@ def _sent(mine: Sequence[AlertNews]) -> list[AlertNews]:
     try:
         with get_connection(timeout=SECONDS) as connection:
             for news in mine:
-                connection.send_messages([_letter(news)])
-                sent.append(news)
+                try:
+                    connection.send_messages([_letter(news)])
+                except smtplib.SMTPRecipientsRefused as error:
+                    _note(error, sent)  # of this letter alone: the others go on
+                else:
+                    sent.append(news)
     except (smtplib.SMTPException, OSError) as error:
-        log.warning("alert_mail_failed", extra={"error": str(error)[:300], "sent": len(sent)})
+        _note(error, sent)
     return sent
+
+
+def _note(error: Exception, sent: Sequence[AlertNews]) -> None:
+    log.warning("alert_mail_failed", extra={"error": str(error)[:300], "sent": len(sent)})
 
 
 def _letter(news: AlertNews) -> EmailMessage:

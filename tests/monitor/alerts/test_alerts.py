@@ -117,9 +117,9 @@ def mailing(settings: Any) -> None:
     settings.EMAIL_HOST, settings.PANDASITE_ADDRESS = "mail.example", "https://panda.example"
 
 
-def to_be_mailed() -> AlertNews:
-    alert = alert_of("alice", mail=True)
-    alert.owner.email = "alice@example.org"
+def to_be_mailed(name: str = "alice") -> AlertNews:
+    alert = alert_of(name, mail=True)
+    alert.owner.email = f"{name}@example.org"
     alert.owner.save()
     return AlertNews.objects.create(alert=alert, task_id=7, text="ended: done", at=NOW, mail_at=NOW)
 
@@ -155,6 +155,35 @@ def test_a_mail_that_does_not_go_is_tried_again_a_few_times(
     sent = [mail.send(now=NOW + nr * HOUR) for nr in range(mail.MOST_TRIES + 2)]
     # then
     assert (sum(sent), len(tries)) == (0, mail.MOST_TRIES)
+
+
+@pytest.mark.django_db
+def test_an_address_that_is_refused_takes_no_other_mail_with_it(
+    mailing: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    refused, other = to_be_mailed("alice"), to_be_mailed("bob")
+    tried: list[str] = []
+
+    class Choosy:
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def send_messages(self, letters: list[Any]) -> None:
+            tried.extend(letters[0].to)
+            if letters[0].to == ["alice@example.org"]:
+                raise smtplib.SMTPRecipientsRefused({"alice@example.org": (550, b"unknown")})
+
+    monkeypatch.setattr(mail, "get_connection", lambda **_: Choosy())
+    # when
+    assert mail.send(now=NOW) == 1
+    # then
+    assert sorted(tried) == ["alice@example.org", "bob@example.org"]
+    for one in (refused, other):
+        one.refresh_from_db()
+    assert (refused.mailed_at, other.mailed_at) == (None, NOW)
 
 
 @pytest.mark.django_db
