@@ -19,3 +19,12 @@ def folder(settings: Any, tmp_path: Path) -> Path:
     settings.PANDASITE_SANDBOXES = str(tmp_path / "sandboxes")
     settings.PANDASITE = {**settings.PANDASITE, "SANDBOX_FREE_MB": 0}
     return tmp_path / "sandboxes"
+
+
+@pytest.fixture
+def jdoe(db: None) -> str:
+    """The token of the client of whom the samples are."""
+    from jobs import identity
+    from tests.builders import create_user  # this file is read before Django is set up
+
+    return identity.client_token(create_user("jdoe"), days=1)
