@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import requests
 
+from pandasite.embedded.home import Home
+from tests import migrated
 from tests.base.homes import alive, family_of, open_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,10 +83,16 @@ def bring_up(site: Site) -> Running:
 
 
 @contextmanager
-def site_of_many_starts() -> Iterator[Site]:
-    """One data folder for the tests of a module: each start but the first finds it migrated."""
+def site_of_many_starts(*, prepared: bool = False) -> Iterator[Site]:
+    """One data folder for the tests of a module: each start but the first finds it migrated.
+
+    prepared: the first one, too.
+    """
     with open_folder() as folder:
-        yield Site(folder=folder / "var")
+        site = Site(folder=folder / "var")
+        if prepared:
+            migrated.prepare(Home.choose(asked=str(site.folder), repository=site.folder))
+        yield site
 
 
 @contextmanager

@@ -31,7 +31,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with site_of_many_starts() as site:
+    with site_of_many_starts(prepared=True) as site:
         yield site
 
 

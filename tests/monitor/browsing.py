@@ -8,6 +8,10 @@ from typing import Any, Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, Request, ViewportSize
 
+AXE = Axe().axe_script
+# Only what breaks a rule comes back: its name, how grave that is, and the first places.
+BROKEN = """options => axe.run(options).then(found => found.violations.map(
+  one => [one.id, one.impact, one.nodes.slice(0, 3).map(node => node.html.slice(0, 150))]))"""
 SERIOUS = ("serious", "critical")
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 Scheme = Literal["light", "dark"]
@@ -47,6 +51,7 @@ class Visit:
         All rules in the visitor's colour scheme; those about colours in the other one as well.
         """
         other: Scheme = "light" if self.scheme == "dark" else "dark"
+        self.page.evaluate(AXE)
         found = _broken(self.page, {"resultTypes": ["violations"]})
         self.page.emulate_media(color_scheme=other)
         in_the_other = _broken(self.page, {"resultTypes": ["violations"], "runOnly": OF_COLOURS})
@@ -55,9 +60,5 @@ class Visit:
 
 
 def _broken(page: Page, options: dict[str, Any]) -> list[str]:
-    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{violation['id']}: {[node['html'][:150] for node in violation['nodes'][:3]]}"
-        for violation in found
-        if violation["impact"] in SERIOUS
-    ]
+    found = page.evaluate(BROKEN, options)
+    return [f"{rule}: {places}" for rule, impact, places in found if impact in SERIOUS]

@@ -18,6 +18,7 @@ from tests.flow.installation import eventually
 from tests.scale.pilots import Pilot, at_once
 from tests.scale.site import PLACE, SWEEP_SECONDS, Host, ScaleSite, hosts
 
+pytestmark = pytest.mark.faults
 JOBS = 60
 PILOTS = 6
 OFTEN = [name for name, rounds in SWEEPS.items() if rounds == 1]
@@ -115,7 +116,6 @@ def test_every_sweep_runs_on_both_hosts_and_two_timetables_make_one(
     assert after_all - connected < ROUNDS_WATCHED
 
 
-@pytest.mark.faults
 def test_workers_and_web_come_through_the_loss_of_their_connections(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:
@@ -139,7 +139,6 @@ def test_workers_and_web_come_through_the_loss_of_their_connections(
     eventually(lambda: site.sweep_errors() == [])
 
 
-@pytest.mark.faults
 def test_a_host_that_is_lost_leaves_its_jobs_to_the_other(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:
