@@ -7,6 +7,7 @@ The servers die with the session, and their folder below the temporary one is re
 This file is read before the settings are, because pytest-django is told of them here only.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -118,6 +119,12 @@ def pytest_collection(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=spreading.place)
+
+
+def pytest_collection_finish() -> None:
+    """What has been read lives as long as the session: nobody need look for garbage there."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
