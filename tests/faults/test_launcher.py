@@ -115,7 +115,7 @@ def python_for_everybody(folder: Path) -> tuple[str, dict[str, str]]:
         pytest.skip("this clone stands below a folder that is closed to other users")
     copy = folder / "python"
     library = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    ignored = shutil.ignore_patterns("site-packages", "test", "__pycache__", "config-*", "*.a")
+    ignored = shutil.ignore_patterns("site-packages", "test", "config-*", "*.a", "*.opt-?.pyc")
     shutil.copytree(base / "lib" / library, copy / "lib" / library, ignore=ignored)
     for shared in (base / "lib").glob("libpython*"):
         shutil.copy(shared, copy / "lib" / shared.name)

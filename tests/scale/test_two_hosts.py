@@ -112,8 +112,8 @@ def test_every_sweep_runs_on_both_hosts_and_two_timetables_make_one(
     assert 1 <= most <= 1.5 * rounds + 2
     eventually(both_were_seen, what=lambda: str(sorted(seen)))
     assert site.sweep_errors() == []
-    # and nobody has connected anew for each of them; some are ours
-    assert after_all - connected < ROUNDS_WATCHED
+    # and nobody has connected anew for each of them, which are many in a round; some are ours
+    assert after_all - connected < 2 * rounds < len(OFTEN) * rounds
 
 
 def test_workers_and_web_come_through_the_loss_of_their_connections(
