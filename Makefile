@@ -30,8 +30,8 @@ demo: environment ## bring up everything, run three real productions, show the d
 test: dev-environment ## run the tests on a PostgreSQL and a Valkey of their own
 	@exec $(CLEAN) $(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-faults: dev-environment ## kill, cut and race on purpose: what must never happen, does not
-	@exec $(CLEAN) $(VENV) -m pytest -m faults $(ARGS) tests/faults tests/flow tests/scale
+test-faults: dev-environment ## kill, cut and race on purpose, two sites at a time: what must never happen, does not
+	@exec $(CLEAN) $(VENV) -m pytest -m faults -n 2 --dist loadfile --no-loadscope-reorder $(ARGS) tests/faults tests/flow tests/scale
 
 test-pilots: dev-environment ## run jobs with PanDA's own pilots, kept in namespaces of their own
 	@$(CLEAN) $(VENV) -m deploy.panda_pilot >/dev/null

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from django.contrib.auth.models import Permission
 
 from brokerage.models import VO, BannedNode, Cloud, InstalledRelease, Release, Site
-from datasets.models import SiteStorage, StorageElement
 from jobs import identity
 from jobs.models import Node, Pilot
+from pandasite.replay.grid import store
 
 SITES_A_CLOUD = 10
 PILOTS_A_SITE = 20  # that are known already when a benchmark begins
@@ -21,7 +21,6 @@ TOKEN_DAYS = 7.0
 CMT_CONFIG = "x86_64-slc5-gcc43-opt"
 VERSIONS = ("14.5.0", "15.0.0", "15.6.9", "16.0.2")
 RELEASES = tuple(f"Atlas-{version}" for version in VERSIONS)
-CAPACITY = 10**17  # bytes, more than the benchmarks write
 # What a pilot of the benchmarks says of itself; every job that is to match asks for no more.
 MEMORY_MB = 4000
 DISK_MB = 20_000
@@ -64,7 +63,7 @@ def make_grid(n_sites: int, *, cap: int, now: dt.datetime) -> Grid:
         Site.vos.through(site_id=site.pk, vo_id=vo.pk) for site in sites
     )
     _install(sites)
-    _store(sites, now)
+    store(sites, url=_address, now=now)
     _man(sites, now)
     return Grid(
         sites=[Place(site.pk, site.name, _pilot_token(site)) for site in sites],
@@ -96,21 +95,8 @@ def _install(sites: Sequence[Site]) -> None:
     )
 
 
-def _store(sites: Sequence[Site], now: dt.datetime) -> None:
-    storages = StorageElement.objects.bulk_create(
-        StorageElement(
-            name=f"{site.name}_DISK",
-            url=f"davs://{site.name.lower().replace('_', '-')}.example.org/disk/",
-            capacity_bytes=CAPACITY,
-            free_bytes=CAPACITY,
-            measured_at=now,
-        )
-        for site in sites
-    )
-    SiteStorage.objects.bulk_create(
-        SiteStorage(site=site, storage=storage)
-        for site, storage in zip(sites, storages, strict=True)
-    )
+def _address(site: Site) -> str:
+    return f"davs://{site.name.lower().replace('_', '-')}.example.org/disk/"
 
 
 def _man(sites: Sequence[Site], now: dt.datetime) -> None:

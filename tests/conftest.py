@@ -7,10 +7,12 @@ The servers die with the session, and their folder below the temporary one is re
 This file is read before the settings are, because pytest-django is told of them here only.
 """
 
+import gc
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     }
     # The one of the product takes a fifth of a second for each password.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.CELERY_BROKER_URL += f"?virtual_host={_broker_number()}"
+    settings.CELERY_BROKER_URL += f"?virtual_host={_number()}"
     for database in settings.DATABASES.values():
         database["OPTIONS"]["options"] = PATIENT
 
@@ -106,9 +108,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spreading.In
     return spreading.InOneGo(config, log) if config.option.dist == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    if WORKER and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        worker, workers = _number(), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        names = spreading.names_below(Path(__file__).parent)
+        spreading.read(spreading.in_turn(names, worker=worker, workers=workers))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=spreading.place)
+
+
+def pytest_collection_finish() -> None:
+    """What has been read lives as long as the session: nobody need look for garbage there."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +167,7 @@ def broker() -> Iterator[redis.Redis]:
     with redis.Redis(
         unix_socket_path=str(socket_path(home)),
         password=Keys.of(home.secrets).broker_password,
-        db=_broker_number(),
+        db=_number(),
     ) as client:
         client.flushdb()
         yield client
@@ -178,5 +194,6 @@ def _forget_the_environment() -> None:
             del os.environ[name]
 
 
-def _broker_number() -> int:
+def _number() -> int:
+    """Of this worker: that of its databases in the broker, too."""
     return int(WORKER.removeprefix("gw") or 0)

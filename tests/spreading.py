@@ -1,11 +1,20 @@
-"""Which tests a worker takes together, and in which order they are begun.
+"""Which tests a worker takes together, in which order they are begun, and how all are read.
 
 The tests are shared out by file, since the fixtures of a module are dear. Those that start whole
 sites go to one worker: they wait for most of their time, and are less in each other's way one after
 the other. What takes long is begun first, so that no worker is left with it at the end.
+
+In a fresh clone pytest compiles each module of tests, with its asserts written anew. Workers that
+collect at the same time would each do so for all of them: here each begins with another part, and
+finds the others' compiled.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -36,3 +45,23 @@ def place(item: pytest.Item) -> int:
     if item.nodeid.startswith(LONG):
         return 1
     return 2 if "_browser" in item.path.name else 3
+
+
+def names_below(folder: Path) -> list[str]:
+    """The modules of tests in a package, by their names."""
+    files = sorted(folder.rglob("test_*.py"))
+    return [".".join(path.relative_to(folder.parent).with_suffix("").parts) for path in files]
+
+
+def in_turn(names: Sequence[str], *, worker: int, workers: int) -> list[str]:
+    """All of them, beginning where no other worker does."""
+    first = worker * len(names) // workers
+    return [*names[first:], *names[:first]]
+
+
+def read(names: Sequence[str]) -> None:
+    """Have them imported before they are collected."""
+    for name in names:
+        # Whatever is wrong with it, the collection says so of this module.
+        with suppress(Exception, pytest.skip.Exception):
+            import_module(name)

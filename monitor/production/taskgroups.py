@@ -11,7 +11,7 @@ from django.urls import reverse
 from monitor import columns
 from monitor.production.engined import ACTIVE, LOST
 from monitor.production.tallies import Tally
-from monitor.production.tasklist import TaskRow
+from monitor.production.taskrow import TaskRow
 from monitor.sheets import Sheet, column
 
 # How the browser groups tasks: word, title, and what of a task it is.

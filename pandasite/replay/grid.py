@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -41,7 +41,7 @@ def make_grid(slots: Mapping[str, int], *, now: dt.datetime) -> list[Place]:
         sites = Site.objects.bulk_create(
             Site(name=name, cloud=cloud, slots=n) for name, n in slots.items()
         )
-        _store(sites, now)
+        store(sites, url=lambda site: f"file:///replay/{site.name}", now=now)
         cloud.tier1 = max(sites, key=lambda site: site.slots)
         cloud.save(update_fields=["tier1"])
         places = [_place(site) for site in sites]
@@ -53,11 +53,12 @@ def make_grid(slots: Mapping[str, int], *, now: dt.datetime) -> list[Place]:
     return places
 
 
-def _store(sites: Sequence[Site], now: dt.datetime) -> None:
+def store(sites: Sequence[Site], *, url: Callable[[Site], str], now: dt.datetime) -> None:
+    """A disk at each of these sites, which were made just now, with room for all that comes."""
     storages = StorageElement.objects.bulk_create(
         StorageElement(
             name=f"{site.name}_DISK",
-            url=f"file:///replay/{site.name}",
+            url=url(site),
             capacity_bytes=CAPACITY,
             free_bytes=CAPACITY,
             measured_at=now,

@@ -16,7 +16,7 @@ from tests.api.calls import the_site
 from tests.builders import create_job, create_user, create_vo
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = 8  # per address, method and mode
+EXAMPLES = 5  # per address, method and mode
 LONG_EXAMPLES = 80
 OPERATIONS = (
     ("GET", "/rest/v1/me"),

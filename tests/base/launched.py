@@ -5,13 +5,17 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import requests
 
-from tests.base.homes import alive, family_of
+from pandasite.embedded.home import Home
+from tests import migrated
+from tests.base.homes import alive, family_of, open_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
@@ -76,6 +80,28 @@ def bring_up(site: Site) -> Running:
     found = re.search(r"the site is at (\S+)", "".join(said))
     assert found, "".join(said)
     return Running(process=process, url=found[1], family=family_of(process.pid))
+
+
+@contextmanager
+def site_of_many_starts(*, prepared: bool = False) -> Iterator[Site]:
+    """One data folder for the tests of a module: each start but the first finds it migrated.
+
+    prepared: the first one, too.
+    """
+    with open_folder() as folder:
+        site = Site(folder=folder / "var")
+        if prepared:
+            migrated.prepare(Home.choose(asked=str(site.folder), repository=site.folder))
+        yield site
+
+
+@contextmanager
+def one_start(site: Site) -> Iterator[Running]:
+    """For tests that look at a living site; the last of them ends it, or it is killed here."""
+    running = bring_up(site)
+    yield running
+    running.process.kill()
+    running.process.communicate()
 
 
 def finish(running: Running) -> str:

@@ -7,24 +7,20 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.base.homes import alive, family_of, open_folder, with_word
-from tests.base.launched import Running, Site, bring_up, finish
+from tests.base.homes import alive, family_of, with_word
+from tests.base.launched import Running, Site, finish, one_start, site_of_many_starts
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """One data folder for all tests here: each start but the first finds it migrated."""
-    with open_folder() as folder:
-        yield Site(folder=folder / "var")
+    with site_of_many_starts() as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
 def running(site: Site) -> Iterator[Running]:
-    """One start for the tests that look at a living site; the last of them ends it."""
-    running = bring_up(site)
-    yield running
-    running.process.kill()
-    running.process.communicate()
+    with one_start(site) as running:
+        yield running
 
 
 @pytest.mark.timeout(900)

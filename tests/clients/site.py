@@ -109,6 +109,7 @@ def client_site(environment: Path, blocker: DjangoDbBlocker) -> Iterator[ClientS
     path.chmod(0o711)  # root's servers run as somebody else, who must get in
     site = ClientSite(path, environment=environment, blocker=blocker)
     try:
+        site.prepare()
         site.start()
         yield site
         site.stop()

@@ -22,6 +22,7 @@ from pandasite.embedded.process import Command
 from pandasite.embedded.servers import Servers
 from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
+from tests import migrated
 from tests.faults.asking import Asker
 from tests.faults.history import History
 from tests.flow.installation import data_folder, eventually
@@ -117,7 +118,7 @@ class FaultSite(SiteOfPieces):
     def bring_up(self) -> None:
         """Servers, tables, web and workers."""
         self.start_servers()
-        self.manage("migrate", "--verbosity", "0")
+        migrated.copy_to(self.home)
         self.manage("migrate", "proddb", "--database", "proddb", "--verbosity", "0")
         self.start_site()
 

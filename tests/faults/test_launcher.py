@@ -20,6 +20,8 @@ from tests.base.launched import (
     Site,
     bring_up,
     finish,
+    one_start,
+    site_of_many_starts,
     wait_until_dead,
 )
 
@@ -29,18 +31,14 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """One data folder for all tests here: each start but the first finds it migrated."""
-    with open_folder() as folder:
-        yield Site(folder=folder / "var")
+    with site_of_many_starts(prepared=True) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
 def running(site: Site) -> Iterator[Running]:
-    """One start for the tests that look at a living site; the last of them kills it."""
-    running = bring_up(site)
-    yield running
-    running.process.kill()
-    running.process.communicate()
+    with one_start(site) as running:
+        yield running
 
 
 def test_a_killed_web_server_and_a_killed_worker_come_back_at_the_same_address(
@@ -117,7 +115,7 @@ def python_for_everybody(folder: Path) -> tuple[str, dict[str, str]]:
         pytest.skip("this clone stands below a folder that is closed to other users")
     copy = folder / "python"
     library = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    ignored = shutil.ignore_patterns("site-packages", "test", "__pycache__", "config-*", "*.a")
+    ignored = shutil.ignore_patterns("site-packages", "test", "config-*", "*.a", "*.opt-?.pyc")
     shutil.copytree(base / "lib" / library, copy / "lib" / library, ignore=ignored)
     for shared in (base / "lib").glob("libpython*"):
         shutil.copy(shared, copy / "lib" / shared.name)

@@ -17,7 +17,7 @@ from tests.faults.books import Books
 from tests.faults.checker import double_moves
 from tests.faults.site import SWEEP_SECONDS, FaultSite
 from tests.faults.sizes import long
-from tests.faults.told import start_without_timetable
+from tests.faults.told import lie_until_there_is_a_timetable, start_without_timetable
 from tests.faults.transfers import (
     DECISIONS,
     await_waiting,
@@ -77,11 +77,7 @@ def test_without_a_timetable_what_the_broker_forgot_is_never_done(patient: Books
     time.sleep(3 * SWEEP_SECONDS)
 
     # then
-    found = patient.states(panda_ids)
-    site.kill_piece("worker")
-    site.start("worker")
-    assert found == {JobState.DEFINED: 5}
-    patient.await_states(panda_ids, JobState.ACTIVATED)
+    lie_until_there_is_a_timetable(patient, panda_ids)
 
 
 @long

@@ -16,7 +16,11 @@ from tests.faults.checker import lapses
 from tests.faults.crews import Crew, runner
 from tests.faults.site import SWEEP_SECONDS, FaultSite
 from tests.faults.sizes import long, quick
-from tests.faults.told import fold_by_message, start_without_timetable
+from tests.faults.told import (
+    fold_by_message,
+    lie_until_there_is_a_timetable,
+    start_without_timetable,
+)
 from tests.faults.transfers import (
     DECISIONS,
     await_waiting,
@@ -68,11 +72,7 @@ def test_without_a_timetable_the_work_of_a_killed_process_is_lost(patient: Books
     time.sleep(2 * SWEEP_SECONDS)
 
     # then
-    found = patient.states(panda_ids)
-    site.kill_piece("worker")
-    site.start("worker")
-    assert found == {JobState.DEFINED: 5}
-    patient.await_states(panda_ids, JobState.ACTIVATED)
+    lie_until_there_is_a_timetable(patient, panda_ids)
 
 
 @quick

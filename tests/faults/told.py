@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from celery import Celery
 
+from jobs.states import JobState
 from pandasite.embedded.keys import Keys
 from pandasite.embedded.valkey import broker_url
+from tests.faults.books import Books
 from tests.faults.site import FaultSite
 from tests.flow.installation import eventually
 
@@ -31,3 +35,12 @@ def fold_by_message(site: FaultSite, *, seconds: float = HEARD_SECONDS) -> None:
             return site.sweeps_of("jobs.fold_counts") > before
 
         eventually(told, pause=1.0, seconds=seconds)
+
+
+def lie_until_there_is_a_timetable(books: Books, panda_ids: Sequence[int]) -> None:
+    """The end of a control: these jobs went nowhere; the product's own worker takes them on."""
+    found = books.states(panda_ids)
+    books.site.kill_piece("worker")
+    books.site.start("worker")
+    assert found == {JobState.DEFINED: len(panda_ids)}
+    books.await_states(panda_ids, JobState.ACTIVATED)

@@ -22,6 +22,7 @@ from pandasite.embedded.keys import Keys
 from pandasite.embedded.postgres import database_settings, proddb_settings
 from pandasite.embedded.process import Command
 from pandasite.launcher.state import Record
+from tests import migrated
 from tests.flow.processes import Family
 
 # A blank and something that looks like an escaped letter: a data folder may be called so.
@@ -44,6 +45,10 @@ class Installation:
     def launcher(self) -> subprocess.Popen[bytes]:
         assert self._launcher is not None
         return self._launcher
+
+    def prepare(self) -> None:
+        """As the first start leaves it: to copy the tables is quicker than to migrate."""
+        migrated.prepare(Home.choose(asked=str(self.home.path), repository=self.home.path))
 
     def launch(self, *argv: str, environment: Mapping[str, str]) -> None:
         """Start a launcher; at the death of the tests it dies, too."""

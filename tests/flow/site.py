@@ -130,6 +130,7 @@ def site_in_a_folder(blocker: DjangoDbBlocker) -> Iterator[FlowSite]:
     with data_folder() as path:
         site = FlowSite(path, family=Family(), blocker=blocker)
         try:
+            site.prepare()
             site.start()
             yield site
             site.stop()

@@ -197,3 +197,18 @@ def test_what_is_readable_in_one_colour_scheme_only_is_found(visit: Visit) -> No
     (found,) = visit.violations()
 
     assert found.startswith("dark: color-contrast")
+
+
+def test_one_text_that_cannot_be_read_is_found_among_many_alike(visit: Visit) -> None:
+    rows = "".join(f"<li><a href='#{n}'>row {n}</a></li>" for n in range(50))
+    rows = rows.replace("<a href='#20'>", "<a href='#20' style='color: #ddd'>")
+    rows = rows.replace("<li><a href='#30'>", "<li style='background: #336'><a href='#30'>")
+    style = "body { background: #fff } a { color: #00c }"
+    page = f"<html lang=en><title>t</title><style>{style}</style><main><ul>{rows}</ul></main>"
+    visit.page.set_content(page)
+
+    contrast = [words for words in visit.violations() if "color-contrast" in words]
+
+    assert len(contrast) == 2  # in either scheme
+    assert all("row 20" in words and "row 30" in words for words in contrast)
+    assert "row 21" not in str(contrast)

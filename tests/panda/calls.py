@@ -104,3 +104,9 @@ def told(answer: HttpResponse) -> Any:
 def waiting_job(**columns: Any) -> Job:
     """A job that waits at the site of these tests."""
     return create_job("activated", site=the_site(), **columns)
+
+
+def given_job(by: str, **columns: Any) -> dict[str, Any]:
+    """Such a job, as the pilot with this token got it."""
+    waiting_job(**columns)
+    return get_job(by=by)

@@ -6,12 +6,18 @@ import gzip
 import io
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
 
 from django.test import Client
 
+from jobs.models import Sandbox
+from tests.panda.calls import told
+
 JOBO = "jobO.{:08x}-0000-4000-8000-000000000000.tar.gz"
 UPLOAD = "/api/v1/file_server/upload_cache_file"
+VALIDATE = "/api/v1/file_server/validate_cache_file"
+TOUCH = "/api/v1/file_server/touch_cache_file"
 
 
 def name(number: int = 1, kind: str = "jobO") -> str:
@@ -33,6 +39,9 @@ def archive(*members: tarfile.TarInfo | tuple[str, bytes]) -> bytes:
             info = member(one[0], size=len(one[1]), mode=0o755) if isinstance(one, tuple) else one
             tar.addfile(info, io.BytesIO(one[1] if isinstance(one, tuple) else bytes(info.size)))
     return raw.getvalue()
+
+
+GOOD = archive(("run.sh", b"#!/bin/sh\necho hello\n"))
 
 
 def footer(packed: bytes) -> tuple[int, int]:
@@ -74,3 +83,16 @@ def post(path: str, values: dict[str, Any], *, by: str) -> Any:
 
 def gzip_of(raw: bytes) -> bytes:
     return gzip.compress(raw, mtime=0)
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def refusal(answer: Any, folder: Path) -> str:
+    """What the client shows; nothing of the file may be left."""
+    body = told(answer)
+    assert (answer.status_code, body["success"], body["data"]) == (200, False, None)
+    assert not Sandbox.objects.exists()
+    assert kept(folder) == []
+    return str(body["message"])

@@ -13,15 +13,21 @@ from jobs.models import Job, KeptLease, Pulse
 from pandasite.base.clock import database_now
 from tests.api.calls import CLAIM, POSTS, pilot, send
 from tests.builders import NOW, after, create_site, put_away
-from tests.panda.calls import NODE, PILOT, get_job, packed, token, told, update, waiting_job, word
+from tests.panda.calls import (
+    NODE,
+    PILOT,
+    get_job,
+    given_job,
+    packed,
+    token,
+    told,
+    update,
+    waiting_job,
+    word,
+)
 
 pytestmark = pytest.mark.django_db
 GONE = {"StatusCode": 30, "command": "tobekilled"}
-
-
-def given_job(by, **columns):
-    waiting_job(**columns)
-    return get_job(by=by)
 
 
 def later(**span):

@@ -11,17 +11,8 @@ from pilot_client.claim import claim
 from pilot_client.control import Stop
 from pilot_client.errors import PilotEnds
 from pilot_client.server import Server
-from tests.pilot.harness import (
-    CLAIM,
-    DROP_ANSWER,
-    DROP_UNSEEN,
-    TOKEN,
-    FakeServer,
-    Fault,
-    Site,
-    end_of,
-    eventually,
-)
+from tests.pilot.fake_server import CLAIM, DROP_ANSWER, DROP_UNSEEN, FakeServer, Fault
+from tests.pilot.harness import TOKEN, Site, end_of, eventually
 
 BUSY: list[Fault] = [
     DROP_ANSWER,

@@ -9,15 +9,8 @@ import time
 import psutil
 import pytest
 
-from tests.pilot.harness import (
-    FakeServer,
-    Site,
-    end_of,
-    eventually,
-    kill,
-    running,
-    with_word,
-)
+from tests.pilot.fake_server import FakeServer
+from tests.pilot.harness import Site, end_of, eventually, kill, running, with_word
 from tests.pilot.test_payload import DOUBLE_FORK, PYTHON
 
 

@@ -12,7 +12,8 @@ from pilot_client.deliver import deliver
 from pilot_client.folder import Busy, JobFolder, disk_usage
 from pilot_client.joblog import MEMBER_BYTES, last_bytes
 from pilot_client.server import Server
-from tests.pilot.harness import REPORT, FakeServer, Site
+from tests.pilot.fake_server import REPORT, FakeServer
+from tests.pilot.harness import Site
 
 
 def test_a_folder_in_use_cannot_be_taken(tmp_path: Path) -> None:

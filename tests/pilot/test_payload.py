@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.pilot.harness import LEASE_TOKEN, TOKEN, FakeServer, Site, with_word
+from tests.pilot.fake_server import FakeServer
+from tests.pilot.harness import LEASE_TOKEN, TOKEN, Site, with_word
 
 PYTHON = "#!/usr/bin/env python3\n"
 DOUBLE_FORK = """\

@@ -1,12 +1,9 @@
-"""Pilots at sites whose storage is not mounted: WebDAV with a secret, S3 signed, XRootD."""
+"""Pilots at sites whose storage is not mounted: WebDAV with a secret, and S3 signed."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,85 +13,16 @@ import pytest
 from datasets import engine, storage
 from datasets.models import Transfer
 from datasets.storage import Address
-from datasets.storage.listing import entries
 from pandasite.base.clock import database_now
 from pilot_client import remote
-from pilot_client import xrootd as pilot_xrootd
 from tests.builders import create_file, create_replica, create_storage, create_transfer
-from tests.datasets import servers, xrootd
-from tests.pilot.harness import FakeServer, Site
+from tests.datasets import servers
+from tests.pilot.away import CONTENT, Hurry, entry, got, job_at, put, run
+from tests.pilot.fake_server import FakeServer
+from tests.pilot.harness import Site
 
-CONTENT = b"minimum bias\n" * 20_000
+pytestmark = pytest.mark.usefixtures("secrets")
 SCRIPT = "tr a-z A-Z < {} | sort -r > {}; cksum {} >> {}"
-
-
-@pytest.fixture
-def dav(tmp_path: Path) -> Iterator[Address]:
-    with servers.webdav(tmp_path / "dav") as url:
-        yield Address(url=url, secret="dav")
-
-
-@pytest.fixture
-def secret(site: Site) -> str:
-    path = site.root / "storage-secret"
-    path.write_text(f"{servers.USER}:{servers.PASSWORD}\n")
-    return str(path)
-
-
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_DAV", f"{servers.USER}:{servers.PASSWORD}")
-    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_S3", f"{servers.S3_KEY}:{servers.S3_SECRET}")
-    yield
-    storage.close_places()
-
-
-def entry(lfn: str, body: bytes) -> dict[str, Any]:
-    return {
-        "lfn": lfn,
-        "scope": "mc09",
-        "guid": "0",
-        "size": len(body),
-        "adler32": f"{zlib.adler32(body):08x}",
-        "dataset": "d",
-        "path": storage.path_of("mc09", lfn),
-    }
-
-
-def put(address: Address, lfn: str, body: bytes) -> None:
-    expected = storage.Copied(size=len(body), adler32=f"{zlib.adler32(body):08x}")
-    path = storage.path_of("mc09", lfn)
-    arrival = storage.open_place(address).arrive(path, tag="t1.1", expected=expected)
-    arrival.fill(iter([body]))
-    arrival.publish()
-
-
-def got(address: Address, lfn: str) -> bytes:
-    path = storage.path_of("mc09", lfn)
-    with storage.open_place(address).read(path) as pieces:
-        return b"".join(pieces)
-
-
-def run(site: Site, server: FakeServer, job: dict[str, Any], *more: str) -> dict[str, Any]:
-    server.jobs.append(job)
-    ended = site.run(server, *more)
-    assert ended.code == 0, ended.log
-    assert "canary" not in ended.log
-    final: dict[str, Any] = server.finals()[-1]
-    return final
-
-
-def job_at(site: Site, address: Address, script: str, *, reads: dict[str, Any], writes: str) -> Any:
-    """A job as the server answers it, at a site with this storage."""
-    job = site.job(script, input_files=[reads], storage={"name": "SE", "url": address.url})
-    path = storage.path_of("mc09", writes)
-    job["output_files"] = [{"lfn": writes, "scope": "mc09", "dataset": "d", "path": path}]
-    if address.url.startswith("s3://"):
-        place: Any = storage.open_place(address)
-        for file in (*job["input_files"], *job["output_files"], job["log_file"]):
-            write = file not in job["input_files"]
-            file["url"] = place.signed(file["path"], write=write, lasts=600)
-    return job
 
 
 def test_a_job_reads_and_writes_by_webdav(
@@ -161,10 +89,6 @@ def test_a_pilot_whose_secret_is_not_there_says_so(
     assert f"the secret of the storage, {secret}, cannot be read" in final["pilot_error_diag"]
 
 
-class Hurry(Exception):
-    """The pilot has to go."""
-
-
 def test_what_ends_a_stage_out_is_told_also_when_the_storage_goes_away(tmp_path: Path) -> None:
     (tmp_path / "HIST.1").write_bytes(CONTENT)
 
@@ -179,82 +103,6 @@ def test_what_ends_a_stage_out_is_told_also_when_the_storage_goes_away(tmp_path:
         away = remote.Remote(url=f"http://127.0.0.1:{server.port}")
         with pytest.raises(Hurry):
             away.put(PurePosixPath("mc09/HIST.1"), "", file, check=stop)
-
-
-@pytest.fixture
-def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
-    """An XRootD server, and its programs on the nodes."""
-    with xrootd.xrootd() as running:
-        programs = str(xrootd.program("xrdcp").parent)
-        monkeypatch.setenv("PATH", programs, prepend=os.pathsep)
-        if libraries := xrootd.environment().get("LD_LIBRARY_PATH"):
-            monkeypatch.setenv("LD_LIBRARY_PATH", libraries)
-        yield Address(url=f"{running.url}//disk")
-
-
-def test_a_job_reads_and_writes_by_root(server: FakeServer, site: Site, root: Address) -> None:
-    put(root, "EVNT.1", CONTENT)
-    put(root, "HIST.1", b"of an attempt before")
-    job = job_at(site, root, "cat EVNT.1 > HIST.1", reads=entry("EVNT.1", CONTENT), writes="HIST.1")
-
-    final = run(site, server, job)
-
-    [output] = final["output_files"]
-    assert (final["state"], got(root, "HIST.1")) == ("finished", CONTENT)
-    assert output["adler32"] == f"{zlib.adler32(CONTENT):08x}"
-    folder = storage.path_of("mc09", "HIST.1").rpartition("/")[0]
-    assert [one.name for one in entries(root, folder)] == ["HIST.1"]
-
-
-def test_an_input_that_is_not_at_the_xrootd_server_is_missed(
-    server: FakeServer, site: Site, root: Address
-) -> None:
-    job = job_at(site, root, "touch HIST.1", reads=entry("EVNT.2", CONTENT), writes="HIST.1")
-
-    final = run(site, server, job)
-
-    assert (final["state"], final["pilot_error_code"]) == ("failed", 1331)
-
-
-def test_a_node_without_the_programs_says_which(
-    server: FakeServer, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    job = site.job("true", storage={"name": "SE", "url": "root://se.example.org//disk"})
-
-    final = run(site, server, job)
-
-    assert final["state"] == "failed"
-    assert "needs xrdcp and xrdfs on this node" in final["pilot_error_diag"]
-
-
-@pytest.mark.parametrize("secret", ["ddm:canary", "bearer canary"])
-def test_no_token_of_a_storage_goes_in_the_open(tmp_path: Path, secret: str) -> None:
-    (tmp_path / "secret").write_text(secret)
-    away = pilot_xrootd.XRootD(url="root://127.0.0.1:9//x", secret=tmp_path / "secret")
-
-    with pytest.raises(PermissionError, match="by roots:// only") as refusal:
-        away.fetch(PurePosixPath("a/b"), "", into=tmp_path / "b", check=lambda: None)
-
-    assert "canary" not in str(refusal.value)
-
-
-def test_what_ends_the_pilot_ends_a_program_that_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "xrdcp").write_text("#!/bin/sh\nexec sleep 600\n")
-    (tmp_path / "xrdcp").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    calls = iter([None, None])
-
-    def stop() -> None:
-        if next(calls, Hurry) is Hurry:
-            raise Hurry
-
-    with pytest.raises(Hurry):
-        pilot_xrootd.XRootD(url="root://127.0.0.1:9//x").fetch(
-            PurePosixPath("a/b"), "", into=tmp_path / "b", check=stop
-        )
 
 
 @pytest.mark.django_db

@@ -5,20 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.pilot.harness import (
-    DROP_ANSWER,
-    DROP_UNSEEN,
-    LEASE_TOKEN,
-    REPORT,
-    TOKEN,
-    FakeServer,
-    Site,
-    end_of,
-    eventually,
-    is_final,
-    kill,
-    serving,
-)
+from tests.pilot.fake_server import DROP_ANSWER, DROP_UNSEEN, REPORT, FakeServer, is_final, serving
+from tests.pilot.harness import LEASE_TOKEN, TOKEN, Site, end_of, eventually, kill
 
 
 def state_of(site: Site) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import tarfile
 import zlib
 from typing import Any
 
-from tests.pilot.harness import FakeServer, Site
+from tests.pilot.fake_server import FakeServer
+from tests.pilot.harness import Site
 
 
 def run(site: Site, server: FakeServer, job: dict[str, Any], *more: str) -> dict[str, Any]:

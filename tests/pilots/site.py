@@ -179,6 +179,7 @@ def pilot_site(
     path.chmod(0o711)  # root's servers and a pilot's own user must get in
     site = PilotSite(path, program=program, isolation=isolation, blocker=blocker)
     try:
+        site.prepare()
         site.start()
         yield site
         site.stop()

@@ -28,6 +28,7 @@ from pandasite.embedded.servers import Servers
 from pandasite.embedded.valkey import broker_url
 from pandasite.launcher.bind import Bind, url_of
 from pandasite.launcher.stack import WORKERS
+from tests import migrated
 from tests.builders import create_cloud, create_site, create_storage, create_vo
 from tests.flow.installation import STOP_SECONDS, data_folder, eventually
 from tests.flow.processes import Family
@@ -85,7 +86,7 @@ class ScaleSite(SiteOfPieces):
         for command in self._servers.commands():
             self.start_process(command, self.home.logs / f"{command.name}.log")
         eventually(self._servers.ready, seconds=READY_SECONDS)
-        self.manage("migrate", "--verbosity", "0")
+        migrated.copy_to(self.home)
         disk = self.home.path / "disk"
         disk.mkdir()
         with self.books():

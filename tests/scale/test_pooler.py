@@ -17,6 +17,7 @@ from tests.scale.pooler import SERVER_CONNECTIONS, STATEMENT_MS, Pooler
 from tests.scale.site import PLACE, Host, ScaleSite, hosts
 from tests.scale.test_two_hosts import OFTEN, lapses
 
+pytestmark = pytest.mark.faults
 JOBS = 60
 PILOTS = 12
 

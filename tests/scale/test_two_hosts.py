@@ -18,6 +18,7 @@ from tests.flow.installation import eventually
 from tests.scale.pilots import Pilot, at_once
 from tests.scale.site import PLACE, SWEEP_SECONDS, Host, ScaleSite, hosts
 
+pytestmark = pytest.mark.faults
 JOBS = 60
 PILOTS = 6
 OFTEN = [name for name, rounds in SWEEPS.items() if rounds == 1]
@@ -111,11 +112,10 @@ def test_every_sweep_runs_on_both_hosts_and_two_timetables_make_one(
     assert 1 <= most <= 1.5 * rounds + 2
     eventually(both_were_seen, what=lambda: str(sorted(seen)))
     assert site.sweep_errors() == []
-    # and nobody has connected anew for each of them; some are ours
-    assert after_all - connected < ROUNDS_WATCHED
+    # and nobody has connected anew for each of them, which are many in a round; some are ours
+    assert after_all - connected < 2 * rounds < len(OFTEN) * rounds
 
 
-@pytest.mark.faults
 def test_workers_and_web_come_through_the_loss_of_their_connections(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:
@@ -139,7 +139,6 @@ def test_workers_and_web_come_through_the_loss_of_their_connections(
     eventually(lambda: site.sweep_errors() == [])
 
 
-@pytest.mark.faults
 def test_a_host_that_is_lost_leaves_its_jobs_to_the_other(
     site: ScaleSite, pair: tuple[Host, ...]
 ) -> None:

@@ -173,6 +173,7 @@ def grid_site(below: Path | None, blocker: DjangoDbBlocker) -> Iterator[GridSite
     path.chmod(0o711)  # Apache's and the database's own users must get in
     site = GridSite(path, below=below, blocker=blocker)
     try:
+        site.prepare()
         site.start()
         yield site
         site.stop()

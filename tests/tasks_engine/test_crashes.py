@@ -48,19 +48,20 @@ def killed_before(n: int) -> Iterator[list[int]]:
 def at_every_step(begin: Callable[[], Task], check: Callable[[Task], None]) -> int:
     """Kill a round in front of each of its statements; how many there were.
 
-    Each time all begins anew, the round is killed, others come after it, and `check` looks.
+    Each time the round is killed, others come after it, `check` looks, and all is undone.
     """
-    for n in range(200):
-        with transaction.atomic():
-            task = begin()
-            with killed_before(n) as killed:
-                engine.run(NOW)
-            rounds(1)
-            check(task)
-            assert recount.differences() == []
-            transaction.set_rollback(True)
-        if not killed:
-            return n
+    with transaction.atomic():
+        task = begin()
+        for n in range(200):
+            with transaction.atomic():
+                with killed_before(n) as killed:
+                    engine.run(NOW)
+                rounds(1)
+                check(task)
+                assert recount.differences() == []
+                transaction.set_rollback(True)
+            if not killed:
+                return n
     raise AssertionError("a round writes for ever")
 
 
