@@ -121,6 +121,7 @@ def _forget_what_another_had_taken(**_: object) -> None:
     from django.conf import settings  # read after this file, which they import
 
     nudge.forget_planned(settings.EXPECTED_SWEEPS)
+    nudge.forget_nudged()
 
 
 @task_revoked.connect
