@@ -54,6 +54,27 @@ def test_a_sheet_is_sorted_by_its_address() -> None:
     assert [row["jobs"] for row in told("sort=jobs", rows())] == [0, 1, 2]
 
 
+def test_rows_without_a_value_come_first_and_last_when_turned_round() -> None:
+    def order(sort: str, *values: object) -> list[object]:
+        sheet = sheets.arrange(
+            Nodes([{"node": n, "jobs": value} for n, value in enumerate(values)]),
+            Params(QueryDict(f"sort={sort}"), known=sheets.PARAMS),
+        )
+        return [row["jobs"] for row in sheet.plain_rows()]
+
+    assert order("jobs", 2, None, 0, 1.5) == [None, 0, 1.5, 2]
+    assert order("-jobs", 2, None, 0, 1.5) == [2, 1.5, 0, None]
+    assert order("jobs", "b", 1, "a", None, True) == [None, 1, True, "a", "b"]
+    assert order("-jobs", {"b": 1}, {"a": 2}) == [{"b": 1}, {"a": 2}]
+
+
+def test_rows_of_one_value_stay_in_their_order_either_way() -> None:
+    alike = [Row(node=f"wn{nr}", jobs=nr % 2) for nr in (3, 1, 2, 5)]
+
+    for sort, nodes in (("jobs", "2315"), ("-jobs", "3152")):
+        assert [row["node"] for row in told(f"sort={sort}", alike)] == [f"wn{n}" for n in nodes]
+
+
 def test_only_the_columns_that_are_asked_for_are_shown() -> None:
     assert told("columns=node", rows(1)) == [{"node": "wn000"}]
 
