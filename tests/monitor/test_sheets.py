@@ -126,6 +126,17 @@ def test_a_cell_is_drawn_as_the_column_draws_it() -> None:
     assert drawn[0][6] == "&lt;b&gt;x&lt;/b&gt; &lt;0&gt;"
 
 
+def test_the_title_of_a_column_of_times_names_the_zone_that_the_reader_has_chosen() -> None:
+    class Times(Sheet):
+        at = columns.time("<At> (UTC)", "a moment")
+        day = column("Day (UTC)", "no moment", kind=columns.DayColumn)
+
+    at, day = (str(one.header) for one in Times([]).columns)
+
+    assert at == "&lt;At&gt; (<span data-zone>UTC</span>)"
+    assert day == "Day (UTC)"
+
+
 def test_rows_may_be_mappings_too() -> None:
     assert ">wn1<" in Nodes([{"node": "wn1", "jobs": 2}]).drawn_rows
 
