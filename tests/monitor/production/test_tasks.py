@@ -173,7 +173,10 @@ def test_the_browser_groups_tasks_and_leads_to_them(client: Client) -> None:
 
 def test_an_unknown_grouping_is_refused(client: Client) -> None:
     answer = client.get("/tasks/browser/?by=colour&format=json")
-    assert (answer.status_code, "campaign, request, group, type" in answer.json()["message"]) == (400, True)
+    assert (answer.status_code, "campaign, request, group, type" in answer.json()["message"]) == (
+        400,
+        True,
+    )
 
 
 def test_the_page_of_a_task_has_progress_eta_errors_and_sites(client: Client) -> None:
