@@ -164,11 +164,15 @@ def _matching(params: Params, *, now: dt.datetime) -> QuerySet[Subscription]:
         rows = rows.filter(storage=storage)
     if activity := params.text("activity", longest=32):
         rows = rows.filter(activity=activity)
-    if owner := params.text("owner", longest=150):
+    if owner := lists.account(params, "owner", known=_has_wished):
         rows = rows.filter(owner=owner)
     if name := params.text("dataset"):
         rows = rows.filter(dataset__name__startswith=name)
     return rows
+
+
+def _has_wished(owner: str) -> bool:
+    return Subscription.objects.filter(owner=owner).exists()
 
 
 def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
