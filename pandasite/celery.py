@@ -51,6 +51,7 @@ SWEEPS = {
     "datasets.measure_storage": 6,
     "datasets.sum_datasets": 3,
     "datasets.mind_ddm": 1,
+    "datasets.keep_wishes": 3,
     "jobs.move": 1,
     "datasets.send_callbacks": 1,
     "datasets.sync_ddm": 3,

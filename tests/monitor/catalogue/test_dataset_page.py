@@ -63,6 +63,10 @@ def test_a_dataset_shows_its_files_by_storage_element(client: Client) -> None:
     ]  # fmt: skip
     assert texts(found["files"][2])[3:6] == ["", "", "there"]
     assert 'title="2 tries: no route"' in text and 'title="wrong size"' in text
+    assert [texts(row) for row in found["troubles"][1:]] == [
+        ["E1", "BAD", "bad", "wrong size"],
+        ["E1", "HOME", "queued", "no route"],
+    ]
     wish = rows(found["subscriptions"])["HOME"]
     assert texts(wish)[1:3] == ["production", "open"]
     assert wish[5].text == "1 of 2"
