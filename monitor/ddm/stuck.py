@@ -22,8 +22,8 @@ CARRIERS = {
     "mover": "a job of PandaMover is to bring it",
 }
 READ = (
-    "activity", "carrier", "state", "attempts", "created_at", "next_try_at", "started_at", "reason", "error",
-    "file__scope", "file__lfn", "file__size", "source__name", "destination__name",
+    "activity", "carrier", "state", "attempts", "created_at", "next_try_at", "started_at", "reason",
+    "error", "file__scope", "file__lfn", "file__size", "source__name", "destination__name",
 )  # fmt: skip
 
 
