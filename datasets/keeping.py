@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -52,28 +52,27 @@ ORDER BY 1 LIMIT %(most)s
 # it is of use to ask: always the first time; later as long as it is not wanted for too long, and
 # a good replica is somewhere.
 _IDLE = """
-WITH idle AS MATERIALIZED (
-  SELECT m.file_id, last.error, last.created_at, last.tries,
-    last.created_at IS NULL OR (last.created_at > %(old)s AND NOT (last.permanent AND NOT EXISTS (
-      SELECT FROM datasets_replica r WHERE r.file_id = m.file_id AND r.state = 'available'
-    ))) AS again
-  FROM datasets_datasetfile m LEFT JOIN LATERAL (
-    SELECT * FROM (
-      SELECT t.state, t.permanent, t.error, t.created_at,
-        sum(t.attempts) FILTER (WHERE t.state = 'failed') OVER () AS tries
-      FROM datasets_transfer t
-      WHERE t.file_id = m.file_id AND t.destination_id = %(storage)s
-        AND t.state IN ('failed', 'done') AND t.ended_at >= %(since)s
-      ORDER BY t.id DESC LIMIT 1
-    ) t WHERE t.state = 'failed' -- else it was there since
-  ) last ON true
-  WHERE m.dataset_id = %(dataset)s AND NOT EXISTS (
+WITH lacking AS MATERIALIZED (
+  SELECT m.file_id FROM datasets_datasetfile m WHERE m.dataset_id = %(dataset)s AND NOT EXISTS (
     SELECT FROM datasets_replica r WHERE r.file_id = m.file_id AND r.storage_id = %(storage)s
       AND r.state = 'available'
   ) AND NOT EXISTS (
     SELECT FROM datasets_transfer t WHERE t.file_id = m.file_id
       AND t.destination_id = %(storage)s AND t.state IN ('queued', 'copying')
   )
+), ended AS MATERIALIZED (
+  SELECT DISTINCT ON (t.file_id) t.file_id, t.state, t.permanent, t.error, t.created_at,
+    sum(t.attempts) FILTER (WHERE t.state = 'failed') OVER (PARTITION BY t.file_id) AS tries
+  FROM datasets_transfer t JOIN lacking l ON l.file_id = t.file_id
+  WHERE t.destination_id = %(storage)s AND t.ended_at >= %(since)s
+  ORDER BY t.file_id, t.id DESC
+), idle AS MATERIALIZED (
+  SELECT l.file_id, last.error, last.created_at, last.tries,
+    last.created_at IS NULL OR (last.created_at > %(old)s AND NOT (last.permanent AND NOT EXISTS (
+      SELECT FROM datasets_replica r WHERE r.file_id = l.file_id AND r.state = 'available'
+    ))) AS again
+  FROM lacking l LEFT JOIN ended last ON last.file_id = l.file_id
+    AND last.state = 'failed' -- else it was there since
 )
 SELECT file_id, error, created_at, tries, again,
   count(*) FILTER (WHERE again OR created_at > %(old)s) OVER () = 0 AS is_over
@@ -148,7 +147,7 @@ def keep(key: int, *, now: dt.datetime) -> int:
 
 
 def _idle(one: Subscription, *, now: dt.datetime) -> Sequence[Idle]:
-    about = {
+    about: dict[str, Any] = {
         "dataset": one.dataset_id,
         "storage": one.storage_id,
         "since": one.created_at,

@@ -38,7 +38,7 @@ FROM datasets_subscription s CROSS JOIN LATERAL (
     SELECT * FROM datasets_transfer t WHERE t.file_id = missing.file_id
       AND t.destination_id = s.storage_id AND t.state <> 'done'
       AND (t.ended_at IS NULL OR t.ended_at >= s.created_at)
-    ORDER BY t.id DESC LIMIT 1
+    ORDER BY t.id + 0 DESC LIMIT 1 -- by the index of files, however the table has grown
   ) t JOIN datasets_file f ON f.id = t.file_id
   ORDER BY t.permanent DESC, (t.error <> '') DESC, t.id DESC LIMIT 1
 ) t WHERE s.id = ANY(%s)

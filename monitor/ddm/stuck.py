@@ -17,9 +17,13 @@ from monitor.words import ago
 
 SHOWN, TOLD = 50, 1000
 STUCK_HOURS = 24
+CARRIERS = {
+    "ddm": "the data management system of its VO is to bring it, and is asked about it",
+    "mover": "a job of PandaMover is to bring it",
+}
 READ = (
-    "activity", "state", "attempts", "created_at", "next_try_at", "started_at", "reason", "error",
-    "file__scope", "file__lfn", "file__size", "source__name", "destination__name",
+    "activity", "carrier", "state", "attempts", "created_at", "next_try_at", "started_at", "reason",
+    "error", "file__scope", "file__lfn", "file__size", "source__name", "destination__name",
 )  # fmt: skip
 
 
@@ -56,6 +60,8 @@ class Waiting:
         """What it waits for, and what the last try said."""
         one, now = self.transfer, self.now
         said = f": {one.error[:300]}" if one.error else ""
+        if one.carrier in CARRIERS:
+            return f"{CARRIERS[one.carrier]}{said}"
         if one.state == TransferState.COPYING:
             return f"a worker copies it since {_ago(one.started_at, now)}{said}"
         if one.next_try_at > now:

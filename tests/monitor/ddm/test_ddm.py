@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from datasets import flowsums
-from datasets.models import StorageElement
+from datasets.models import StorageElement, Transfer
 from pandasite.base.models import SweepRun
 from tests.builders import NOW, after, create_cloud, create_storage
 from tests.monitor.ddm.grid import end, links
@@ -137,6 +137,21 @@ def test_what_has_waited_longest_is_listed_with_the_reason(client: Client) -> No
     assert len(facts(client, "/ddm/stuck/?hours=0")["rows"]) == 2
     assert facts(client, "/ddm/stuck/?hours=0&destination=cloud:US")["rows"] == []
     assert client.get("/ddm/stuck/?hours=9000").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("carrier", "who"),
+    [("ddm", "the data management system of its VO"), ("mover", "a job of PandaMover")],
+)
+def test_what_others_are_to_bring_waits_for_no_worker(
+    client: Client, carrier: str, who: str
+) -> None:
+    links()
+    Transfer.objects.update(carrier=carrier)
+
+    (old,) = facts(client, "/ddm/stuck/")["rows"]
+
+    assert old["why"].startswith(who) and old["why"].endswith(": it timed out")
 
 
 def test_plots_have_a_value_for_each_hour_of_the_window(client: Client) -> None:
