@@ -27,7 +27,7 @@ PILOTS_SHOWN = 100
 DOWNTIMES_SHOWN = 20
 STATUSES = {
     Site.Status.ONLINE: "it takes jobs",
-    Site.Status.BROKEROFF: "no new jobs from brokerage; those that are there may run",
+    Site.Status.BROKEROFF: "no new jobs from brokerage",
     Site.Status.TEST: "test and install jobs alone",
     Site.Status.OFFLINE: "no jobs at all",
 }

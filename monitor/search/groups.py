@@ -17,6 +17,7 @@ from pandasite.base.params import refuse
 
 SHOWN = 8  # of each group, where all are shown
 ROWS = 100  # of one group
+REQUESTS = "requests"
 Find = Callable[[Asked, Slice], list[Hit]]
 
 
@@ -50,7 +51,7 @@ GROUPS = (
         pages=True,
     ),
     Group(
-        key="requests",
+        key=REQUESTS,
         title="Tasks of a request",
         find=finds.requests,
         columns=("taskID", "User", "Created"),
@@ -129,8 +130,12 @@ def look(asked: Asked) -> list[Found]:
 
 
 def straight(found: Sequence[Found]) -> str:
-    """The address of the one thing that is exactly what was asked for; empty for none or many."""
-    pages = {hit.url for one in found for hit in one.hits if hit.exact and hit.page}
+    """The address of the one thing that is exactly what was asked for; empty for none or many.
+
+    A number stands for a job or a task first: requests are numbered from 1 on.
+    """
+    exact = [(one.group, hit.url) for one in found for hit in one.hits if hit.exact and hit.page]
+    pages = {url for group, url in exact if group.key != REQUESTS} or {url for _, url in exact}
     return pages.pop() if len(pages) == 1 else ""
 
 

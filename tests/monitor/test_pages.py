@@ -251,7 +251,7 @@ def test_a_long_list_is_asked_with_few_queries(
     # then
     with django_assert_max_num_queries(8):
         client.get("/jobs/")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         client.get("/")
 
 

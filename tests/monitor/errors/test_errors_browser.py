@@ -71,6 +71,16 @@ def test_a_shifter_goes_from_the_summary_to_a_message_and_tries_its_jobs_again(
     assert AuditLine.objects.get().reason == "disk mended"
     page.get_by_role("link", name="Back").click()
     assert page.get_by_text("All of these jobs have a successor already.").count() == 1
+    # and a site can be taken out of it all on its page
+    visit.see("/sites/BNL/")
+    page.get_by_text("Set its status").click()
+    picture(visit, "site")
+    assert visit.violations() == []
+    page.get_by_label("Status", exact=True).select_option("offline")
+    page.get_by_label("Reason").fill("disk full")
+    page.get_by_role("button", name="Set the status").click()
+    page.get_by_role("link", name="Back").click()
+    assert page.get_by_text("disk full").count() >= 1
 
 
 def test_a_black_hole_is_found_and_banned(visit: Visit, grid: Grid) -> None:

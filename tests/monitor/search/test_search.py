@@ -83,6 +83,15 @@ def test_a_task_request_leads_to_its_task_or_to_the_list_of_its_tasks(client: Cl
     assert [hit["taskID"] for hit in hits] == [task.pk for task in reversed(two)]
 
 
+def test_a_number_of_a_job_is_gone_to_also_where_a_request_has_it(client: Client) -> None:
+    job = create_job("running", site=create_site())
+    owner = create_user("alice")
+    Task.objects.create(name="a", owner=owner, created_at=NOW, request_id=job.pk)
+
+    assert where(client, str(job.pk)) == f"/jobs/{job.pk}/"
+    assert "requests" in found(client, str(job.pk))
+
+
 def test_the_state_of_a_task_leads_to_such_tasks_also_of_those_that_group_jobs(
     client: Client,
 ) -> None:
