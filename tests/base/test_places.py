@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from pandasite.base.postgres import base, places, shared
-from pandasite.base.postgres.places import REST_SECONDS, Places
+from pandasite.base.postgres.places import REST_SECONDS, VAIN_SECONDS, Places
 from pandasite.base.postgres.shared import Shared
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +116,27 @@ def test_who_has_waited_in_vain_is_told_why(
 
     assert "too many connections for database" in str(got[0])
     assert not here.wanted
+
+
+def test_who_comes_after_one_that_has_waited_in_vain_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch, here: Places, clock: Clock, other: Any
+) -> None:
+    monkeypatch.setattr(places, "WAIT_SECONDS", -1.0)
+    with full():
+        thread, _got = in_thread(lambda: pid(connection))
+        thread.join(LONG_SECONDS)
+        monkeypatch.setattr(places, "WAIT_SECONDS", LONG_SECONDS)
+
+        thread, got = in_thread(lambda: pid(connection))
+        thread.join(LONG_SECONDS)
+        assert isinstance(got[0], OperationalError)
+
+        clock.now += VAIN_SECONDS
+        thread, got = in_thread(lambda: pid(connection))
+        until(lambda: here.wanted)
+        other.close()
+        thread.join(LONG_SECONDS)
+    assert isinstance(got[0], int)
 
 
 def test_a_connection_that_nobody_uses_gives_its_place(lines: Shared) -> None:

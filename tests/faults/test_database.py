@@ -183,11 +183,11 @@ def test_a_web_server_that_wants_more_connections_than_there_are_refuses_pilots(
     """The control: more threads than the database takes, each with a connection of its own."""
     # given
     place, site = patient.place(), patient.site
-    patient.activated(place, 60)
+    held = claimed(patient, place, HERD)
 
-    # when
+    # when each pilot says something, and does not say it again
     with web_workers(site, 8), few_connections(site):
-        Crew([runner(patient.pilot(place)) for _ in range(HERD)]).finish()
+        Crew([asker(patient.pilot(place), job, beats=10) for job in held]).finish()
 
     # then
     log.info("%d answers of 503; %s", len(refused(patient)), patient.history.summary())
@@ -220,10 +220,15 @@ def beater(
     return work
 
 
-def asker(pilot: Pilot, job: dict[str, Any]) -> Callable[[], object]:
-    """One heartbeat, tried once."""
-    body = report_body(job, "running", seq=1)
-    return lambda: pilot.asker.ask("running", REPORT, body, key=f"{job['panda_id']}.1")
+def asker(pilot: Pilot, job: dict[str, Any], *, beats: int = 1) -> Callable[[], object]:
+    """So many heartbeats, each tried once."""
+
+    def work() -> None:
+        for seq in range(1, beats + 1):
+            body = report_body(job, "running", seq=seq)
+            pilot.asker.ask("running", REPORT, body, key=f"{job['panda_id']}.{seq}")
+
+    return work
 
 
 def kill_postgres(site: FaultSite, *, after: float) -> tuple[float, float]:
@@ -277,6 +282,8 @@ def few_connections(site: FaultSite) -> Iterator[None]:
     site.stop_piece("postgres", number=in_order)
     site.start("postgres", with_settings(site, max_connections=str(CONNECTIONS + 3)))
     eventually(site.servers.ready)
-    yield
-    site.stop_piece("postgres", number=in_order)
-    site.start_servers()
+    try:
+        yield
+    finally:
+        site.stop_piece("postgres", number=in_order)
+        site.start_servers()

@@ -166,7 +166,9 @@ def web_workers(site: FaultSite, number: int) -> Iterator[None]:
     site.kill_piece("web")
     site.start("web", workers_of(site, number))
     site.await_web()
-    yield
-    site.kill_piece("web")
-    site.start("web")
-    site.await_web()
+    try:
+        yield
+    finally:
+        site.kill_piece("web")
+        site.start("web")
+        site.await_web()

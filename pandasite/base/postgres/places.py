@@ -2,7 +2,8 @@
 
 Meanwhile others of this process give way: connections that nobody uses are closed (those of
 `shared`), and a thread closes its own when its request is done, and opens it for the next one. So a
-host that was given fewer connections than it has threads gets slower, and goes on to answer.
+host that was given fewer connections than it has threads gets slower, and goes on to answer. Where
+even that does not help, requests do not wait for a thread behind others that wait for a place.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from weakref import WeakSet
 from psycopg2 import OperationalError
 
 WAIT_SECONDS = 3.0  # for a place
+VAIN_SECONDS = 1.0  # for which nobody begins to wait, when somebody has waited for nothing
 PAUSE_SECONDS = 0.05  # between two looks: a place may be given free by another process, too
 REST_SECONDS = 10.0  # for which nobody opens more than it needs
 # SQLSTATE 53300 in PostgreSQL's words, and PgBouncer's: psycopg2 has no code of an error that comes
@@ -42,7 +44,7 @@ class Places:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting = 0
-        self._full_until = -REST_SECONDS
+        self._full_until = self._vain_until = -REST_SECONDS
         self._luxuries: WeakSet[Luxury] = WeakSet()
 
     @property
@@ -71,8 +73,11 @@ class Places:
         try:
             return connect()
         except OperationalError as error:
-            if not self.none_for(error):
+            if not self.none_for(error) or self._clock() < self._vain_until:
                 raise
+        return self._insist(connect)
+
+    def _insist(self, connect: Callable[[], Any]) -> Any:
         until = self._clock() + WAIT_SECONDS
         with self.waiting():
             while True:
@@ -81,7 +86,10 @@ class Places:
                 try:
                     return connect()
                 except OperationalError as error:
-                    if not self.none_for(error) or self._clock() > until:
+                    if not self.none_for(error):
+                        raise
+                    if (now := self._clock()) > until:
+                        self._vain_until = now + VAIN_SECONDS
                         raise
                 time.sleep(PAUSE_SECONDS)
 
