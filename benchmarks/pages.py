@@ -58,7 +58,7 @@ SUMMED = (
     ("errors_matrix", ("", "hours=168&by=site-code", "hours=168&by=workflow-code")),
     ("errors_sites", ("", "hours=168")),
     ("nodes", ("", "hours=168", "hours=720", "hours=168&site=SITE_035", "outliers=1")),
-    ("tasks", ("", "window=24h", "user=user7", "page=7")),
+    ("tasks", ("", "window=24h", "user=user7", "page=7", "sort=-failed", "sort=name&page=3")),
     ("users", ("",)),
     ("usage", ("",)),
     ("daily_usage", ("", "by=user&window=30d")),

@@ -20,12 +20,23 @@ from datasets.storage import Unsettled
 from datasets.subscriptions import close_subscriptions
 from pandasite.base.nudge import nudge
 
+# A copy that is being erased right now (life.py) would take the new one with it: who erases has
+# locked its row, so that the transfer is left for later; and waits for us where we were first.
 _HOLD = """
 WITH s AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)s::bigint[], %(sources)s::bigint[]) AS s (id, source)
+), doomed AS MATERIALIZED (
+  SELECT r.id, t.id AS transfer_id FROM s JOIN datasets_transfer t ON t.id = s.id
+  JOIN datasets_replica r ON r.file_id = t.file_id AND r.storage_id = t.destination_id
+  WHERE r.state = 'erasing'
+), spared AS MATERIALIZED (
+  SELECT r.id FROM datasets_replica r JOIN doomed ON doomed.id = r.id
+  FOR KEY SHARE OF r SKIP LOCKED
 ), mine AS MATERIALIZED (
   SELECT t.id FROM datasets_transfer t JOIN s ON s.id = t.id
-  WHERE t.state = 'queued' AND t.carrier = '' ORDER BY t.id FOR NO KEY UPDATE OF t
+  WHERE t.state = 'queued' AND t.carrier = '' AND NOT EXISTS (
+    SELECT FROM doomed WHERE doomed.transfer_id = t.id AND doomed.id NOT IN (SELECT id FROM spared))
+  ORDER BY t.id FOR NO KEY UPDATE OF t
 )
 UPDATE datasets_transfer t SET state = 'copying', attempts = t.attempts + 1, source_id = s.source,
   bunch = %(bunch)s, started_at = %(now)s, lease_until = %(until)s, error = '', reason = ''
@@ -48,7 +59,8 @@ _REPLICAS = """
 INSERT INTO datasets_replica (file_id, storage_id, state, reason, created_at)
 SELECT file_id, storage_id, 'available', '', %s::timestamptz
 FROM unnest(%s::bigint[], %s::bigint[]) AS r (file_id, storage_id) ORDER BY 1, 2
-ON CONFLICT (file_id, storage_id) DO UPDATE SET state = 'available', reason = ''
+ON CONFLICT (file_id, storage_id) DO UPDATE
+SET state = 'available', reason = '', created_at = excluded.created_at
 WHERE datasets_replica.state <> 'available'
 """
 

@@ -1,5 +1,7 @@
 """A storage element compared with the catalogue: what is stored and unknown, known and not stored.
 
+A file of another size than the catalogue says is lost as well, and said to be so.
+
 It goes on where the last round stopped: folder by folder through what is stored (dark files), and
 replica by replica through what is known (lost ones). Findings are rows; nothing is changed or
 removed here (findings.py).
@@ -100,12 +102,8 @@ def _look_for_lost(state: StorageCheck, now: dt.datetime) -> None:
     good = Replica.objects.filter(
         storage=state.storage, state=Replica.State.AVAILABLE, pk__gt=state.after_replica
     )
-    rows = list(good.select_related("file").order_by("pk")[:BATCH])
-    lost = [
-        Found(path=path, file_id=row.file_id, size=row.file.size)
-        for row in rows
-        if content.size_of(state.storage, path := path_of(row.file.scope, row.file.lfn)) is None
-    ]
+    rows = list(good.select_related("file", "storage").order_by("pk")[:BATCH])
+    lost = [found for row in rows if (found := _lost(row))]
     if lost and not entries(state.storage.address, ""):
         raise StorageError(f"{state.storage.name} looks empty: a mount may be away")
     note(state.storage, StorageFinding.Kind.LOST, lost, since=state.started_at, now=now)
@@ -114,6 +112,17 @@ def _look_for_lost(state: StorageCheck, now: dt.datetime) -> None:
         state.replicas_done = True
     else:
         state.after_replica = rows[-1].pk
+
+
+def _lost(replica: Replica) -> Found | None:
+    """It is not there, or has another size than the file it should be."""
+    file = replica.file
+    path = path_of(file.scope, file.lfn)
+    stored = content.size_of(replica.storage, path)
+    if stored == file.size:
+        return None
+    said = "" if stored is None else f"{stored} bytes are stored, the catalogue says {file.size}"
+    return Found(path=path, file_id=file.pk, size=file.size, said=said)
 
 
 # -- stored, and not known ---------------------------------------------------------------------

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 
+from datasets import services
 from datasets.models import File, StorageElement
 from datasets.storage import Copied, StorageError, open_place, path_of, settle
 from datasets.storage.base import Arrival
-from datasets.storage.copying import give_up, unsettled
+from datasets.storage.copying import give_up, mismatch, unsettled
 
-__all__ = ["Reading", "StorageError", "Wrong", "path_of"]
+__all__ = ["Proven", "Reading", "StorageError", "Wrong", "path_of"]
 
 
 class Wrong(Exception):
@@ -38,6 +39,53 @@ class Reading:
     def close(self) -> None:
         """Hang up; who answers a request with it calls this at the end."""
         self._open.close()
+
+
+class Proven:
+    """The content of a replica, whose last piece is given only when all is as the catalogue says.
+
+    Else it ends with Wrong: at once when it is no more than a piece. A replica that by the
+    storage's own account has just this content is bad from then on, so that who asks again gets
+    another one.
+    """
+
+    def __init__(self, storage: StorageElement, file: File) -> None:
+        self.storage, self.file = storage, file
+        self.reading = Reading(storage, path(file))
+        self._pieces = self._checked()
+        try:
+            self._first = next(self._pieces)
+        except BaseException:
+            self.reading.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        yield from self._pieces
+
+    def _checked(self) -> Generator[bytes, None, None]:
+        held, size, adler = b"", 0, 1
+        for piece in self.reading:
+            if held:
+                yield held
+            held, size, adler = piece, size + len(piece), zlib.adler32(piece, adler)
+            if size > self.file.size:
+                break
+        found = Copied(size=size, adler32=f"{adler:08x}")
+        if wrong := mismatch(found, Copied(size=self.file.size, adler32=self.file.adler32)):
+            self._blame(wrong, size)
+        yield held
+
+    def _blame(self, wrong: str, size: int) -> None:
+        says = size_of(self.storage, path(self.file))
+        if says is not None and (says == size or says > size > self.file.size):
+            services.mark_bad(self.file, self.storage, wrong)
+        raise Wrong(f"{self.file} at {self.storage.name}: {wrong}")
+
+    def close(self) -> None:
+        """As that of a Reading."""
+        self._pieces.close()
+        self.reading.close()
 
 
 @contextmanager

@@ -39,39 +39,53 @@ class Errand:
 PRODUCTION = Errand()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """A file (by key) that is asked for, again when an `error` is said of an earlier transfer.
+
+    It is tried after the pause, and until then shows that error. It has been wanted `since` then;
+    None: since now.
+    """
+
+    file_id: int
+    pause: dt.timedelta = dt.timedelta()
+    error: str = ""
+    since: dt.datetime | None = None
+
+
 def request_transfers(
     files: Sequence[File],
     storage: StorageElement,
     *,
     now: dt.datetime,
-    pause: dt.timedelta = dt.timedelta(),
-    error: str = "",
     errand: Errand = PRODUCTION,
 ) -> None:
-    """Queue a transfer for each file that has none active towards the storage element.
+    """Queue a transfer for each file that has none active towards the storage element."""
+    ask([Asking(file_id=file.pk) for file in files], storage, now=now, errand=errand)
 
-    It is tried after `pause`, and until then shows the `error` of the one before.
-    """
+
+def ask(
+    askings: Sequence[Asking], storage: StorageElement, *, now: dt.datetime, errand: Errand
+) -> None:
+    """The same, for files that may have been asked for before."""
     rows = [
         Transfer(
-            file=file,
+            file_id=one.file_id,
             destination=storage,
-            created_at=now,
-            next_try_at=now + pause,
-            error=error,
-            reason=reason_of(error),
-            activity=errand.activity,
-            priority=errand.priority,
-            vo=errand.vo,
+            created_at=one.since or now,
+            next_try_at=now + one.pause,
+            error=one.error,
+            reason=reason_of(one.error),
+            **vars(errand),
         )
-        for file in files
+        for one in askings
     ]
     if not rows:
         return
     with transaction.atomic():
         Transfer.objects.bulk_create(rows, ignore_conflicts=True)  # one_active_transfer
         assign_carriers([storage.pk])
-    if not pause:
+    if any(not one.pause for one in askings):
         nudge("datasets.schedule_transfers")
 
 
@@ -103,7 +117,16 @@ def ask_again(
         return None
     if last.permanent:
         return last
-    pause = pause_after(failed.aggregate(tries=Sum("attempts"))["tries"])
-    errand = Errand.of(last)
-    request_transfers([file], storage, now=now, pause=pause, error=last.error, errand=errand)
+    again = Asking(
+        file_id=file.pk,
+        pause=pause_after(failed.aggregate(tries=Sum("attempts"))["tries"]),
+        error=last.error,
+        since=last.created_at if last.created_at > too_old(now) else None,
+    )
+    ask([again], storage, now=now, errand=Errand.of(last))
     return None
+
+
+def too_old(now: dt.datetime) -> dt.datetime:
+    """What was asked for before then is given up; who asks all the same begins anew."""
+    return now - dt.timedelta(hours=settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"])

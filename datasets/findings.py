@@ -16,6 +16,7 @@ from datasets import content
 from datasets.content import StorageError
 from datasets.demand import request_transfers
 from datasets.models import File, Replica, StorageElement, StorageFinding, Transfer
+from datasets.subscriptions import reopen_for
 from pandasite.base import audit, inorder
 from pandasite.base.errors import BadInput
 
@@ -28,22 +29,23 @@ ALONE = "lost: no other replica is left"
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A file that one side has and the other has not."""
+    """A file that one side has and the other has not; `said`: what more is to be told of it."""
 
     path: str
     file_id: int | None = None
     size: int | None = None
+    said: str = ""
 
 
 _NOTE = """
 INSERT INTO datasets_storagefinding AS f (storage_id, kind, path, file_id, size, sightings,
   first_seen_at, last_seen_at, resolution)
-SELECT %(storage)s, %(kind)s, s.path, s.file_id, s.size, 1, %(now)s, %(now)s, ''
-FROM unnest(%(paths)s::text[], %(files)s::bigint[], %(sizes)s::bigint[])
-  AS s (path, file_id, size) ORDER BY s.path
+SELECT %(storage)s, %(kind)s, s.path, s.file_id, s.size, 1, %(now)s, %(now)s, s.said
+FROM unnest(%(paths)s::text[], %(files)s::bigint[], %(sizes)s::bigint[], %(said)s::text[])
+  AS s (path, file_id, size, said) ORDER BY s.path
 ON CONFLICT (storage_id, kind, path) WHERE resolved_at IS NULL DO UPDATE SET
   sightings = f.sightings + (f.last_seen_at < %(since)s)::int, last_seen_at = %(now)s,
-  resolution = ''
+  resolution = excluded.resolution
 """
 
 
@@ -58,17 +60,18 @@ def note(
     """Write them down; what an earlier check (one before `since`) had found gets a sighting."""
     if not found:
         return
-    said: dict[str, Any] = {
+    about: dict[str, Any] = {
         "storage": storage.pk,
         "kind": str(kind),
         "paths": [one.path for one in found],
         "files": [one.file_id for one in found],
         "sizes": [one.size for one in found],
+        "said": [one.said for one in found],
         "since": since,
         "now": now,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, said)
+        cursor.execute(_NOTE, about)
 
 
 def resolve(findings: QuerySet[StorageFinding], words: str, *, now: dt.datetime) -> int:
@@ -114,6 +117,7 @@ def declare_lost(
                 storage=storage, file__in=files, state=Replica.State.AVAILABLE
             )
             inorder.update(bad, state=Replica.State.BAD, reason=f"lost: {reason}"[:255])
+            reopen_for(files, storage)
             good = Replica.objects.filter(file__in=files, state=Replica.State.AVAILABLE)
             elsewhere = set(good.values_list("file", flat=True))
             mine = StorageFinding.objects.filter(pk__in=[one.pk for one in findings])

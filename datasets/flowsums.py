@@ -19,6 +19,7 @@ from datasets.models import (
     TransferFailure,
     TransferSum,
 )
+from datasets.space import capacity_of
 from pandasite.base.models import Patrol
 from pandasite.base.rounds import Round
 
@@ -166,8 +167,10 @@ def sample_space(now: dt.datetime) -> int:
     measured = StorageElement.objects.exclude(measured_at=None).exclude(free_bytes=None)
     hour = _full_hour(now)
     samples = [
-        SpaceSample(storage_id=key, hour=hour, capacity_bytes=capacity, free_bytes=free or 0)
-        for key, capacity, free in measured.values_list("pk", "capacity_bytes", "free_bytes")
+        SpaceSample(
+            storage=one, hour=hour, capacity_bytes=capacity_of(one), free_bytes=one.free_bytes or 0
+        )
+        for one in measured
     ]
     SpaceSample.objects.bulk_create(
         samples,

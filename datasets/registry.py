@@ -57,6 +57,16 @@ SELECT DISTINCT file_id, storage_id, 'available', '', %s::timestamptz
 FROM unnest(%s::bigint[], %s::bigint[]) AS r (file_id, storage_id) ORDER BY 1, 2
 ON CONFLICT (file_id, storage_id) DO NOTHING
 """
+# What has just been stored and proven is good, whatever was thought of an earlier copy. It is as
+# new as any: the sweeps over waiting jobs and wishes hear of it by its time.
+_PROVEN = """
+INSERT INTO datasets_replica AS r (file_id, storage_id, state, reason, created_at)
+SELECT DISTINCT file_id, storage_id, 'available', '', %s::timestamptz
+FROM unnest(%s::bigint[], %s::bigint[]) AS p (file_id, storage_id) ORDER BY 1, 2
+ON CONFLICT (file_id, storage_id) DO UPDATE
+SET state = 'available', reason = '', created_at = excluded.created_at
+WHERE r.state <> 'available'
+"""
 
 
 def taken(files: Sequence[NewFile]) -> dict[Name, str]:
@@ -100,6 +110,14 @@ def add_replicas(replicas: Iterable[tuple[int, int]], *, now: dt.datetime) -> No
     if pairs:
         with connection.cursor() as cursor:
             cursor.execute(_REPLICAS, [now, *_columns(pairs)])
+
+
+def add_proven(replicas: Iterable[tuple[int, int]], *, now: dt.datetime) -> None:
+    """The same for content that was stored and proven just now: a bad replica is good again."""
+    pairs = list(replicas)
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.execute(_PROVEN, [now, *_columns(pairs)])
 
 
 def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from datasets import registry, staging
-from datasets.demand import pause_after
+from datasets.demand import pause_after, too_old
 from datasets.models import (
     Dataset,
     File,
@@ -27,7 +27,7 @@ from datasets.reasons import reason_of
 from datasets.registry import NewFile
 from datasets.staging import WAITS_FOR_TAPE
 from datasets.states import DATASET_MOVES, DatasetState, TransferState
-from datasets.subscriptions import end_wishes
+from datasets.subscriptions import end_wishes, reopen_for
 from pandasite.base import inorder
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
@@ -119,16 +119,23 @@ def abort_datasets(ids: Iterable[int], *, reason: str, now: dt.datetime) -> int:
 
 
 def register_file(
-    new: NewFile, *, storage: StorageElement, dataset: Dataset | None, now: dt.datetime
+    new: NewFile,
+    *,
+    storage: StorageElement,
+    dataset: Dataset | None,
+    now: dt.datetime,
+    proven: bool = False,
 ) -> File:
     """Enter a file, its dataset and its replica, once: repeating it changes nothing.
 
+    `proven`: it is stored there just now, so that a replica that was bad is good again.
     Conflict: the name already belongs to other content.
     """
     with transaction.atomic():
         key = registry.enter([new], now=now)[new.name]
         registry.add_members([(dataset.pk, key)] if dataset else [])
-        registry.add_replicas([(key, storage.pk)], now=now)
+        add = registry.add_proven if proven else registry.add_replicas
+        add([(key, storage.pk)], now=now)
     return File.objects.get(pk=key)
 
 
@@ -218,8 +225,7 @@ def await_stage(transfer: Transfer, source: StorageElement, *, now: dt.datetime)
 
 def give_up_old(*, now: dt.datetime) -> int:
     """End transfers that were asked for too long ago, of those that have been due for longest."""
-    hours = settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"]
-    oldest = now - dt.timedelta(hours=hours)
+    hours, oldest = settings.PANDASITE["TRANSFER_GIVE_UP_HOURS"], too_old(now)
     due = Transfer.objects.due(now).order_by("next_try_at").values_list("pk", "created_at")
     old = [pk for pk, created_at in due[:GIVEN_UP] if created_at < oldest]
     if not old:
@@ -233,7 +239,8 @@ def give_up_old(*, now: dt.datetime) -> int:
 
 
 def mark_bad(file: File, storage: StorageElement, reason: str) -> None:
-    """Never read this replica again; it stays as evidence."""
-    Replica.objects.filter(file=file, storage=storage).update(
-        state=Replica.State.BAD, reason=reason[:255]
-    )
+    """Never read this replica again; it stays as evidence. Who had it there lacks it again."""
+    with transaction.atomic():
+        mine = Replica.objects.filter(file=file, storage=storage)
+        mine.update(state=Replica.State.BAD, reason=reason[:255])
+        reopen_for([file.pk], storage)

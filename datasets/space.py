@@ -21,6 +21,13 @@ from pandasite.base.nudge import nudge
 CATALOGUE = "catalogue"
 
 
+def capacity_of(storage: StorageElement) -> int:
+    """Bytes that it has room for: as it tells itself, else as declared; 0 where nobody knows."""
+    if storage.space_from in ("", CATALOGUE):
+        return storage.capacity_bytes
+    return (storage.used_bytes or 0) + (storage.free_bytes or 0)
+
+
 def measure_storage(*, now: dt.datetime) -> int:
     """Set used and free space, with the time, and have those asked that can tell; rows set.
 

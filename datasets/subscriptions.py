@@ -9,9 +9,10 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from datasets import wanted
+from datasets.browsing import BLOCKS
 from datasets.ddm import choice
 from datasets.models import (
     CallbackTarget,
@@ -23,12 +24,13 @@ from datasets.models import (
     Subscription,
 )
 from datasets.states import DatasetState
-from datasets.wishing import wish
+from datasets.wishing import reopened, wish
 from pandasite.base import audit, inorder
 from pandasite.base.errors import IllegalMove
 from pandasite.base.nudge import nudge
 
 BATCH = 1000  # subscriptions per round
+GROWING = (DatasetState.OPEN, DatasetState.TOBECLOSED)  # datasets that may get more files
 PRIORITIES = (-1_000_000, 1_000_000)
 
 
@@ -115,16 +117,36 @@ def extend(
         subscribe(dataset, storage, activity=activity, now=now, terms=terms)
 
 
+def reopen(keys: Collection[int]) -> int:
+    """Done subscriptions (by key) lack something again; keeping.py asks for it."""
+    done = Subscription.objects.filter(pk__in=keys, state=Subscription.State.DONE)
+    return inorder.update(done, **reopened())
+
+
+def reopen_for(files: Collection[int], storage: StorageElement) -> int:
+    """The copies of these files (by key) there are bad: who had them there lacks them again.
+
+    Blocks have served when they are done; and a DDM elsewhere minds its own copies.
+    """
+    of_them = DatasetFile.objects.filter(file__in=files).exclude(dataset__type__in=BLOCKS)
+    wishes = Subscription.objects.filter(dataset__in=of_them.values("dataset"), storage=storage)
+    done = wishes.filter(state=Subscription.State.DONE, ddm="").values_list("pk", flat=True)
+    return reopen(list(done))
+
+
 def cancel(subscription: Subscription, *, actor: User | str, reason: str, now: dt.datetime) -> None:
     """Wish for it no longer: transfers that wait for nobody else end with the reason.
 
-    IllegalMove when it is not open any more. A job that waits for one of the files asks again.
+    IllegalMove when it is not open any more, unless the dataset may still grow. A job that waits
+    for one of the files asks again.
     """
     why = f"cancelled by {_name(actor)}: {reason}"[:255]
+    grows = Q(state=Subscription.State.DONE, dataset__state__in=GROWING)
     with transaction.atomic():
-        moved = _open(subscription).update(
-            state=Subscription.State.GIVEN_UP, done_at=now, reason=why
+        mine = Subscription.objects.filter(
+            Q(state=Subscription.State.OPEN) | grows, pk=subscription.pk
         )
+        moved = mine.update(state=Subscription.State.GIVEN_UP, done_at=now, reason=why)
         _must_be_open(subscription, moved)
         wanted.drop_unwanted(subscription, error=why, now=now)
         _audit("subscription_cancel", subscription, actor, reason, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets import consistency, engine, flowsums, space, staging, sums
+from datasets import consistency, engine, flowsums, keeping, space, staging, sums
 from datasets.ddm import minding, outbox, sync
 from pandasite.base.clock import database_now
 from pandasite.base.nudge import heard
@@ -59,6 +59,11 @@ def sample_space() -> int:
 @shared_task(name="datasets.mind_ddm")
 def mind_ddm() -> int:
     return run_sweep("datasets.mind_ddm", minding.run)
+
+
+@shared_task(name="datasets.keep_wishes")
+def keep_wishes() -> int:
+    return run_sweep("datasets.keep_wishes", keeping.run)
 
 
 @shared_task(name="datasets.send_callbacks")

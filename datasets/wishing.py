@@ -44,6 +44,11 @@ def wish(
     return [found[dataset.pk] for dataset in datasets]
 
 
+def reopened() -> dict[str, Any]:
+    """The columns of a subscription that lacks something again."""
+    return {"state": Subscription.State.OPEN, "done_at": None, "reason": "", "told_state": ""}
+
+
 def _state(is_missing: bool, now: dt.datetime) -> dict[str, Any]:
     state = Subscription.State.OPEN if is_missing else Subscription.State.DONE
     done_at = None if is_missing else now

@@ -28,7 +28,8 @@ from pandasite.base.rounds import Round
 BATCH = 1000
 PILOT_BATCHES = 20  # a round; what is left waits for the next one
 DECISION_DAYS = (3, 10)  # while a job queues it may get another; `manage.py retain` has the rest
-FAILED_TRANSFER_DAYS = 7  # each try of a storage that is down leaves one
+FAILED_TRANSFER_DAYS = 7  # at least; each try of a storage that is down leaves one
+REPEATED_HOURS = 24  # of a failed transfer that another one has taken the place of
 MOVE_DAYS = 30  # what a mover's job carried; its own files say it as well
 HOUSEKEEP_SECONDS = 20.0
 
@@ -140,7 +141,7 @@ def _forsaken() -> QuerySet[Dataset]:
 def housekeep(now: dt.datetime) -> int:
     """Clear what has served its time; returns the number of rows.
 
-    Idempotency keys; leases kept for pilots; decisions that no job shows any more; old failures of
+    Idempotency keys; leases kept for pilots; decisions that no job shows any more; old
     transfers; what movers carried; lists of input of tasks; pilots and nodes long silent; bans that
     are over; samples of days gone by; hours of counts and ends that no page shows; kinds of
     requirements that no queue has; sandboxes that nobody uses; debug modes of jobs long gone. And
@@ -148,15 +149,12 @@ def housekeep(now: dt.datetime) -> int:
     """
     keys_before = now - dt.timedelta(hours=settings.PANDASITE["CLAIM_KEY_HOURS"])
     young, old = (now - dt.timedelta(days=days) for days in DECISION_DAYS)
-    old_transfers = Transfer.objects.filter(
-        state=TransferState.FAILED, ended_at__lt=now - dt.timedelta(days=FAILED_TRANSFER_DAYS)
-    )
     work = Round(seconds=HOUSEKEEP_SECONDS)
     for rows in (
         ClaimKey.objects.filter(created_at__lt=keys_before),
         kept_leases.served(before=keys_before),
         SubmitKey.objects.filter(created_at__lt=keys_before),
-        old_transfers,
+        *_old_transfers(now),
         Move.objects.filter(settled_at__lt=now - dt.timedelta(days=MOVE_DAYS)),
     ):
         work.do(rows.model.__name__, partial(_delete, work, rows))
@@ -174,6 +172,25 @@ def housekeep(now: dt.datetime) -> int:
     work.do("sandboxes", partial(sandboxes.forget, now))
     work.do("weeks of the archive", partial(archive.make_weeks, now))
     return work.end()
+
+
+def _old_transfers(now: dt.datetime) -> list[QuerySet[Transfer]]:
+    """Failed ones that are old, or that another one has taken the place of; old done ones.
+
+    A failed one says since when its file is wanted, for as long as that may matter.
+    """
+    limits = settings.PANDASITE
+    hours = max(24 * FAILED_TRANSFER_DAYS, limits["TRANSFER_GIVE_UP_HOURS"])
+    day_ago, old, older = (
+        now - dt.timedelta(hours=n) for n in (REPEATED_HOURS, hours, 24 * limits["TRANSFER_DAYS"])
+    )
+    later = Transfer.objects.filter(
+        file=OuterRef("file"), destination=OuterRef("destination"), pk__gt=OuterRef("pk")
+    )
+    failed = Transfer.objects.filter(state=TransferState.FAILED)
+    done = Transfer.objects.filter(state=TransferState.DONE, ended_at__lt=older)
+    repeated = failed.filter(Exists(later), ended_at__lt=day_ago)
+    return [failed.filter(ended_at__lt=old), repeated, done]
 
 
 def _delete(work: Round, rows: QuerySet[Any]) -> int:

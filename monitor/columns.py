@@ -28,12 +28,16 @@ class NumberColumn(tables.Column):
 class TimeColumn(tables.Column):
     """A moment, `MM-DD HH:MM` UTC."""
 
+    zoned = True  # its title names the zone
+
     def render(self, value: dt.datetime) -> str:
         return looks.utc(value)
 
 
 class SecondColumn(tables.Column):
     """A moment, `YYYY-MM-DD HH:MM:SS` UTC."""
+
+    zoned = True
 
     def render(self, value: dt.datetime) -> str:
         return looks.utc_seconds(value)

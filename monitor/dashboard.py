@@ -19,6 +19,7 @@ from monitor.attention import SHOWN, Item
 from monitor.bamboo import lamp
 from monitor.checklist import Check, Seen, checklist, to_look_at
 from monitor.ddm.lately import Lately
+from monitor.logger import lamp as logger_lamp
 from monitor.models import LinkBlock
 from monitor.queries import Facts
 from monitor.rows import Cell, Links, Row, cells
@@ -195,6 +196,7 @@ def assemble(
             database,
             *lamps(facts.processes, now=facts.now),
             *lamp.lamps(facts.bamboo, now=facts.now),
+            logger_lamp.lamp(facts.logged, now=facts.now),
         ],
         stale=[(s.state, s.n) for s in stale],
     )

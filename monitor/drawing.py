@@ -15,7 +15,7 @@ from django.template.base import render_value_in_context
 from django.utils.html import format_html, format_html_join
 from django_tables2.columns.base import BoundColumn
 from django_tables2.rows import BoundRow
-from django_tables2.utils import signature
+from django_tables2.utils import Accessor, signature
 
 Read = Callable[[Any], Any]  # the value of a record in a column
 Words = Callable[[Any, Any], Any]  # what a cell shows, of the record and its value
@@ -37,7 +37,12 @@ def rows(columns: Iterable[BoundColumn], shown: Iterable[BoundRow]) -> str:
 
 def reader(column: BoundColumn) -> Read:
     """What reads the value of a column from a record; None where the record has none."""
-    accessor, name = column.accessor, str(column.accessor)
+    return read_by(column.accessor)
+
+
+def read_by(accessor: Accessor) -> Read:
+    """The same of the way that an accessor names."""
+    name = str(accessor)
 
     def read(record: Any) -> Any:
         value = record.get(name) if isinstance(record, dict) else getattr(record, name, None)

@@ -8,12 +8,10 @@ an empty list would look as if all were well.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from django.contrib.auth import get_user_model
 from django.db.models import Exists, Model, OuterRef, Q
 
 from brokerage.models import VO, Cloud, Site
@@ -21,6 +19,7 @@ from datasets.models import StorageElement
 from jobs.labels import LABELS
 from jobs.models import ERROR_COMPONENTS, AnyJob, Pulse, Task
 from jobs.states import FINAL, LEASED, JobState
+from monitor import lists
 from monitor.params import Params, Period
 from monitor.words import KINDS, NONE
 from pandasite.base.clock import full_hour
@@ -31,7 +30,6 @@ Reader = Callable[[Params, str, dt.datetime], Q]
 # As jobs.counts has it: a failure that carries an error of the payload.
 PAYLOAD = ~Q(exe_error_code=0) | ~Q(trans_error_code=0)
 LONGEST_LIST = 1000  # characters of several names
-NAMES_SHOWN = 5000  # names that a wrong one is compared with
 TASKS_MOST = 1000  # that a beginning may stand for
 WORKFLOW, NO_TYPE = " / ", "no type"  # between its two halves; in the place of an empty one
 LONGEST_WORKFLOW = 64 + len(WORKFLOW) + 255
@@ -85,14 +83,8 @@ def _matching(name: str, word: str, known: Iterable[str], thing: str) -> list[st
         raise refuse(name, word, f"the name of a {thing}, or its beginning and a * behind it")
     found = [n for n in known if n.startswith(start)] if star else [n for n in known if n == word]
     if not found:
-        raise _unknown(name, word, known, thing)
+        raise lists.no_such(name, word, known, thing)
     return found
-
-
-def _unknown(name: str, word: str, known: Iterable[str], thing: str) -> Exception:
-    close = difflib.get_close_matches(word.rstrip("*"), [*known][:NAMES_SHOWN], n=3)
-    hint = f" (nearest: {', '.join(close)})" if close else ""
-    return refuse(name, word, f"the name of a {thing}{hint}", code="unknown_name", close=close)
 
 
 def _task(params: Params, name: str, _now: dt.datetime) -> Q:
@@ -124,11 +116,11 @@ def _user(params: Params, name: str, _now: dt.datetime) -> Q:
         raise refuse(name, text, "a prodUserID, or its beginning and a * behind it")
     if star:
         return Q(prod_user_id__startswith=start)
-    wanted = Q(prod_user_id=text)
-    accounts = get_user_model().objects.order_by("pk").values_list("username", flat=True)
-    if not accounts.filter(username=text).exists() and not AnyJob.objects.filter(wanted).exists():
-        raise _unknown(name, text, accounts[:NAMES_SHOWN], "user")
-    return wanted
+    return Q(prod_user_id=lists.account(params, name, known=_has_jobs))
+
+
+def _has_jobs(user: str) -> bool:
+    return AnyJob.objects.filter(prod_user_id=user).exists()
 
 
 # -- texts and numbers of the job itself -----------------------------------------------------------

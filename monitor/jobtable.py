@@ -21,6 +21,7 @@ from monitor.sheets import csv_table
 from monitor.words import KINDS, NONE
 
 SPANS = ("1h", "3h", "12h", "24h", "7d", "30d")
+IDLE = ("12h", "24h", "36h", "3d", "7d")  # live jobs that nothing has touched for so long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ def form(wanted: Wanted) -> list[Field]:
 FIELDS = (
     ("state", "State"), ("kind", "Kind"), ("cloud", "Cloud"), ("site", "Site"), ("task", "Task"),
     ("user", "User"), ("vo", "VO"), ("label", "Label"), ("error", "Error"), ("ended", "Ended"),
-    ("created", "Created"),
+    ("created", "Created"), ("idle", "Not updated"),
 )  # fmt: skip
 
 
@@ -119,6 +120,7 @@ def _options() -> dict[str, list[tuple[str, str]]]:
         "label": words(LABELS),
         "ended": spans,
         "created": spans,
+        "idle": [(span, f"for {span[:-1]} {span[-1]}") for span in IDLE],
     }
 
 

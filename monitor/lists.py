@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 
 from monitor import sheets
 from monitor.params import Params
 from monitor.sheets import Sheet
+from pandasite.base.errors import BadInput
 from pandasite.base.models import SweepRun
 from pandasite.base.params import refuse
 
 TEMPLATE = "monitor/list.html"
 NAMED = 20  # names that a refusal lists
+COMPARED = 5000  # names that a wrong one is compared with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,25 @@ def chosen(params: Params, name: str, model: type[Model], *, by: str = "name") -
         words = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
         raise refuse(name, value, f"one of {words or 'those that there will be'}", code="unknown")
     return found
+
+
+def account(params: Params, name: str, *, known: Callable[[str], bool] = lambda text: False) -> str:
+    """The user that a filter names, '' for none. Raises BadInput for a name that nobody has.
+
+    `known` says whether a name without an account is one all the same.
+    """
+    text = params.text(name)
+    accounts = get_user_model().objects.order_by("pk").values_list("username", flat=True)
+    if text and not accounts.filter(username=text).exists() and not known(text):
+        raise no_such(name, text, accounts[:COMPARED], "user")
+    return text
+
+
+def no_such(name: str, value: str, known: Iterable[str], thing: str) -> BadInput:
+    """The refusal of a name that nothing has, with the nearest that there are."""
+    close = difflib.get_close_matches(value.rstrip("*"), [*known][:COMPARED], n=3)
+    hint = f" (nearest: {', '.join(close)})" if close else ""
+    return refuse(name, value, f"the name of a {thing}{hint}", code="unknown_name", close=close)
 
 
 def names(model: type[Model], *, by: str = "name", most: int = 500) -> list[str]:

@@ -28,15 +28,16 @@ class Period:
 class Params(params.Params):
     """The parameters of a page."""
 
-    def hours(self, name: str) -> int | None:
-        """A span such as `12h` or `7d`, in hours."""
+    def hours(self, name: str, *, longest: int = LONGEST_HOURS) -> int | None:
+        """A span such as `12h` or `7d`, in hours; the longest is one of whole days."""
         value = self.values.get(name)
         if value is None:
             return None
         found = SPAN.fullmatch(value)
         hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
-        if not 1 <= hours <= LONGEST_HOURS:
-            raise refuse(name, value, "a span from 1h to 365d, such as 12h or 7d", code="bad_span")
+        if not 1 <= hours <= longest:
+            words = f"a span from 1h to {longest // 24}d, such as 12h or 7d"
+            raise refuse(name, value, words, code="bad_span")
         return hours
 
     def period(self, name: str, *, now: dt.datetime) -> Period:

@@ -25,6 +25,12 @@ from pandasite.base.errors import NotThere
 
 PILOTS_SHOWN = 100
 DOWNTIMES_SHOWN = 20
+STATUSES = {
+    Site.Status.ONLINE: "it takes jobs",
+    Site.Status.BROKEROFF: "no new jobs from brokerage; those that are there may run",
+    Site.Status.TEST: "test and install jobs alone",
+    Site.Status.OFFLINE: "no jobs at all",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,11 @@ class SitePage:
     def plot_url(self) -> str:
         """The data of the plot of its jobs by state."""
         return f"{reverse('monitor:plot_data')}?what=states&hours=24&site={self.site.name}"
+
+    @property
+    def statuses(self) -> list[tuple[str, str]]:
+        """Those that it may be given, with their meanings."""
+        return [(s.value, words) for s, words in STATUSES.items() if s.value != self.site.status]
 
     @property
     def away(self) -> Sequence[Downtime]:

@@ -24,6 +24,7 @@ from jobs.states import LEASED, JobState
 from monitor import active
 from monitor.bamboo import lamp
 from monitor.ddm import lately
+from monitor.logger import lamp as logger_lamp
 from monitor.models import LinkBlock
 from monitor.operations import database
 from monitor.words import IDLE_HOURS, KINDS, STALE_HOURS, window_start
@@ -101,6 +102,7 @@ class Facts:
     links: Sequence[LinkBlock]
     ddm: lately.Lately
     bamboo: lamp.Seen
+    logged: logger_lamp.Logged
 
     @property
     def since(self) -> dt.datetime:
@@ -131,6 +133,7 @@ def gather(*, now: dt.datetime, hours: int, kind: str) -> Facts:
         links=list(LinkBlock.objects.prefetch_related("links")),
         ddm=lately.read(now=now),
         bamboo=lamp.look(now=now),
+        logged=logger_lamp.look(now=now),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from brokerage.models import Cloud
 from datasets.models import GB, SiteStorage
+from datasets.space import capacity_of
 from jobs.facts import DEFAULT_THRESHOLD_GB, OTHER_THRESHOLD_GB
 
 OLD_HOURS = 1  # an older measurement is marked
@@ -75,7 +76,7 @@ def space_line(link: SiteStorage, *, now: dt.datetime) -> SpaceLine:
         storage=storage.name,
         role=link.role,
         gb=storage.free_gb,
-        capacity_gb=storage.capacity_bytes / GB,
+        capacity_gb=capacity_of(storage) / GB,
         threshold_gb=default if storage.threshold_gb is None else storage.threshold_gb,
         as_of=measured,
         old=measured is not None and now - measured > dt.timedelta(hours=OLD_HOURS),

@@ -148,6 +148,8 @@ def run(now: dt.datetime) -> int:
     FacetShelf.objects.exclude(name__in=there).delete()  # weeks that were dropped
     known = {shelf.name: shelf for shelf in FacetShelf.objects.all()}
     due = [n for n, changes in there.items() if n not in known or known[n].changes != changes]
+    # What has not changed since is so now.
+    FacetShelf.objects.filter(name__in=there.keys() - {*due}).update(as_of=now)
     due.sort(key=lambda name: known[name].as_of.timestamp() if name in known else 0.0)
     work = Round(seconds=SWEEP_SECONDS)
     for name in due:

@@ -107,6 +107,8 @@ class TaskPage:
             "vo": task.vo.name if task.vo else None,
             "working_group": task.working_group,
             "processing_type": task.processing_type,
+            "campaign": task.campaign,
+            "request_id": task.request_id,
             "created_at": task.created_at,
             "state": self.state,
             "jobs": {count.state: count.n for count in self.states},

@@ -51,6 +51,7 @@ SWEEPS = {
     "datasets.measure_storage": 6,
     "datasets.sum_datasets": 3,
     "datasets.mind_ddm": 1,
+    "datasets.keep_wishes": 3,
     "jobs.move": 1,
     "datasets.send_callbacks": 1,
     "datasets.sync_ddm": 3,
@@ -121,6 +122,7 @@ def _forget_what_another_had_taken(**_: object) -> None:
     from django.conf import settings  # read after this file, which they import
 
     nudge.forget_planned(settings.EXPECTED_SWEEPS)
+    nudge.forget_nudged()
 
 
 @task_revoked.connect

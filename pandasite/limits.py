@@ -69,6 +69,7 @@ LIMITS = {
     "TRANSFER_PAUSE_SECONDS": Limit(300, 0, DAY),
     "TRANSFER_LEASE_SECONDS": Limit(600, 1, DAY),
     "TRANSFER_GIVE_UP_HOURS": Limit(168, 1, 24 * 365),
+    "TRANSFER_DAYS": Limit(90, 8, 3650),  # those that brought their file; sums need a week
     # How many copies at once, where the administrator's record says nothing.
     "STORAGE_TRANSFERS": Limit(20, 1, 10_000),
     "LINK_TRANSFERS": Limit(10, 1, 10_000),

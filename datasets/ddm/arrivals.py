@@ -27,8 +27,9 @@ _REPLICAS = f"""
 INSERT INTO datasets_replica AS r (file_id, storage_id, state, reason, created_at)
 SELECT file_id, storage_id, 'available', '', %(now)s FROM {_PAIRS} AS p (file_id, storage_id)
 ORDER BY 1, 2
-ON CONFLICT (file_id, storage_id) DO UPDATE SET state = 'available', reason = ''
-  WHERE r.state <> 'available'
+ON CONFLICT (file_id, storage_id) DO UPDATE
+SET state = 'available', reason = '', created_at = excluded.created_at
+WHERE r.state <> 'available'
 """
 _DONE = """
 UPDATE datasets_transfer t SET state = 'done', bytes_moved = p.size, ended_at = %(now)s,

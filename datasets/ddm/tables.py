@@ -170,7 +170,7 @@ class StorageCheck(models.Model):
 
 
 class StorageFinding(models.Model):
-    """A file that is stored and not known (dark), or known and not stored (lost)."""
+    """A file that is stored and not known (dark), or known and not stored, or not whole (lost)."""
 
     class Kind(models.TextChoices):
         DARK = "dark", "dark: stored, and not in the catalogue"

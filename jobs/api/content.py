@@ -101,19 +101,23 @@ class ContentView(PersonView):
 # -- download ----------------------------------------------------------------------------------
 
 
-def _whole(file: File) -> content.Reading:
-    """The content from the first replica that opens. NotThere, Unavailable when none does."""
+def _whole(file: File) -> content.Proven:
+    """The content from the first replica that opens. NotThere, Unavailable when none does.
+
+    One that turns out to be wrong breaks off; who asks again is given the next.
+    """
     good = Replica.objects.filter(file=file, state=Replica.State.AVAILABLE)
     trouble = []
     for replica in good.select_related("storage").order_by("pk"):
         try:
-            return content.Reading(replica.storage, content.path(file))
-        except content.StorageError as error:
+            return content.Proven(replica.storage, file)
+        except (content.StorageError, content.Wrong) as error:
             log.warning("replica_not_read", extra={"file": str(file), "error": str(error)})
             trouble.append(replica.storage.name)
-    if not trouble:
+    if not good.exists():
         raise NotThere(f"there is no good replica of {file}")
-    raise Unavailable(f"{file} cannot be read now at {', '.join(trouble)}")
+    message = f"{file} cannot be read now at {', '.join(trouble)}"
+    raise Unavailable(message, code="replicas_away")
 
 
 # -- upload ------------------------------------------------------------------------------------
@@ -170,7 +174,9 @@ def _store(
             transaction.atomic(),
         ):
             now = database_now()
-            file = services.register_file(new, storage=storage, dataset=dataset, now=now)
+            file = services.register_file(
+                new, storage=storage, dataset=dataset, now=now, proven=True
+            )
             publish()
             return file
     except content.Wrong as error:

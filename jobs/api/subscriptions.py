@@ -88,7 +88,7 @@ class CancelView(PersonView):
         problems=(400, 404, 409, 411, 413, 415),
     )
     def post(self, request: Request, number: int) -> Response:
-        """Wish for it no longer; 409 when it is not open any more."""
+        """Wish for it no longer; 409 when it has ended, unless its dataset may still grow."""
         subscription = _mine(request, number)
         said = strict.validated(ReasonBody, request.data)
         wishes.cancel(

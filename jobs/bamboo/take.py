@@ -28,7 +28,9 @@ REQUIRED = (
     "name", "owner", "vo", "working_group", "processing_type", "campaign", "priority", "cloud",
     "input_dataset", "validation",
 )  # fmt: skip
-LONGEST = {"name": 255, "owner": 150, "working_group": 64, "processing_type": 64}
+LONGEST = {
+    "name": 255, "owner": 150, "working_group": 64, "processing_type": 64, "campaign": 64,
+}  # fmt: skip
 _username = UnicodeUsernameValidator()
 
 
@@ -186,6 +188,8 @@ def _task(request: Request, key: int, known: Known, turn: Turn) -> Task:
         vo=known.vos[request.vo],
         working_group=request.working_group,
         processing_type=request.processing_type,
+        campaign=request.campaign,
+        request_id=request.request_id,
         created_at=turn.now,
     )
 

@@ -133,6 +133,12 @@ class Task(models.Model):
             ),
             # the page of a tag: its tasks, newest first; whether a tag is used
             models.Index(fields=["tag", "-task_id"], condition=~Q(tag=""), name="task_by_tag"),
+            # the tasks of a request, newest first: their list, quick search
+            models.Index(
+                fields=["request_id", "-task_id"],
+                condition=Q(request_id__isnull=False),
+                name="task_by_request",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -56,3 +56,37 @@ BEGIN
   WHERE f.lfn ~>=~ p_low AND f.lfn ~<~ p_high AND (f.lfn <> p_low OR f.id > p_behind)
   ORDER BY f.lfn USING ~<~, f.id LIMIT p_most;
 END $$;
+
+-- The latest uses of files by jobs, live and ended ones: up to p_most of each file, and of all.
+-- A file that all jobs read (a database release) costs no more than one that a single job made.
+-- LIMIT 1 keeps each job a look into the index of its own week, whatever the planner thinks.
+CREATE OR REPLACE FUNCTION jobs_uses(p_scopes text[], p_lfns text[], p_most integer)
+  RETURNS TABLE (job_id bigint, type text, lfn text, status text, state text, task_id bigint,
+    transformation text)
+  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  RETURN QUERY WITH named AS (
+    SELECT n.scope, n.lfn FROM unnest(p_scopes, p_lfns) AS n (scope, lfn)
+  ), found AS (
+    SELECT f.* FROM named n CROSS JOIN LATERAL (
+      SELECT f.job_id, f.type, f.lfn, f.status, NULL::timestamptz AS job_end FROM jobs_jobfile f
+      WHERE f.lfn = n.lfn AND f.scope = n.scope ORDER BY f.id DESC LIMIT p_most
+    ) f
+    UNION ALL
+    SELECT f.* FROM named n CROSS JOIN LATERAL (
+      SELECT f.job_id, f.type, f.lfn, f.status, f.job_end FROM jobs_endedjobfile f
+      WHERE f.lfn = n.lfn AND f.scope = n.scope ORDER BY f.id DESC LIMIT p_most
+    ) f
+  ), latest AS MATERIALIZED (
+    SELECT * FROM found f ORDER BY f.job_id DESC, f.lfn LIMIT p_most
+  )
+  SELECT l.job_id, l.type::text, l.lfn::text, l.status::text, j.state::text, j.task_id,
+    j.transformation::text
+  FROM latest l CROSS JOIN LATERAL (
+    (SELECT j.state, j.task_id, j.transformation FROM jobs_job j
+      WHERE l.job_end IS NULL AND j.panda_id = l.job_id LIMIT 1)
+    UNION ALL
+    (SELECT j.state, j.task_id, j.transformation FROM jobs_endedjob j
+      WHERE j.panda_id = l.job_id AND j.end_time = l.job_end LIMIT 1)
+  ) j ORDER BY l.job_id DESC, l.lfn;
+END $$;

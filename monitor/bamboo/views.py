@@ -139,7 +139,7 @@ def submissions(request: HttpRequest) -> HttpResponseBase:
 
 
 def _since(params: Params, now: dt.datetime) -> dt.datetime:
-    return window_start(now, min(params.hours("window") or HOURS, LONGEST))
+    return window_start(now, params.hours("window", longest=LONGEST) or HOURS)
 
 
 def _window(params: Params) -> Field:

@@ -16,7 +16,7 @@ from jobs.models import JobFile, Task
 from jobs.states import FINAL
 from monitor import menu
 from monitor.catalogue import filematrix, wishes
-from monitor.catalogue.filematrix import FileLine
+from monitor.catalogue.filematrix import FileLine, Trouble
 from monitor.catalogue.users import Use, used_by
 from monitor.catalogue.wishes import Wish
 from pandasite.base.errors import NotThere
@@ -25,6 +25,7 @@ FILES_SHOWN = 100
 COUNTED = 5000  # files of a dataset that are added up anew for its page
 FILES_ASKED = 20  # whose jobs are looked for in the archive
 SUBS_SHOWN = 50
+TROUBLES_SHOWN = 50
 PARTS_SHOWN = 200
 JOBS_COUNTED = 20_000
 
@@ -58,6 +59,11 @@ class DatasetPage:
     jobs: Mapping[str, int]  # live ones, by how they use it
     uses: Sequence[Use]
     preview: FileLine | None
+
+    @property
+    def troubles(self) -> Sequence[Trouble]:
+        """What is in the way of the files of this page: the first TROUBLES_SHOWN."""
+        return filematrix.troubles(self.files, self.places)[:TROUBLES_SHOWN]
 
     @property
     def preview_url(self) -> str:

@@ -134,7 +134,7 @@ def _matching(params: Params, *, now: dt.datetime, hours: int | None) -> QuerySe
     rows = rows.filter(state=state) if state else rows.exclude(state=DatasetState.ERASED)
     if storage := chosen(params, "storage", StorageElement):
         rows = rows.filter(copies__storage=storage)
-    if owner := params.text("owner", longest=150):
+    if owner := lists.account(params, "owner"):
         rows = rows.filter(owner__username=owner)
     young = params.number("hours", low=1, high=8760) or hours
     if young:

@@ -17,11 +17,15 @@ PLACES_SHOWN = 12  # columns
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """What of a file is at a storage element: `look` as a lamp, a word, and what is behind it."""
+    """What of a file is at a storage element: `look` as a lamp, a word, and what is behind it.
+
+    `error`: what went wrong, of a bad copy or of the last try.
+    """
 
     look: str = ""
     word: str = ""
     title: str = ""
+    error: str = ""
 
 
 NOTHING = Spot()
@@ -51,6 +55,25 @@ class FileLine:
         return {**{name: getattr(self.file, name) for name in names}, "at": at}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """A file that is not at a storage element, or is bad there, and what is said of it."""
+
+    line: FileLine
+    storage: str
+    spot: Spot
+
+
+def troubles(lines: Sequence[FileLine], places: Sequence[str]) -> list[Trouble]:
+    """Of these files; bad copies, and transfers of which a try has failed."""
+    return [
+        Trouble(line=line, storage=place, spot=spot)
+        for line in lines
+        for place, spot in zip(places, line.spots, strict=True)
+        if spot.error
+    ]
+
+
 Spots = dict[tuple[int, str], Spot]
 
 
@@ -76,12 +99,17 @@ def read(dataset: Dataset, files: Sequence[File]) -> tuple[list[str], list[FileL
 def _moving(keys: Sequence[int]) -> Spots:
     """Transfers that have not brought the file, the latest of each."""
     states = [*ACTIVE_TRANSFERS, TransferState.FAILED]
-    moves = Transfer.objects.filter(file__in=keys, state__in=states).order_by("pk")
+    moves = (
+        Transfer.objects.filter(file__in=keys, state__in=states)
+        .order_by("file_id", "destination_id", "-pk")
+        .distinct("file_id", "destination_id")
+    )
     return {
         (move.file_id, move.destination.name): Spot(
             look=f"transfer-{move.state}",
             word=move.state,
             title=(f"{move.attempts} tries" + (f": {move.error}" if move.error else ""))[:300],
+            error=move.error[:300],
         )
         for move in moves.select_related("destination")
     }
@@ -93,7 +121,12 @@ def _replicas(keys: Sequence[int], state: str) -> list[Replica]:
 
 def _bad(keys: Sequence[int]) -> Spots:
     return {
-        (one.file_id, one.storage.name): Spot(look="replica-bad", word="bad", title=one.reason)
+        (one.file_id, one.storage.name): Spot(
+            look="replica-bad",
+            word="bad",
+            title=one.reason,
+            error=one.reason or "bad",
+        )
         for one in _replicas(keys, Replica.State.BAD)
     }
 

@@ -27,16 +27,19 @@ LEFT JOIN datasets_replica r ON r.file_id = m.file_id AND r.storage_id = s.stora
 WHERE s.id = ANY(%s) GROUP BY s.id
 """
 _LAST = """
-SELECT s.id, t.state, t.permanent, t.reason, t.error, t.next_try_at, t.attempts, t.lfn
+SELECT s.id, t.state, t.permanent, t.reason, t.error, t.next_try_at, t.created_at, t.lfn
 FROM datasets_subscription s CROSS JOIN LATERAL (
   SELECT t.*, f.lfn FROM (
     SELECT m.file_id FROM datasets_datasetfile m WHERE m.dataset_id = s.dataset_id
       AND NOT EXISTS (SELECT 1 FROM datasets_replica r WHERE r.file_id = m.file_id
         AND r.storage_id = s.storage_id AND r.state = 'available')
     LIMIT 20
-  ) missing JOIN datasets_transfer t ON t.file_id = missing.file_id
-    AND t.destination_id = s.storage_id AND t.state <> 'done' AND t.created_at >= s.created_at
-  JOIN datasets_file f ON f.id = t.file_id
+  ) missing CROSS JOIN LATERAL (
+    SELECT * FROM datasets_transfer t WHERE t.file_id = missing.file_id
+      AND t.destination_id = s.storage_id AND t.state <> 'done'
+      AND (t.ended_at IS NULL OR t.ended_at >= s.created_at)
+    ORDER BY t.id DESC LIMIT 1
+  ) t JOIN datasets_file f ON f.id = t.file_id
   ORDER BY t.permanent DESC, (t.error <> '') DESC, t.id DESC LIMIT 1
 ) t WHERE s.id = ANY(%s)
 """
@@ -51,7 +54,7 @@ class Last:
     reason: str
     error: str
     next_try_at: dt.datetime
-    attempts: int
+    created_at: dt.datetime  # wanted since then
     lfn: str
 
 
@@ -82,7 +85,7 @@ def kept(rows: Sequence[Subscription]) -> dict[int, Progress]:
 
 def lasts(keys: Sequence[int]) -> dict[int, Last]:
     """What the transfers of the missing files say, by key of the subscription."""
-    names = ("state", "permanent", "reason", "error", "next_try_at", "attempts", "lfn")
+    names = ("state", "permanent", "reason", "error", "next_try_at", "created_at", "lfn")
     with connection.cursor() as cursor:
         cursor.execute(_LAST, [[*keys]])
         return {key: Last(**dict(zip(names, row, strict=True))) for key, *row in cursor.fetchall()}

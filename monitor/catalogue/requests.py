@@ -170,7 +170,7 @@ def read(params: Params, *, now: dt.datetime) -> tuple[list[Line], int | None]:
     rows = DataRequest.objects.select_related("dataset", "storage")
     if storage := chosen(params, "storage", StorageElement):
         rows = rows.filter(storage=storage)
-    if user := params.text("user", longest=150):
+    if user := lists.account(params, "user", known=_has_asked):
         rows = rows.filter(user_name=user)
     if key := params.number("before", low=1, high=2**63 - 1):
         rows = rows.filter(pk__lt=key)
@@ -182,6 +182,10 @@ def read(params: Params, *, now: dt.datetime) -> tuple[list[Line], int | None]:
     wishes = {wish.wish.pk: wish for wish in described(list(wanted), now=now)}
     lines = [Line(request=one, wish=wishes.get(one.subscription_id or 0)) for one in shown]
     return lines, shown[-1].pk if len(found) > most else None
+
+
+def _has_asked(user: str) -> bool:
+    return DataRequest.objects.filter(user_name=user).exists()
 
 
 def fields(params: Params) -> list[Field]:

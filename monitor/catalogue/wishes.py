@@ -76,7 +76,7 @@ class Wish:
         if self.ready == self.files:
             return "all is there: the next sweep closes it"
         if self.last is None:
-            return "no transfer is under way for what is missing: who wants it asks again"
+            return "no transfer is under way for what is missing: the next sweep asks for it"
         return self._why_missing(self.last)
 
     def _why_missing(self, last: Last) -> str:
@@ -85,12 +85,15 @@ class Wish:
         if last.state == "copying":
             return "files are being copied"
         if last.state == "failed":
-            return f"given up after {last.attempts} tries: {last.reason or last.error[:100]}"
+            return f"failed, to be asked for again: {last.reason or last.error[:100]}"
         if last.error:
             wait = (last.next_try_at - self.now).total_seconds()
             when = f"next try in {ago(wait)}" if wait > 0 else "next try is due"
-            return f"{last.reason or last.error[:100]}: {when}, after {last.attempts} that failed"
+            return f"{last.reason or last.error[:100]}: {when}, {self._wanted(last)}"
         return "files wait for a worker"
+
+    def _wanted(self, last: Last) -> str:
+        return f"wanted for {ago((self.now - last.created_at).total_seconds())}"
 
     def as_json(self) -> dict[str, Any]:
         """The facts; bytes."""
@@ -164,11 +167,15 @@ def _matching(params: Params, *, now: dt.datetime) -> QuerySet[Subscription]:
         rows = rows.filter(storage=storage)
     if activity := params.text("activity", longest=32):
         rows = rows.filter(activity=activity)
-    if owner := params.text("owner", longest=150):
+    if owner := lists.account(params, "owner", known=_has_wished):
         rows = rows.filter(owner=owner)
     if name := params.text("dataset"):
         rows = rows.filter(dataset__name__startswith=name)
     return rows
+
+
+def _has_wished(owner: str) -> bool:
+    return Subscription.objects.filter(owner=owner).exists()
 
 
 def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
@@ -181,7 +188,8 @@ def described(rows: Sequence[Subscription], *, now: dt.datetime) -> list[Wish]:
     for one in rows:
         wish = Wish(wish=one, now=now, last=lasts.get(one.pk))
         wish.files, wish.ready, wish.missing_bytes = counts.get(one.pk, (0, 0, 0))
-        if wish.waits and wish.ready < wish.files:
+        hopeless = wish.last is not None and wish.last.permanent
+        if wish.waits and wish.ready < wish.files and not hopeless:
             wish.eta = ready_at.get(one.storage_id)
         wishes.append(wish)
     return wishes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from datasets.models import StorageElement
+from datasets.space import capacity_of
 from monitor import columns
 from monitor.ddm.scope import Places
 from monitor.sheets import Sheet, column
@@ -72,7 +73,7 @@ def read(*, days: str) -> Sequence[Space]:
     """All of them, by name."""
     places, found = Places(), []
     for one in StorageElement.objects.order_by("name"):
-        known = one.free_bytes is not None
+        known, capacity = one.free_bytes is not None, capacity_of(one)
         free = one.free_bytes or 0
         found.append(
             Space(
@@ -80,8 +81,8 @@ def read(*, days: str) -> Sequence[Space]:
                 cloud=places.label(one.pk, "cloud"),
                 site=places.label(one.pk, "site"),
                 kind=one.kind,
-                capacity=one.capacity_bytes,
-                used=max(0, one.capacity_bytes - free) if known else None,
+                capacity=capacity,
+                used=max(0, capacity - free) if known else None,
                 free=free if known else None,
                 measured_at=one.measured_at,
                 url=f"{reverse('monitor:ddm_space')}?storage={one.name}&days={days}",

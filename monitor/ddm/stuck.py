@@ -60,7 +60,8 @@ class Waiting:
             return f"a worker copies it since {_ago(one.started_at, now)}{said}"
         if one.next_try_at > now:
             wait = ago((one.next_try_at - now).total_seconds())
-            return f"the next try is in {wait}, after {one.attempts} that failed{said}"
+            tried = f", after {one.attempts} that failed" if one.attempts else ""
+            return f"the next try is in {wait}{tried}{said}"
         return f"it is due since {_ago(one.next_try_at, now)}, and no worker has taken it{said}"
 
 

@@ -84,10 +84,14 @@ def deeds(request: HttpRequest) -> HttpResponseBase:
 
 def _lines(params: Params, *, since: dt.datetime) -> QuerySet[AuditLine]:
     lines = AuditLine.objects.filter(at__gte=since).exclude(action__in=OF_ACCOUNTS)
-    if actor := params.text("actor"):
+    if actor := lists.account(params, "actor", known=_has_done):
         lines = lines.filter(actor_name=actor)
     if action := params.text("action"):
         lines = lines.filter(action__startswith=action)
     if subject := params.text("subject"):
         lines = lines.filter(subject__startswith=subject)
     return lines.order_by("-at", "-pk")
+
+
+def _has_done(actor: str) -> bool:
+    return AuditLine.objects.filter(actor_name=actor).exists()

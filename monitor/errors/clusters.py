@@ -22,6 +22,7 @@ from jobs.states import JobState
 from monitor.errors.normal import normalise
 from monitor.errors.scope import NO_CODE, Scope
 from monitor.sheets import Sheet, column
+from monitor.templatetags.monitor import utc
 from pandasite.base.errors import NotThere
 
 READ = 5000  # of the latest failures of the window
@@ -165,7 +166,7 @@ class ClusterSheet(Sheet):
     sites = column("Sites", "where, most first", order_by=("count",), look="wrap")
     nodes = column("Nodes", "distinct worker nodes", look="n", accessor="nodes")
     cpu_hours = column("CPU-hrs", "CPU time of these jobs, lost", look="n")
-    latest = column("Latest", "when the latest of them ended, UTC")
+    latest = column("Latest", "when the latest of them ended")
 
     class Meta(Sheet.Meta):
         attrs = {"class": "plain clusters", "aria-label": "Messages"}
@@ -181,7 +182,7 @@ class ClusterSheet(Sheet):
         return record.sites
 
     def render_latest(self, record: Row) -> str:
-        return f"{record.latest:%m-%d %H:%M}"
+        return utc(record.latest)
 
 
 @dataclass(frozen=True, kw_only=True)

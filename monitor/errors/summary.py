@@ -17,6 +17,7 @@ from jobs.states import FINAL, JobState
 from monitor.errors.loss import Totals, loss_class, percent, totals
 from monitor.errors.scope import NO_CODE, Scope
 from monitor.sheets import Sheet, column
+from monitor.templatetags.monitor import utc
 from monitor.words import STATE_HELP
 
 # The first row of the page of 2009, and the two states that came later.
@@ -82,7 +83,7 @@ class ErrorSheet(Sheet):
     count = column("Count", "failed jobs that carry the code; one with two codes is in two rows",
                    look="n")  # fmt: skip
     cpu_hours = column("CPU-hrs", "CPU time of these jobs, lost", look="n")
-    latest = column("Latest", "when the latest of them ended, UTC")
+    latest = column("Latest", "when the latest of them ended")
     description = column("Code: Description", "the code and its meaning in the catalogue",
                          order_by=("code", "type"))  # fmt: skip
     share = column("% of failed", "of all jobs that failed in the window", look="n")
@@ -106,7 +107,7 @@ class ErrorSheet(Sheet):
         return f"{record.cpu_hours:.1f}"
 
     def render_latest(self, record: Line) -> str:
-        return f"{record.latest:%m-%d %H:%M}" if record.latest else ""
+        return utc(record.latest)
 
     def render_share(self, record: Line) -> str:
         return "" if record.share is None else f"{record.share:.1f}"

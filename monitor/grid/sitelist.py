@@ -54,8 +54,8 @@ class SiteRow:
 
 
 def downtime_words(downtime: Downtime, *, now: dt.datetime) -> str:
-    """`outage until 11-27 18:00: new cooling`, or from when on, where it is to come."""
-    when = f"until {downtime.end:%m-%d %H:%M}"
+    """`outage until 11-27 18:00 UTC: new cooling`, or from when on, where it is to come."""
+    when = f"until {downtime.end:%m-%d %H:%M} UTC"
     if downtime.start > now:
         when = f"from {downtime.start:%m-%d %H:%M} {when}"
     return f"{downtime.severity} {when}: {downtime.description}"

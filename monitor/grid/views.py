@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse
 
@@ -84,7 +86,7 @@ def pilot_answers(request: HttpRequest) -> HttpResponseBase:
     """How the pilots of each site were answered."""
     params = Params(request.GET, known=lists.known("site", "window"))
     site, now = chosen(params, "site", Site), database_now()
-    hours = min(params.hours("window") or HOURS, LONGEST)
+    hours = params.hours("window", longest=LONGEST) or HOURS
     shown = ListPage(
         name="pilot_answers",
         title="Answers to pilots",
@@ -108,8 +110,8 @@ def pilot_answers(request: HttpRequest) -> HttpResponseBase:
 
 
 def _plot(site: Site | None, hours: int) -> str:
-    query = f"?window={hours}h" + (f"&site={site.name}" if site else "")
-    return reverse("monitor:pilot_answers_data") + query
+    query = {"window": f"{hours}h"} | ({"site": site.name} if site else {})
+    return f"{reverse('monitor:pilot_answers_data')}?{urlencode(query)}"
 
 
 @page
@@ -118,7 +120,7 @@ def pilot_answers_data(request: HttpRequest) -> HttpResponseBase:
     params = Params(request.GET, known=("site", "window", "format"))
     params.choice("format", ("json",))
     site = chosen(params, "site", Site)
-    hours = min(params.hours("window") or HOURS, LONGEST)
+    hours = params.hours("window", longest=LONGEST) or HOURS
     key = site.pk if site else None
     return JsonResponse(answers.series(now=database_now(), hours=hours, site=key))
 

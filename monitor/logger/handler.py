@@ -31,6 +31,7 @@ GATHER_SECONDS = 1.0  # that a line waits for company
 PAUSE_SECONDS = 10.0  # after the database refused a batch
 LAST_SECONDS = 2.0  # that the end of a process waits for its last lines
 OURS = "monitor.logger"
+DROPPED = "log_lines_dropped"
 
 _handlers: weakref.WeakSet[EventHandler] = weakref.WeakSet()
 
@@ -145,7 +146,7 @@ def _dropped(n: int) -> Line:
         kind="server",
         level=logging.WARNING,
         logger=OURS,
-        event="log_lines_dropped",
+        event=DROPPED,
         facts={"lines": n},
         process=os.getpid(),
         request_id="",

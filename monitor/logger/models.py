@@ -29,6 +29,12 @@ class LogEvent(models.Model):
             models.Index(
                 fields=["-id"], condition=models.Q(level__gte=30), name="log_event_warning"
             ),
+            # the lamp of the logger: what it says itself, of late
+            models.Index(
+                fields=["at"],
+                condition=models.Q(logger="monitor.logger"),
+                name="log_event_of_logger",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -63,7 +63,7 @@ class Line:
         """In words, '' when it gets jobs."""
         if self.ban is None:
             return ""
-        end = f" until {self.ban.until:%m-%d %H:%M}" if self.ban.until else ""
+        end = f" until {self.ban.until:%m-%d %H:%M} UTC" if self.ban.until else ""
         return f"banned{end}: {self.ban.reason}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from monitor.bamboo import lamp
+from monitor.logger import lamp as logger_lamp
 from monitor.operations import database
 from monitor.operations.columns import LampColumn, NumberColumn, SizeColumn, SpanColumn, TimeColumn
 from monitor.operations.database import Database, TableRow
@@ -57,6 +58,7 @@ class Servers:
     tables: Sequence[TableRow]
     broker: Broker | None
     bamboo: Sequence[Lamp] = ()  # empty: there is no production database
+    logger: Lamp | None = None
 
     @property
     def database_state(self) -> str:
@@ -78,6 +80,7 @@ class Servers:
             "tables": [asdict(row) for row in self.tables],
             "broker": asdict(self.broker) if self.broker else None,
             "bamboo": [lamp.as_json() for lamp in self.bamboo],
+            "logger": self.logger.as_json() if self.logger else None,
         }
 
 
@@ -93,6 +96,7 @@ def read(*, now: dt.datetime, broker: Broker | None) -> Servers:
         tables=database.largest_tables(),
         broker=broker,
         bamboo=lamp.lamps(lamp.look(now=now), now=now),
+        logger=logger_lamp.lamp(logger_lamp.look(now=now), now=now),
     )
 
 

@@ -106,6 +106,11 @@ class Used:
         ]
 
 
+def has_used(name: str) -> bool:
+    """Whether jobs of that user have ended."""
+    return Usage.objects.filter(user=name).exists()
+
+
 def used(kind: str, *, now: dt.datetime) -> list[Used]:
     """By user (`user`) or working group (`group`) of 30 days, who used most first."""
     column = {"user": "user", "group": "working_group"}[kind]

@@ -8,16 +8,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
+
 from brokerage.models import Site
-from jobs.models import Task, Usage, UsageQuota
+from jobs.models import AnyJob, Task, UsageQuota
 from jobs.shares import limits
-from monitor.people.sums import Ended, Used, daily, live_of, since
+from monitor.people.sums import Ended, Used, daily, has_used, live_of, since
+from monitor.production.tallies import Tally, wholes
 from monitor.rows import jobs_url
 from monitor.words import SEED_ORDER
 from pandasite.base.errors import NotThere
 
 DAYS = 30
 TASKS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLine:
+    """A task and what its jobs came to."""
+
+    task: Task
+    tally: Tally
+
+    @property
+    def state(self) -> str:
+        """Its own, or that of its jobs where it only groups them."""
+        return self.task.state or self.tally.state
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts; percentages 0 to 100, None = not known."""
+        return {
+            "task_id": self.task.pk,
+            "name": self.task.name,
+            "state": self.state,
+            "jobs_percent": self.tally.done_percent,
+            "failed_percent": self.tally.failed_percent,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +55,7 @@ class UserPage:
     states: Sequence[tuple[str, int, str]]  # state, jobs, address
     days: Sequence[Ended]
     sites: Sequence[tuple[Ended, int]]  # with jobs under way
-    tasks: Sequence[Task]
+    tasks: Sequence[TaskLine]
     limits: Sequence[str]  # what holds his jobs back, in sentences
 
     def as_json(self) -> dict[str, Any]:
@@ -42,7 +68,7 @@ class UserPage:
             "live": {state: n for state, n, _url in self.states},
             "days": [_json(day) | {"day": day.day} for day in self.days],
             "sites": [_json(s) | {"site": s.value, "live": live} for s, live in self.sites],
-            "tasks": [{"task_id": task.pk, "name": task.name} for task in self.tasks],
+            "tasks": [line.as_json() for line in self.tasks],
         }
 
 
@@ -55,7 +81,6 @@ def read(name: str, *, now: dt.datetime) -> UserPage:
     """A user by name; NotThere where nothing is known of him."""
     start = since(now, DAYS)
     states, live_at = live_of(name)
-    tasks = Task.objects.filter(owner__username=name).order_by("-pk")[:TASKS_SHOWN]
     quota = UsageQuota.objects.filter(kind=UsageQuota.Kind.USER, name=name).first()
     days = _by_day(daily("user", filters={"user": name}, start=start))
     page = UserPage(
@@ -68,13 +93,26 @@ def read(name: str, *, now: dt.datetime) -> UserPage:
         ],
         days=days,
         sites=_sites(name, start, live_at),
-        tasks=list(tasks),
+        tasks=_tasks(name, now),
         limits=limits.of_user(name, now=now),
     )
-    seen = page.tasks or page.states or quota or Usage.objects.filter(user=name).exists()
-    if not seen:
+    if not (page.tasks or page.states or quota or _is_known(name)):
         raise NotThere(f"nothing is known of a user {name[:80]}")
     return page
+
+
+def _is_known(name: str) -> bool:
+    """Who has an account, and is no pilot; or had jobs, also those that no sweep has counted."""
+    accounts = get_user_model().objects.filter(username=name, pilot_account=None)
+    jobs = AnyJob.objects.filter(prod_user_id=name)
+    return has_used(name) or accounts.exists() or jobs.exists()
+
+
+def _tasks(name: str, now: dt.datetime) -> list[TaskLine]:
+    """The latest."""
+    tasks = Task.objects.filter(owner__username=name).order_by("-pk")[:TASKS_SHOWN]
+    known = wholes([task.pk for task in tasks], now=now)
+    return [TaskLine(task=task, tally=known.get(task.pk) or Tally()) for task in tasks]
 
 
 def _by_day(days: Sequence[Ended]) -> list[Ended]:

@@ -120,7 +120,7 @@ def daily_usage(request: HttpRequest) -> HttpResponseBase:
 def _filters(params: Params) -> dict[str, Any]:
     site = chosen(params, "site", Site)
     given = {
-        "user": params.text("user"),
+        "user": lists.account(params, "user", known=sums.has_used),
         "working_group": params.text("group"),
         "label": params.choice("label", LABELS),
         "site_id": site.pk if site else "",

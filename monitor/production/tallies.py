@@ -149,6 +149,18 @@ class Tally:
         self.live.update(other.live)
         self.see(other.latest)
 
+    def ends(self, row: Mapping[str, Any]) -> None:
+        """A sum of what has ended: the only one."""
+        for name in (*_ENDED, "recent"):
+            setattr(self, name, int(row[f"sum_{name}"] or 0))
+        self.see(row["last_end"])
+
+    def lives(self, row: Mapping[str, Any]) -> None:
+        """Jobs in a state."""
+        self.live[row["state"]] += int(row["sum_n"])
+        self.inputs_live += int(row["sum_inputs"])
+        self.see(row["last"])
+
     def see(self, latest: dt.datetime | None) -> None:
         """A change at that time."""
         if latest and (self.latest is None or latest > self.latest):
@@ -170,16 +182,21 @@ def of_tasks(tasks: Iterable[int] | None, *, now: dt.datetime) -> dict[int, dict
     found: dict[int, dict[int, Tally]] = defaultdict(lambda: defaultdict(Tally))
     since = _rate_since(now)
     wanted = None if tasks is None else list(tasks)
-    for row in _usage(wanted, since):
-        tally = found[row["task_id"]][row["site_id"]]
-        for name in (*_ENDED, "recent"):
-            setattr(tally, name, int(row[f"sum_{name}"] or 0))
-        tally.see(row["last_end"])
-    for task, site, state, n, inputs, latest in _live(wanted):
-        tally = found[task][site]
-        tally.live[state] += int(n)
-        tally.inputs_live += int(inputs)
-        tally.see(latest)
+    for row in _usage(wanted, since, "task_id", "site_id"):
+        found[row["task_id"]][row["site_id"]].ends(row)
+    for row in _live(wanted, "task_id", "site_id"):
+        found[row["task_id"]][row["site_id"]].lives(row)
+    return found
+
+
+def wholes(tasks: Iterable[int], *, now: dt.datetime) -> dict[int, Tally]:
+    """Tallies by task, over all sites: the database adds them up."""
+    found: dict[int, Tally] = defaultdict(Tally)
+    wanted = list(tasks)
+    for row in _usage(wanted, _rate_since(now), "task_id"):
+        found[row["task_id"]].ends(row)
+    for row in _live(wanted, "task_id"):
+        found[row["task_id"]].lives(row)
     return found
 
 
@@ -201,19 +218,24 @@ def rate_hours(made_at: dt.datetime, now: dt.datetime) -> float:
 
 def whole(by_site: Mapping[int, Tally], *, made_at: dt.datetime, now: dt.datetime) -> Tally:
     """The sum over all sites, of a task that was made at that time."""
-    tally = Tally(rate_hours=rate_hours(made_at, now))
-    for part in by_site.values():
+    return together(by_site.values(), rate_hours=rate_hours(made_at, now))
+
+
+def together(parts: Iterable[Tally], *, rate_hours: float = RATE_HOURS) -> Tally:
+    """Their sum."""
+    tally = Tally(rate_hours=rate_hours)
+    for part in parts:
         tally.add(part)
     return tally
 
 
-def _usage(tasks: list[int] | None, since: dt.datetime) -> QuerySet[TaskUsage, Any]:
+def _usage(tasks: list[int] | None, since: dt.datetime, *by: str) -> QuerySet[TaskUsage, Any]:
     rows = TaskUsage.objects.all() if tasks is None else TaskUsage.objects.filter(task_id__in=tasks)
     ended = F("finished") + F("failed") + F("cancelled")
     sums = {f"sum_{name}": Sum(name) for name in _ENDED}
     return (
         rows.order_by()
-        .values("task_id", "site_id")
+        .values(*by)
         .annotate(
             **sums,
             sum_recent=Sum(ended, filter=Q(since__gte=since)),
@@ -222,8 +244,8 @@ def _usage(tasks: list[int] | None, since: dt.datetime) -> QuerySet[TaskUsage, A
     )
 
 
-def _live(tasks: list[int] | None) -> Iterable[Any]:
-    """Task, site, state, jobs, input files, last change."""
-    rows = LiveTally.objects.order_by().values_list("task_id", "site_id", "state")
+def _live(tasks: list[int] | None, *by: str) -> QuerySet[LiveTally, Any]:
+    """Jobs by state, their input files and last change."""
+    rows = LiveTally.objects.order_by().values(*by, "state")
     rows = rows.exclude(task_id=0) if tasks is None else rows.filter(task_id__in=tasks)
     return rows.annotate(sum_n=Sum("n"), sum_inputs=Sum("inputs"), last=Max("latest"))

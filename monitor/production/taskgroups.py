@@ -11,7 +11,7 @@ from django.urls import reverse
 from monitor import columns
 from monitor.production.engined import ACTIVE, LOST
 from monitor.production.tallies import Tally
-from monitor.production.taskrow import TaskRow
+from monitor.production.taskrows import TaskRow
 from monitor.sheets import Sheet, column
 
 # How the browser groups tasks: word, title, and what of a task it is.
@@ -20,6 +20,7 @@ BY: Mapping[str, tuple[str, Callable[[TaskRow], str]]] = {
         "campaign: as its request says, else the name up to its first dot",
         lambda row: row.campaign or campaign_of(row.name),
     ),
+    "request": ("request: its number", lambda row: str(row.request or "")),
     "group": ("working group", lambda row: row.group),
     "type": ("processing type", lambda row: row.type),
     "user": ("user", lambda row: row.user),

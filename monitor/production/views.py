@@ -11,7 +11,8 @@ from monitor.pages import page
 from monitor.params import Params
 from monitor.production import taskgroups, tasklist
 from monitor.production.taskgroups import BY, GroupSheet
-from monitor.production.tasklist import FILTERS, TaskSheet
+from monitor.production.tasklist import FILTERS
+from monitor.production.tasksheet import SHOWN, TaskSheet
 from pandasite.base.clock import database_now
 
 
@@ -25,17 +26,19 @@ def tasks(request: HttpRequest) -> HttpResponseBase:
         name="tasks",
         title="Tasks",
         intro="Tasks that were made, or had jobs, within the window.",
-        shown=tasklist.SHOWN,
+        shown=SHOWN,
         fields=tasklist.fields(params),
         ages=_ages(),
+        notes=_notes(params),
         links=[("Task browser", reverse("monitor:task_browser"))],
     )
-    return lists.respond(request, shown, TaskSheet(found.rows), params=params, now=now)
+    sheet = TaskSheet(found.rows, known=found.known)
+    return lists.respond(request, shown, sheet, params=params, now=now)
 
 
 @page
 def browser(request: HttpRequest) -> HttpResponseBase:
-    """Tasks grouped by campaign, working group, processing type, user, cloud or VO."""
+    """Tasks grouped by campaign, request, working group, processing type, user, cloud or VO."""
     params = Params(request.GET, known=lists.known(*FILTERS, "by"))
     by = params.choice("by", BY, default="campaign")
     now = database_now()
@@ -54,10 +57,17 @@ def browser(request: HttpRequest) -> HttpResponseBase:
         intro=f"Tasks by {BY[by][0]}.",
         fields=[grouping, *tasklist.fields(params)],
         ages=_ages(),
+        notes=_notes(params),
         links=[("All of these tasks", reverse("monitor:tasks"))],
     )
     sheet = GroupSheet(taskgroups.grouped(found.rows, by=by, given=given))
     return lists.respond(request, shown, sheet, params=params, now=now)
+
+
+def _notes(params: Params) -> list[str]:
+    if request := params.text("request"):
+        return [f"All tasks of request {request}, whenever they were made."]
+    return []
 
 
 def _ages() -> list[lists.Age]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q
@@ -14,6 +14,7 @@ from brokerage.models import Cloud, Site
 from datasets.models import DatasetFile, File
 from jobs.models import ERROR_COMPONENTS, AnyJob, ErrorCode, Task
 from monitor import menu
+from monitor.production.engined import STATES
 from monitor.rows import jobs_url
 from monitor.search import names
 from monitor.search.names import Slice
@@ -92,6 +93,22 @@ def tasks(asked: Asked, wanted: Slice) -> list[Hit]:
         for row in names.read(names.TASKS, wanted)
         if row["key"] != asked.number
     ]
+
+
+def requests(asked: Asked, wanted: Slice) -> list[Hit]:
+    """By number: its tasks, and the list of them where there are several."""
+    if asked.number is None:
+        return []
+    found = Task.objects.filter(request_id=asked.number).select_related("owner").order_by("-pk")
+    of_it = [
+        _task(task.pk, task.name, task.owner.get_username(), task.created_at, exact=True)
+        for task in found[: wanted.limit]
+    ]
+    if len(of_it) < 2:
+        return of_it
+    url = f"{reverse('monitor:tasks')}?request={asked.number}"
+    every = Hit(key=0, name=f"request {asked.number}", url=url, facts=["", "", ""], exact=True)
+    return [every, *(replace(hit, exact=False) for hit in of_it)][: wanted.limit]
 
 
 def _task(key: int, name: str, owner: str, at: dt.datetime, *, exact: bool) -> Hit:
@@ -251,10 +268,11 @@ def _failed(error: str) -> str:
 
 def task_states(asked: Asked, wanted: Slice) -> list[Hit]:
     """Tasks in the state of that name."""
-    if not asked.task_state:
+    state = asked.text.lower()
+    if state not in STATES:
         return []
-    url = f"{reverse('monitor:tasks')}?status={asked.task_state}"
-    return [Hit(key=0, name=asked.task_state, url=url, exact=not asked.state)]
+    url = f"{reverse('monitor:tasks')}?status={state}"
+    return [Hit(key=0, name=state, url=url, exact=not asked.state)]
 
 
 def states(asked: Asked, wanted: Slice) -> list[Hit]:

@@ -50,6 +50,12 @@ GROUPS = (
         pages=True,
     ),
     Group(
+        key="requests",
+        title="Tasks of a request",
+        find=finds.requests,
+        columns=("taskID", "User", "Created"),
+    ),
+    Group(
         key="datasets",
         title="Datasets",
         find=finds.datasets,

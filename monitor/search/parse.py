@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from jobs.states import JobState
-from jobs.tasks_engine.states import TaskState
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 BIGGEST = 2**63 - 1
@@ -26,7 +25,6 @@ class Asked:
     component: str = ""
     code: int | None = None
     state: str = ""
-    task_state: str = ""
 
     @property
     def low(self) -> str:
@@ -50,7 +48,6 @@ def parse(text: str) -> Asked:
         component=component.strip() if _number(code.removeprefix("-")) is not None else "",
         code=_signed(code),
         state=next((s.value for s in JobState if s.value == text.lower()), ""),
-        task_state=next((s.value for s in TaskState if s.value == text.lower()), ""),
     )
 
 

@@ -12,7 +12,7 @@ from datasets.models import StorageCheck, StorageElement, StorageFinding
 SHOWN = 20  # of each kind
 COUNTED = 10_000  # of each kind: more are said to be more
 WORDS = {
-    StorageFinding.Kind.LOST: "known to the catalogue, and not stored",
+    StorageFinding.Kind.LOST: "known to the catalogue, and not stored, or not whole",
     StorageFinding.Kind.DARK: "stored, and not known to the catalogue",
 }
 

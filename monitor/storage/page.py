@@ -19,6 +19,7 @@ from datasets.models import (
     StorageHealth,
     Transfer,
 )
+from datasets.space import capacity_of
 from datasets.states import TransferState
 from monitor.storage import findings
 from monitor.storage.findings import Checked
@@ -74,6 +75,15 @@ class StoragePage:
         return settings.PANDASITE["STORAGE_TRANSFERS"] if own is None else own
 
     @property
+    def capacity(self) -> int:
+        """Bytes, as the storage tells or as declared."""
+        return capacity_of(self.storage)
+
+    @property
+    def capacity_gb(self) -> float:
+        return self.capacity / GB
+
+    @property
     def used_gb(self) -> float | None:
         used = self.storage.used_bytes
         return None if used is None else used / GB
@@ -88,7 +98,7 @@ class StoragePage:
             "space_token": storage.space_token,
             "sites": [{"site": s.site.name, "role": s.role} for s in self.sites],
             "space": {
-                "capacity": storage.capacity_bytes,
+                "capacity": self.capacity,
                 "used": storage.used_bytes,
                 "free": storage.free_bytes,
                 "measured_by": storage.space_from,

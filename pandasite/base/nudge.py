@@ -64,6 +64,14 @@ def forget_planned(tasks: Iterable[str]) -> None:
         producer.channel.client.delete(*map(planned, tasks))
 
 
+def forget_nudged() -> None:
+    """The same of nudges; whoever was told of something already is told once more."""
+    with _producer("") as producer:
+        marks = producer.channel.client
+        if names := [*marks.scan_iter(_mark("*", ()))]:
+            marks.delete(*names)
+
+
 def _send(task: str, args: tuple[Any, ...], queue: str | None) -> None:
     if time.monotonic() < _away_until:
         return

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pandasite.cli import account, show
-from pandasite.cli.errors import EndedBadly, Refused, Wrong
+from pandasite.cli.errors import CommandError, EndedBadly, Refused, Wrong
 from pandasite.cli.options import Every, Follow, Json
 
 app = typer.Typer(help="Data: datasets and their files.")
@@ -90,13 +90,22 @@ def get(
     with Door(account.current()) as door:
         wanted = [(file, folder) for name in names for file, folder in _named(door, name, to)]
         meter = Meter(files=len(wanted), size=sum(file["size"] for file, _ in wanted))
+        taken: dict[Path, str] = {}
         with meter:
             for file, folder in wanted:
-                with meter.of(f"{file['scope']}:{file['lfn']}"):
+                name = f"{file['scope']}:{file['lfn']}"
+                with meter.of(name):
+                    _take(taken, folder / file["lfn"], name)
                     folder.mkdir(parents=True, exist_ok=True)
                     fresh = carrying.fetch(door, file, folder, moved=meter.moved)
                     meter.done("brought" if fresh else "was there")
     meter.judge()
+
+
+def _take(taken: dict[Path, str], place: Path, name: str) -> None:
+    """CommandError when another file of this call has the place: scopes make no folders here."""
+    if (other := taken.setdefault(place, name)) != name:
+        raise CommandError(f"{other} is {place}: get this one into another folder")
 
 
 def _named(door: Any, name: str, to: Path) -> Iterable[tuple[dict[str, Any], Path]]:

@@ -21,6 +21,7 @@ from pandasite.cli.errors import CommandError, Refused, Unreachable
 PAUSES = (0.5, 1.5, 4.0)  # s between the tries of what may be repeated
 TIMEOUT = (10.0, 60.0)  # s to connect, and between two pieces of the answer
 AWAY = (502, 503, 504)
+ONE_FILE = "replicas_away"  # the server is there, but not the storage of what was asked for
 LONGEST_PAUSE = 30.0
 LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 rest: Callable[[float], None] = time.sleep  # tests do not wait
@@ -126,7 +127,7 @@ class Door:
                 problem = None
             if not isinstance(problem, dict) or "message" not in problem:
                 return self._stranger(answer)
-            if answer.status_code in AWAY:
+            if answer.status_code in AWAY and problem.get("code") != ONE_FILE:
                 return Unreachable(f"{self.url} is away: {problem['message']}")
             return Refused(status=answer.status_code, problem=problem)
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.http import StreamingHttpResponse
 
+from datasets import content
 from datasets.models import File, Replica
+from datasets.storage import local
 from tests.api.calls import person, problem
 from tests.builders import create_dataset, create_file, create_storage
 from tests.datasets.disks import CONTENT, create_disk, known_file, store, where
@@ -123,6 +125,17 @@ def test_an_upload_that_is_not_right_leaves_nothing_behind(disk, more, status, c
     assert not File.objects.exists()
 
 
+def test_an_upload_of_what_was_lost_makes_it_good_again(disk):
+    put()
+    Replica.objects.update(state="bad", reason="lost: disk 7 died")
+    where(disk, File.objects.get()).unlink()
+
+    answer = put()
+
+    assert (answer.status_code, answer.json()["storages"]) == (201, ["uploads"])
+    assert b"".join(person().get(ADDRESS).streaming_content) == CONTENT
+
+
 def test_others_files_and_frozen_datasets_are_not_for_everybody(disk):
     create_dataset("user.alice.shut", state="frozen")
 
@@ -158,12 +171,47 @@ def test_a_download_goes_to_the_next_replica_when_one_cannot_be_read(tmp_path):
     assert b"".join(got.streaming_content) == CONTENT
 
 
+@pytest.mark.parametrize(
+    "stored_as",
+    [pytest.param(CONTENT[:-1] + b"X", id="corrupted"), pytest.param(CONTENT[:9], id="truncated")],
+)
+def test_wrong_content_is_given_to_nobody_and_its_replica_is_bad_from_then_on(tmp_path, stored_as):
+    wrong, good = create_disk(tmp_path, "wrong"), create_disk(tmp_path, "good")
+    file = known_file(lfn="f")
+    store(wrong, file, stored_as)
+    store(good, file)
+
+    got = person().get("/rest/v1/files/mc09/f/content")
+
+    assert b"".join(got.streaming_content) == CONTENT
+    assert Replica.objects.get(storage=wrong).state == "bad"
+
+
+def test_a_download_of_many_pieces_breaks_off_before_its_last_when_it_is_wrong(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(local, "CHUNK", 100)
+    disk, good = create_disk(tmp_path, "wrong"), create_disk(tmp_path, "good")
+    file = known_file(lfn="f")
+    store(disk, file, CONTENT[:-1] + b"X")
+    store(good, file)
+
+    got, came = person().get("/rest/v1/files/mc09/f/content"), b""
+    with pytest.raises(content.Wrong, match="adler32 is"):
+        for piece in got.streaming_content:
+            came += piece
+
+    assert came == CONTENT[:-100]
+    again = person().get("/rest/v1/files/mc09/f/content")
+    assert b"".join(again.streaming_content) == CONTENT
+
+
 def test_a_file_without_a_good_replica_is_not_there_and_one_out_of_reach_is_away(tmp_path):
     create_file("none")
     create_file("away", at=[create_storage(url=f"file://{tmp_path}/nothing")])
 
     problem(person().get("/rest/v1/files/mc09/none/content"), 404, "not_found")
-    problem(person().get("/rest/v1/files/mc09/away/content"), 503, "unavailable")
+    problem(person().get("/rest/v1/files/mc09/away/content"), 503, "replicas_away")
 
 
 PATHS = {

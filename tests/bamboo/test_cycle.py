@@ -50,6 +50,7 @@ def test_a_request_gets_a_cloud_and_its_jobs_in_one_cycle():
     task = request(number)
     assert (task.state, task.given_cloud, task.jobs_total) == ("SUBMITTED", "US", 3)
     assert task.task_id == jobs[0].task_id
+    assert jobs[0].task.request_id == number
 
 
 def test_states_arrive_in_prod_db_with_one_line_each_in_the_outbox():

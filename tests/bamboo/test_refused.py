@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "proddb"])
         ({"owner": "a b"}, "owner: 'a b' is no name of a user"),
         ({"priority": -200_000}, "priority: must be from -100000 to 1000000, not -200000"),
         ({"input_dataset": "no.such"}, "input_dataset: there is no dataset no.such"),
+        ({"campaign": "c" * 65}, "campaign: may have 64 characters at most"),
         ({"parent_id": 4711}, "parent_id: there is no request 4711"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

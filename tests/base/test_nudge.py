@@ -52,6 +52,23 @@ def test_a_lost_message_holds_up_the_next_one_for_seconds_only(broker: redis.Red
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_worker_that_starts_may_be_told_of_what_another_took_and_lost(
+    broker: redis.Redis,
+) -> None:
+    nudge("datasets.transfer", 1, queue="transfers")
+    nudge(SWEEP)
+    broker.delete("transfers", "celery")
+    broker.set("planned.jobs.assign", 1)
+
+    nudging.forget_nudged()
+    nudging.forget_nudged()
+
+    assert broker.keys("*ed.*") == [b"planned.jobs.assign"]
+    nudge("datasets.transfer", 1, queue="transfers")
+    assert waiting(broker, "transfers") == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_each_thing_has_a_message_of_its_own_until_its_task_starts(broker: redis.Redis) -> None:
     for pk in (1, 1, 2):
         nudge("datasets.transfer", pk, queue="transfers")

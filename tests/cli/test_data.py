@@ -11,7 +11,7 @@ from datasets.models import Dataset, Replica, Subscription
 from pandasite.cli import following
 from tests.builders import create_dataset, create_file, create_storage
 from tests.cli.calls import Call
-from tests.datasets.disks import create_disk, where
+from tests.datasets.disks import create_disk, known_file, store, where
 
 CONTENTS = {"a.txt": b"alpha" * 1000, "b.bin": bytes(range(256)) * 9000, "empty": b""}
 
@@ -73,6 +73,36 @@ def test_a_damaged_copy_leaves_no_file_here_and_stops_no_other(
     assert answer.code == 1
     assert "1 of 3 files are missing" in answer.err
     assert held(tmp_path / "user.alice.test").keys() == {"b.bin", "empty"}
+
+
+def test_files_of_one_name_do_not_write_over_each_other_here(
+    alice: Any, call: Call, tmp_path: Path
+) -> None:
+    # given
+    disk, dataset = create_disk(tmp_path, "bnl"), create_dataset("user.alice.two")
+    for scope, content in (("mc08", b"old"), ("mc09", b"new")):
+        file = known_file(content, lfn="HIST.1", scope=scope, dataset=dataset)
+        store(disk, file, content)
+    # when
+    answer = call("data", "get", "user.alice.two", "-o", str(tmp_path))
+    # then
+    assert (answer.code, "1 of 2 files are missing" in answer.err) == (1, True)
+    assert "mc08:HIST.1 is " in answer.err
+    assert held(tmp_path / "user.alice.two") == {"HIST.1": b"old"}
+
+
+def test_a_storage_that_is_away_stops_no_file_of_another_one(
+    alice: Any, call: Call, tmp_path: Path
+) -> None:
+    # given
+    dataset, disk = create_dataset("user.alice.two"), create_disk(tmp_path, "bnl")
+    create_file("gone", dataset=dataset, at=[create_storage(url=f"file://{tmp_path}/nothing")])
+    store(disk, known_file(b"here", lfn="here", dataset=dataset), b"here")
+    # when
+    answer = call("data", "get", "user.alice.two", "-o", str(tmp_path))
+    # then
+    assert (answer.code, "cannot be read now at" in answer.err) == (1, True)
+    assert held(tmp_path / "user.alice.two") == {"here": b"here"}
 
 
 def test_another_content_under_a_name_and_a_scope_of_others_are_refused(

@@ -92,6 +92,18 @@ def test_a_scope_of_several_words_has_its_files_in_deeper_folders(disk, scope):
     assert where(disk, known).exists() and where(disk, coming).exists()
 
 
+def test_a_file_that_was_cut_short_is_lost_and_it_is_said_how(disk):
+    store(disk, known_file())
+    short = known_file(lfn="short")
+    store(disk, short, CONTENT[:100])
+
+    check(disk)
+
+    finding = StorageFinding.objects.get()
+    assert (finding.kind, finding.file) == ("lost", short)
+    assert finding.resolution == f"100 bytes are stored, the catalogue says {len(CONTENT)}"
+
+
 def test_a_file_at_another_place_than_its_own_is_dark(disk):
     store(disk, known_file(lfn="f"))
     lay(disk, "mc09/00/00/f")

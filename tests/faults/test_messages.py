@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import redis
@@ -21,7 +24,6 @@ from tests.faults.told import lie_until_there_is_a_timetable, start_without_time
 from tests.faults.transfers import (
     DECISIONS,
     await_waiting,
-    nobody_may_register,
     nobody_may_write,
     not_moved_once,
     queued,
@@ -87,9 +89,9 @@ def test_tasks_that_are_delivered_twice_are_done_once(patient: Books) -> None:
     start_hasty_workers(site, lease_seconds=600)
 
     # when twenty tasks take that long
-    keys = queued(patient, TASKS)
-    with nobody_may_register(site):
-        await_waiting(site, TASKS)
+    with nobody_may_bring(site):
+        keys = queued(patient, TASKS)
+        eventually(lambda: states_of(site, keys) == {TransferState.COPYING}, what=site.trouble)
         eventually(lambda: deliveries(site) >= 2 * TASKS, seconds=TASK_SECONDS)
     eventually(lambda: states_of(site, keys) == {TransferState.DONE}, what=site.trouble)
 
@@ -109,15 +111,26 @@ def test_without_a_lease_tasks_that_are_delivered_twice_are_begun_twice(patient:
     start_hasty_workers(site, lease_seconds=1)
 
     # when
-    keys = queued(patient, TASKS)
-    with nobody_may_register(site):
-        await_waiting(site, TASKS)
-        eventually(lambda: more_than_once(site, keys) > 0, seconds=TASK_SECONDS)
+    with nobody_may_bring(site):
+        keys = queued(patient, TASKS)
+        eventually(lambda: more_than_once(site, keys) > 0, seconds=TASK_SECONDS, what=site.trouble)
     eventually(lambda: states_of(site, keys) <= ENDED, what=site.trouble)
 
     # then
     stop_hasty_workers(site)
     assert more_than_once(site, keys) > 0
+
+
+@contextmanager
+def nobody_may_bring(site: FaultSite) -> Iterator[None]:
+    """Inside, the hasty workers take transfers, and copy nothing."""
+    with open(gate_of(site), "w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
+
+
+def gate_of(site: FaultSite) -> str:
+    return str(site.home.path / "gate")
 
 
 def start_hasty_workers(site: FaultSite, *, lease_seconds: int) -> None:
@@ -128,8 +141,9 @@ def start_hasty_workers(site: FaultSite, *, lease_seconds: int) -> None:
         (site.home.logs / f"{name}.log").unlink(missing_ok=True)
         words = ("-Q", "transfers", "-P", "threads", "-c", "25")
         command = site.worker(name, *words, app="tests.faults.hasty")
-        patience = {**(command.env or {}), "PANDASITE_STATEMENT_SECONDS": "0"}
-        site.start(name, replace(command, env=patience))
+        site.start(
+            name, replace(command, env={**(command.env or {}), "FAULTS_GATE": gate_of(site)})
+        )
 
 
 def stop_hasty_workers(site: FaultSite) -> None:

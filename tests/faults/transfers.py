@@ -76,14 +76,15 @@ def nobody_may_write(site: FaultSite, table: str) -> Iterator[None]:
 
 
 def await_waiting(site: FaultSite, number: int, *, seconds: float = 180.0) -> None:
-    """Until so many statements wait for a lock; inside `nobody_may_write`."""
+    """Until so many statements wait for a table; inside `nobody_may_write`."""
+    eventually(lambda: waiting() >= number, pause=0.05, seconds=seconds, what=site.trouble_in_logs)
 
-    def enough() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            return bool(cursor.fetchone()[0] >= number)
 
-    eventually(enough, pause=0.05, seconds=seconds, what=site.trouble_in_logs)
+def waiting() -> int:
+    """How many statements wait for a table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+        return int(cursor.fetchone()[0])
 
 
 def not_moved_once(keys: list[int]) -> Iterator[str]:

@@ -70,13 +70,14 @@ def test_an_output_that_can_never_travel_fails_the_job_with_the_reason():
 
 def test_an_output_whose_home_is_full_is_asked_for_again_after_a_pause():
     job = travelling("HIST.1")
-    Transfer.objects.update(state="failed", error="disk full", ended_at=after(minutes=1))
+    Transfer.objects.update(state="failed", error="disk full", ended_at=after(hours=25))
 
     for _ in range(2):
-        arrival.run(after(minutes=2))
+        arrival.run(after(hours=26))
 
     again = Transfer.objects.get(state="queued")
-    assert (again.next_try_at > after(minutes=2), again.error) == (True, "disk full")
+    assert (again.next_try_at > after(hours=26), again.error) == (True, "disk full")
+    assert again.created_at == NOW  # it is wanted since then: pages call it stuck
     assert fresh(job).state == "transferring"
 
 

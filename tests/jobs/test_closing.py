@@ -269,17 +269,28 @@ def test_hours_that_no_page_shows_are_merged():
     assert closing.housekeep(after(days=32)) == 1
 
 
-def test_failed_transfers_are_forgotten_after_a_week(monkeypatch):
+def test_failed_transfers_are_forgotten_after_a_week_and_others_after_three_months(monkeypatch):
     monkeypatch.setattr(closing, "BATCH", 2)
-    file, storage = create_file(), create_storage()
-    failed = {"state": "failed", "ended_at": NOW, "error": "down"}
+    storage = create_storage()
     for _ in range(5):
-        create_transfer(file, storage, **failed)
-    done = create_transfer(file, storage, state="done", ended_at=NOW)
+        create_transfer(create_file(), storage, state="failed", ended_at=NOW, error="down")
+    done = create_transfer(create_file(), storage, state="done", ended_at=NOW)
 
     assert closing.housekeep(after(days=7)) == 0
     assert closing.housekeep(after(days=8)) == 5
     assert Transfer.objects.get() == done
+    closing.housekeep(after(days=91))
+    assert not Transfer.objects.exists()
+
+
+def test_of_the_failed_tries_of_a_file_the_latest_is_kept():
+    file, storage = create_file(), create_storage()
+    for _ in range(3):
+        latest = create_transfer(file, storage, state="failed", ended_at=NOW, error="down")
+
+    assert closing.housekeep(after(hours=23)) == 0
+    assert closing.housekeep(after(hours=25)) == 2
+    assert Transfer.objects.get() == latest
 
 
 def test_decisions_are_kept_while_a_job_shows_them():

@@ -125,6 +125,7 @@ def test_each_server_is_shown_with_the_age_of_its_last_sign_of_life(client: Clie
     # then
     assert [(lamp["name"], lamp["state"]) for lamp in told] == [
         ("web a x 2", "ok"), ("web b", "failed"), ("broker", "ok"), ("Bamboo", "ok"),
+        ("logger", "ok"),
     ]  # fmt: skip
     assert "web a x 2 ok <time" in text
     assert "data-age>5 s</time>" in text

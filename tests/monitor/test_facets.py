@@ -180,6 +180,23 @@ def test_a_week_that_is_gone_is_counted_no_longer(client: Client, jobs: None) ->
     assert not FacetShelf.objects.filter(name="jobs_endedjob_19990101").exists()
 
 
+def test_what_has_not_changed_is_as_of_the_last_look_and_what_was_not_reached_is_older(
+    client: Client, jobs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    tally.run(NOW)
+    # when nothing has changed
+    assert tally.run(after(minutes=10)) == 0
+    # then
+    assert tally.kept()[0] == after(minutes=10)
+    # when a table has, and there is no time for it
+    FacetShelf.objects.filter(name="jobs_job").update(changes=-1)
+    monkeypatch.setattr(tally, "SWEEP_SECONDS", -1.0)
+    tally.run(after(minutes=20))
+    # then
+    assert tally.kept()[0] == after(minutes=10)
+
+
 def test_the_list_asks_for_its_boxes_apart(
     client: Client, jobs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

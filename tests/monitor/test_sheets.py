@@ -54,6 +54,27 @@ def test_a_sheet_is_sorted_by_its_address() -> None:
     assert [row["jobs"] for row in told("sort=jobs", rows())] == [0, 1, 2]
 
 
+def test_rows_without_a_value_come_first_and_last_when_turned_round() -> None:
+    def order(sort: str, *values: object) -> list[object]:
+        sheet = sheets.arrange(
+            Nodes([{"node": n, "jobs": value} for n, value in enumerate(values)]),
+            Params(QueryDict(f"sort={sort}"), known=sheets.PARAMS),
+        )
+        return [row["jobs"] for row in sheet.plain_rows()]
+
+    assert order("jobs", 2, None, 0, 1.5) == [None, 0, 1.5, 2]
+    assert order("-jobs", 2, None, 0, 1.5) == [2, 1.5, 0, None]
+    assert order("jobs", "b", 1, "a", None, True) == [None, 1, True, "a", "b"]
+    assert order("-jobs", {"b": 1}, {"a": 2}) == [{"b": 1}, {"a": 2}]
+
+
+def test_rows_of_one_value_stay_in_their_order_either_way() -> None:
+    alike = [Row(node=f"wn{nr}", jobs=nr % 2) for nr in (3, 1, 2, 5)]
+
+    for sort, nodes in (("jobs", "2315"), ("-jobs", "3152")):
+        assert [row["node"] for row in told(f"sort={sort}", alike)] == [f"wn{n}" for n in nodes]
+
+
 def test_only_the_columns_that_are_asked_for_are_shown() -> None:
     assert told("columns=node", rows(1)) == [{"node": "wn000"}]
 
@@ -103,6 +124,17 @@ def test_a_cell_is_drawn_as_the_column_draws_it() -> None:
     assert drawn[0][0] == '<a href="/&lt;b&gt;x&lt;/b&gt;?a=1&amp;b=2">&lt;b&gt;x&lt;/b&gt;</a>'
     assert drawn[1][1] == "12,345"
     assert drawn[0][6] == "&lt;b&gt;x&lt;/b&gt; &lt;0&gt;"
+
+
+def test_the_title_of_a_column_of_times_names_the_zone_that_the_reader_has_chosen() -> None:
+    class Times(Sheet):
+        at = columns.time("<At> (UTC)", "a moment")
+        day = column("Day (UTC)", "no moment", kind=columns.DayColumn)
+
+    at, day = (str(one.header) for one in Times([]).columns)
+
+    assert at == "&lt;At&gt; (<span data-zone>UTC</span>)"
+    assert day == "Day (UTC)"
 
 
 def test_rows_may_be_mappings_too() -> None:

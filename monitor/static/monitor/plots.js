@@ -12,6 +12,15 @@
   const ink = () => style("--bs-body-color");
   const rule = () => style("--edge");
 
+  // Times as on all pages (times.js): in UTC, or in the zone of the reader who wants that.
+  const isLocal = () => document.documentElement.dataset.times === "local";
+  const parts = (at) => {
+    const date = new Date(at * 1000);
+    const shown = isLocal() ? new Date(date.getTime() - date.getTimezoneOffset() * 60000) : date;
+    return shown.toISOString();
+  };
+  const figures = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+
   // A value between gaps is no line: it is drawn as a point.
   const alone = (values) =>
     values.some((value, i) => value !== null && (values[i - 1] ?? values[i + 1] ?? null) === null);
@@ -19,24 +28,29 @@
   const lines = (canvas, data) => {
     const [first, last] = [data.x[0], data.x[data.x.length - 1]];
     const axis = { stroke: ink(), grid: { stroke: rule(), width: 1 }, ticks: { stroke: rule() } };
-    // Times as on all pages: 24 hours, UTC; the date at midnight.
+    // 24 hours; the date at midnight, the seconds where the minutes do not tell the ticks apart.
     const when = (at, step) => {
-      const iso = new Date(at * 1000).toISOString();
+      const iso = parts(at);
+      if (step < 60) return iso.slice(11, 19);
       return step >= 86400 || iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
     };
     const times = { values: (_, ticks, __, ___, step) => ticks.map((at) => when(at, step)) };
+    const numbers = { values: (_, ticks) => ticks.map((n) => figures.format(n)) };
     const options = {
       width: canvas.clientWidth,
       height: 240,
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      tzDate: (seconds) => {
+        const date = new Date(seconds * 1000);
+        return isLocal() ? date : uPlot.tzDate(date, "Etc/UTC");
+      },
       scales: {
         // one point alone: an hour around it
         x: { range: () => (first === last ? [first - 1800, last + 1800] : [first, last]) },
         y: { range: (_, low, high) => [Math.min(0, low), high > low ? high * 1.05 : 1] },
       },
-      axes: [{ ...axis, ...times }, { ...axis, label: data.unit, size: 64 }],
+      axes: [{ ...axis, ...times }, { ...axis, ...numbers, label: data.unit, size: 64 }],
       series: [
-        { value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
+        { value: (_, at) => (at ? parts(at).slice(0, 16).replace("T", " ") : "") },
         ...data.series.map((series, i) => ({
           label: series.name,
           stroke: colour(series, i),
@@ -61,8 +75,11 @@
     grid: { left: 64, right: 16, top: 36, bottom: 44 },
     aria: { enabled: true },
   });
-  // Above the drawing, beside the name of the unit.
-  const legend = () => ({ type: "scroll", top: 0, left: 80, right: 0, textStyle: named() });
+  // Above the drawing, beside the name of the unit, whose middle stands above the axis.
+  const legend = (data) => {
+    const left = 80 + Math.max(0, 3.5 * ((data.unit || "").length - 6));
+    return { type: "scroll", top: 0, left, right: 0, textStyle: named() };
+  };
   const scaled = { splitLine: { lineStyle: { color: "rgba(128,128,128,.25)" } } };
   const named = () => ({ color: ink() });
 
@@ -75,10 +92,10 @@
 
   const stacked = (data) => ({
     ...common(data),
-    legend: legend(),
+    legend: legend(data),
     xAxis: { type: "time", axisLabel: named() },
     yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
-    useUTC: true,
+    useUTC: !isLocal(),
     series: data.series.map((series, i) => ({
       name: series.name,
       type: "line",
@@ -94,7 +111,7 @@
 
   const bars = (data) => ({
     ...common(data),
-    legend: data.series.length > 1 ? legend() : undefined,
+    legend: data.series.length > 1 ? legend(data) : undefined,
     xAxis: { type: "category", data: data.categories, axisLabel: named() },
     yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
     series: data.series.map((series, i) => ({
@@ -189,7 +206,7 @@
     }
     new ResizeObserver(() => drawn.resize()).observe(canvas);
     new MutationObserver(draw).observe(document.documentElement, {
-      attributeFilter: ["data-bs-theme"],
+      attributeFilter: ["data-bs-theme", "data-times"],
     });
   };
 

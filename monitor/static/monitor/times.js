@@ -35,6 +35,7 @@
   const write = () => {
     const wanted = chosen();
     const zone = wanted === "local" ? here() : "UTC";
+    document.documentElement.dataset.times = wanted; // plots follow
     for (const time of document.querySelectorAll("time[datetime]:not([data-age])")) {
       if (wanted === "UTC" && !time.dataset.utc) continue;
       if (!time.dataset.utc) time.dataset.utc = time.textContent.trim();

@@ -3,7 +3,8 @@
 Django's health check is a query before the first one of each request: half of what a heartbeat
 costs. A connection that worked within the last second is taken at its word; should the server have
 gone in that second, the request is answered 503, and the next one connects anew. A server that has
-let others wait in vain is not waited for (`patience`).
+let others wait in vain is not waited for (`patience`); one that is full is, for a moment
+(`places`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Final
 
 from django.db.backends.postgresql.base import DatabaseWrapper as Postgres
 from django.db.utils import OperationalError
 
 from pandasite.base.postgres import patience
+from pandasite.base.postgres.places import PLACES
 
 TRUSTED_SECONDS: Final = 1.0
 PROOF_SECONDS: Final = 5.0  # as long as a new connection may take
@@ -27,6 +30,7 @@ class DatabaseWrapper(Postgres):
 
     health_check_enabled: bool  # the stubs leave it out
     health_check_done: bool
+    waits_for_place = True
     _proved = -TRUSTED_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,7 +42,8 @@ class DatabaseWrapper(Postgres):
     def get_new_connection(self, conn_params: Any) -> Any:
         """Connect, unless the server is known to answer nobody."""
         self._refuse_if_dumb()
-        made = super().get_new_connection(conn_params)
+        connect = partial(super().get_new_connection, conn_params)
+        made = PLACES.insist(connect) if self.waits_for_place else connect()
         if self._watch:
             self._watch.heard()
         return made
@@ -68,6 +73,12 @@ class DatabaseWrapper(Postgres):
         if self._watch is None or self.connection is None:
             return nullcontext()
         return self._watch.waiting(self.connection, most=most)
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """As Django asks between two requests. Nor is one kept that somebody waits for."""
+        if PLACES.wanted:
+            self.close()
+        super().close_if_unusable_or_obsolete()
 
     def close_if_health_check_failed(self) -> None:
         """Close a connection that does not answer, unless it did a moment ago."""

@@ -104,14 +104,15 @@ def test_what_is_in_the_way_stands_above_the_list(client: Client) -> None:
     ("address", "words"),
     [
         ("/bamboo/?state=moon", "one of running, done, more, trouble"),
-        ("/bamboo/?window=moon", "a span from 1h to 365d"),
+        ("/bamboo/?window=moon", "a span from 1h to 30d"),
+        ("/bamboo/brokerage/?window=31d", "a span from 1h to 30d"),
         ("/bamboo/refused/?kind=moon", "one of task, job"),
         ("/bamboo/brokerage/?cloud=XX", "one of US"),
         ("/bamboo/brokerage/?outcome=maybe", "one of chosen, accepted, refused"),
         ("/bamboo/submissions/?task=moon", "a number from 1"),
         ("/bamboo/submissions/?moon=1", "moon"),
     ],
-    ids=["state", "window", "kind", "cloud", "outcome", "task", "unknown"],
+    ids=["state", "window", "long window", "kind", "cloud", "outcome", "task", "unknown"],
 )
 def test_a_wrong_filter_is_refused(client: Client, address: str, words: str) -> None:
     create_cloud("US")

@@ -10,11 +10,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from datasets import services, sums
 from datasets.models import ContainerMember, Dataset, File, StorageElement, Subscription
 from datasets.storage import close_places, path_of
+from jobs.models import AnyJob
 from monitor.catalogue import fetching
 from tests.builders import (
     NOW,
@@ -61,6 +63,10 @@ def test_a_dataset_shows_its_files_by_storage_element(client: Client) -> None:
     ]  # fmt: skip
     assert texts(found["files"][2])[3:6] == ["", "", "there"]
     assert 'title="2 tries: no route"' in text and 'title="wrong size"' in text
+    assert [texts(row) for row in found["troubles"][1:]] == [
+        ["E1", "BAD", "bad", "wrong size"],
+        ["E1", "HOME", "queued", "no route"],
+    ]
     wish = rows(found["subscriptions"])["HOME"]
     assert texts(wish)[1:3] == ["production", "open"]
     assert wish[5].text == "1 of 2"
@@ -176,6 +182,50 @@ def test_a_file_has_its_replicas_transfers_datasets_and_jobs(client: Client) -> 
     )  # fmt: skip
     assert [one["job"] for one in page["jobs"]] == [job.pk]
     assert "disk full" in text and "123,456 bytes" in text
+
+
+def test_of_a_file_that_many_jobs_read_the_latest_are_shown(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr("monitor.catalogue.users.MOST", 3)
+    file, task = create_file("DBR.1"), create_task()
+    for weeks in (3, 2, 1):
+        for _ in range(2):
+            create_job("finished", inputs=[file], at=after(days=-7 * weeks), task=task)
+    put_away()
+    live = create_job("running", inputs=[file])
+    # when
+    page = facts(client, "/files/mc09/DBR.1/")
+    # then
+    latest = [job.pk for job in AnyJob.objects.order_by("-pk")[:3]]
+    assert [one["job"] for one in page["jobs"]] == latest and latest[0] == live.pk
+    assert [(one["state"], one["task"]) for one in page["jobs"]] == [
+        ("running", None), ("finished", task.pk), ("finished", task.pk),
+    ]  # fmt: skip
+    assert page["cut"] == ["jobs"]
+    assert "The latest jobs: there are more." in client.get("/files/mc09/DBR.1/").text
+
+
+def test_the_uses_of_a_file_are_read_in_the_order_of_an_index() -> None:
+    # given
+    for weeks in (1, 2):
+        create_job("finished", outputs=["E1"], at=after(days=-7 * weeks))
+    put_away()
+    # when
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'jobs_uses'")
+        (body,) = cursor.fetchone()
+        statement = body.partition("RETURN QUERY ")[2].partition(";")[0]
+        given = {"scopes": "ARRAY['mc09']", "lfns": "ARRAY['E1']", "most": "200"}
+        for name, value in given.items():
+            statement = statement.replace(f"p_{name}", value)
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    # then: what is sorted is what was found, not all uses of a file
+    assert plan.count("Sort Key: f.job_id DESC, f.lfn") == plan.count("Sort Key: f.")
+    assert "Merge Append" in plan and "Seq Scan" not in plan
 
 
 def test_a_file_of_the_same_name_in_another_scope_is_another_file(client: Client) -> None:

@@ -83,12 +83,12 @@ def test_a_subscription_tells_how_far_it_is_and_what_it_waits_for(client: Client
         (
             {"error": "odd: timed out", "reason": "timed out", "attempts": 2,
              "next_try_at": after(minutes=30)},
-            "timed out: next try in 30 min, after 2 that failed",
+            "timed out: next try in 30 min, wanted for 0 s",
         ),
         (
             {"state": "failed", "ended_at": NOW, "error": "x", "attempts": 5,
              "reason": "no space left"},
-            "given up after 5 tries: no space left",
+            "failed, to be asked for again: no space left",
         ),
         (
             {"state": "failed", "ended_at": NOW, "error": "all bad", "permanent": True},

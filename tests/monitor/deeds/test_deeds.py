@@ -54,6 +54,8 @@ def test_deeds_are_found_by_who_what_and_when(client: Client) -> None:
 
     assert [row["subject"] for row in rows(client)] == ["job 1"]
     assert [row["subject"] for row in rows(client, "&window=30d&action=site")] == ["site AGLT2"]
+    create_user("bob")
     assert rows(client, "&actor=bob") == []
+    assert client.get("/deeds/?actor=bbo").status_code == 400
     assert rows(client, "&subject=job 2") == []
     assert client.get("/deeds/?window=2d").status_code == 400

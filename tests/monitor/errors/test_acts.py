@@ -186,3 +186,24 @@ def test_the_way_back_leads_to_a_page_of_ours(operator: Client, grid: Grid, back
     form: dict[str, Any] = {"jobs": str(grid.disk[0].pk), "reason": "r", "back": back}
 
     assert '<a href="/errors/">Back</a>' in operator.post(RETRY, form).text
+
+
+def test_a_site_is_set_offline_and_online_again_on_its_page(operator: Client, grid: Grid) -> None:
+    # given
+    page = operator.get("/sites/BNL/").text
+    form = page[page.index(STATUS) :].partition("</form>")[0]
+    assert re.findall(r'<option value="(\w+)"', form) == ["brokeroff", "test", "offline"]
+    assert 'name="back" value="/sites/BNL/"' in " ".join(form.split())
+    # when
+    for status in ("offline", "online"):
+        given = {"site": "BNL", "status": status, "reason": "storage", "back": "/sites/BNL/"}
+        answer = operator.post(STATUS, given)
+        # then
+        assert f"Site BNL is {status} now" in answer.text
+        assert 'href="/sites/BNL/"' in answer.text
+        assert Site.objects.get(name="BNL").status == status
+
+
+def test_who_may_not_set_a_status_has_no_form_for_it(client: Client, grid: Grid) -> None:
+    for somebody in (client, client_of("sam", SHIFTERS)):
+        assert STATUS not in somebody.get("/sites/BNL/").text

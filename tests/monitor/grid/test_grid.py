@@ -215,7 +215,7 @@ def test_sites_are_listed_with_status_reason_author_and_downtime(client: Client)
     assert (row["status"], row["status_by"], row["status_reason"]) == (
         "offline", "alice", "power cut",
     )  # fmt: skip
-    assert row["downtime_words"] == "outage until 09-17 18:00: new cooling"
+    assert row["downtime_words"] == "outage until 09-17 18:00 UTC: new cooling"
     assert (row["activated"], row["failed"], row["failed_pct"], row["vos"]) == (1, 1, 100, "atlas")
     assert "1 site of these are not online." not in text
     assert "1 site of these is not online." in text
@@ -264,7 +264,8 @@ def test_the_page_of_a_site_has_downtimes_answers_and_demand(client: Client) -> 
         ("/sites/?tier=99", "between 0 and 9"),
         ("/pilots/?site=MOON", "site must be one of"),
         ("/pilots/?job=maybe", "one of yes, no"),
-        ("/pilots/answers/?window=x", "a span from 1h to 365d"),
+        ("/pilots/answers/?window=x", "a span from 1h to 31d"),
+        ("/pilots/answers/?window=32d", "a span from 1h to 31d"),
         ("/pilots/answers/data?moon=1", "moon is not a known filter"),
         ("/autopilot/?by=moon", "one of factory, site"),
         ("/autopilot/?page=99", "between 1 and 1"),

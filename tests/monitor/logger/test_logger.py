@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from jobs import assign, watch
-from monitor.logger import retention
+from monitor.logger import lamp, retention
+from monitor.logger.handler import DROPPED, OURS
 from monitor.models import LogEvent
 from tests.builders import NOW, after, create_job, manned_site
 from tests.monitor.tables import rows, tables, texts
@@ -133,3 +134,24 @@ def test_brokerage_and_the_watchdog_say_what_they_did(caplog: pytest.LogCaptureF
 
     assert vars(told["brokered"])["jobs"] == {"AGLT2": 2}
     assert vars(told["watchdog"])["jobs"] == 1
+
+
+def test_the_lamp_of_the_logger_tells_its_latest_line_and_what_was_lost_within_an_hour(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> tuple[str, str]:
+        now = lamp.lamp(lamp.look(now=NOW), now=NOW)
+        return now.state, now.details
+
+    assert shown() == ("ok", "nothing has been logged yet")
+    line(DROPPED, logger=OURS, level=30, facts={"lines": 9}, at=after(hours=-2))
+    line("elsewhere", logger=OURS, level=30, facts={"lines": 1})
+    assert shown() == ("ok", "keeps every line")
+    for n in (40, 2):
+        line(DROPPED, logger=OURS, level=30, facts={"lines": n}, at=after(minutes=-5))
+    assert shown() == ("late", "42 lines of the log could not be kept within an hour")
+    monkeypatch.setattr("monitor.recent.database_now", lambda: NOW)
+    servers = client.get("/?format=json").json()["servers"]
+    assert [(one["state"], one["at"]) for one in servers if one["name"] == "logger"] == [
+        ("late", "2009-09-17T11:55:00Z")
+    ]

@@ -273,7 +273,7 @@ def test_a_node_is_banned_for_a_time_and_the_ban_is_lifted(operator: Client, gri
     assert (line.actor_name, line.action, line.reason) == ("olga", "ban_node", "disk full")
     assert "<strong>Banned</strong>" in operator.get(HOLE).text
     listed = rows(tables(operator.get("/nodes/").text)["Nodes"])["hole.bnl.gov"]
-    assert listed[10].text == "banned until 09-20 12:00: disk full"
+    assert listed[10].text == "banned until 09-20 12:00 UTC: disk full"
     assert "No outlier." in operator.get("/nodes/").text
     # and again is a conflict
     assert operator.post("/nodes/ban/", form | {"reason": "r"}).status_code == 409

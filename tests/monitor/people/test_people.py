@@ -7,11 +7,12 @@ import io
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 
 from jobs.models import UsageQuota
 from monitor.people.sums import Used
-from tests.builders import NOW, create_job, create_site
+from tests.builders import NOW, create_job, create_pilot_account, create_site, create_user
 from tests.monitor.sums import add_up, create_task, ended
 from tests.monitor.tables import tables, texts
 
@@ -77,7 +78,7 @@ def test_the_page_of_a_user_has_days_sites_tasks_and_quota(client: Client, work:
         ["AGLT2", "0", "3", "0", "7.0"],
         ["LPC", "1", "0", "1", "1.0"],
     ]
-    assert texts(found["tasks"][1])[:2] == [str(task.pk), "higgs.1"]
+    assert texts(found["tasks"][1])[:3] == [str(task.pk), "higgs.1", "new"]
     assert "5 CPU hours in 30 days" in text
     assert 'word-over">over' in text
 
@@ -90,6 +91,15 @@ def test_a_user_whose_name_is_a_distinguished_name_has_a_page(client: Client) ->
     (link,) = tables(client.get("/users/").text)[""][1][0].links
 
     assert client.get(link).status_code == 200
+
+
+def test_a_user_who_has_sent_nothing_yet_has_a_page_and_a_pilot_has_none(client: Client) -> None:
+    create_user("bob")
+    create_pilot_account(create_site("AGLT2"))
+    pilot = get_user_model().objects.get(pilot_account__isnull=False).username
+
+    assert client.get("/users/bob/").status_code == 200
+    assert client.get(f"/users/{pilot}/").status_code == 404
 
 
 def test_a_user_of_whom_nothing_is_known_has_no_page(client: Client) -> None:
@@ -164,6 +174,7 @@ def test_daily_usage_is_there_as_csv(client: Client, work: None) -> None:
         ("/usage/daily/?site=MOON", "site must be one of"),
         ("/usage/daily/?label=moon", "label must be one of"),
         ("/usage/daily/?by=moon", "one of user, site, label, group"),
+        ("/usage/daily/?user=moon", "user must be the name of a user"),
         ("/usage/daily/?window=999d", "a span from 1h to 365d"),
     ],
 )

@@ -67,7 +67,14 @@ def test_each_filter_finds_what_it_names(client: Client) -> None:
     for query in ("user=alice", "status=running", "cloud=US", "group=higgs", "name=EVGEN",
                   "campaign=mc09", "window=24h"):  # fmt: skip
         assert [row["task_id"] for row in listed(client, query)] == [mine.pk], query
-    for query in ("status=done", "user=bob", "name=moon", "campaign=mc0", "type=simul"):
+    for query in (
+        "status=done",
+        "user=bob",
+        "name=moon",
+        "campaign=mc0",
+        "type=simul",
+        "request=7",
+    ):
         assert listed(client, query) == [], query
     assert [row["state"] for row in listed(client, "window=90d&user=bob")] == ["new"]
 
@@ -80,6 +87,8 @@ def test_each_filter_finds_what_it_names(client: Client) -> None:
         ("vo=nobody", "vo must be one of"),
         ("window=soon", "a span from 1h to 365d"),
         ("page=1000000000", "between 1 and 1"),
+        ("user=alcie", "user must be the name of a user (nearest: alice), not 'alcie'"),
+        ("request=x", "request must be a number from 1 to"),
         ("moon=1", "moon is not a known filter"),
         ("name=" + "x" * 10_000, "at most 255 characters"),
     ],
@@ -87,6 +96,8 @@ def test_each_filter_finds_what_it_names(client: Client) -> None:
 def test_a_bad_filter_is_refused_with_its_value_and_range(
     client: Client, query: str, words: str
 ) -> None:
+    create_user("alice")
+
     answer = client.get(f"/tasks/?{query}&format=json")
 
     assert answer.status_code == 400
@@ -94,7 +105,51 @@ def test_a_bad_filter_is_refused_with_its_value_and_range(
 
 
 def test_an_empty_list_says_what_to_do(client: Client) -> None:
-    assert "No task fits. Take a filter away" in client.get("/tasks/?user=nobody").text
+    assert "No task fits. Take a filter away" in client.get("/tasks/?name=moon").text
+
+
+def test_a_request_has_all_of_its_tasks_however_old(client: Client) -> None:
+    old, new = (create_task(name, request_id=77, created_at=after(days=-200)) for name in "ab")
+    create_task("c", request_id=78)
+
+    assert [row["task_id"] for row in listed(client, "request=77")] == [new.pk, old.pk]
+    text = client.get("/tasks/?request=77&columns=task_id,request").text
+    assert "All tasks of request 77, whenever they were made." in text
+    assert 'href="/tasks/?request=77"' in text
+    (group,) = client.get("/tasks/browser/?by=request&request=77&format=json").json()["rows"]
+    assert (group["value"], group["tasks"]) == ("77", 2)
+    assert 'href="/tasks/?request=77"' in client.get(f"/tasks/{old.pk}/").text
+
+
+@pytest.mark.parametrize("sort", ["failed", "-failed", "-sites", "name", "-eta", "cloud", "-jobs"])
+def test_a_sorted_list_is_in_order_over_all_its_pages(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    # given
+    monkeypatch.setattr("monitor.sheets.ROWS", 2)
+    monkeypatch.setattr("monitor.production.taskrows.ROWS", 2)
+    us, fr = (create_site(f"{name}_SITE", cloud=create_cloud(name)) for name in ("US", "FR"))
+    for nr in range(5):
+        task = create_task(f"mc09.{nr * 7 % 5}")
+        for site in (us, fr)[: nr % 3]:
+            for state in ("failed", "finished")[: 1 + nr % 2]:
+                ended(state, task=task, computing_site=site, hours=-0.1 * nr - 0.5)
+            create_job("running", site=site, task=task)
+    add_up()
+    whole = {row["task_id"]: row for row in listed(client)}
+    # when
+    name, columns = sort.removeprefix("-"), f"task_id,{sort.removeprefix('-')}"
+    shown = [
+        client.get(f"/tasks/?sort={sort}&columns={columns}&page={page}").context["sheet"]
+        for page in (1, 2, 3)
+    ]
+    # then
+    rows = [row for sheet in shown for row in sheet.shown_rows()]
+    assert [row[name] for row in rows] == [whole[row["task_id"]][name] for row in rows]
+    values = [row[name] for row in rows]
+    ordered = sorted((v for v in values if v is not None), reverse=sort.startswith("-"))
+    assert [v for v in values if v is not None] == ordered
+    assert {row["task_id"] for row in rows} == {*whole}
 
 
 def test_the_page_says_how_old_its_numbers_are(client: Client) -> None:
@@ -118,7 +173,10 @@ def test_the_browser_groups_tasks_and_leads_to_them(client: Client) -> None:
 
 def test_an_unknown_grouping_is_refused(client: Client) -> None:
     answer = client.get("/tasks/browser/?by=colour&format=json")
-    assert (answer.status_code, "campaign, group, type" in answer.json()["message"]) == (400, True)
+    assert (answer.status_code, "campaign, request, group, type" in answer.json()["message"]) == (
+        400,
+        True,
+    )
 
 
 def test_the_page_of_a_task_has_progress_eta_errors_and_sites(client: Client) -> None:

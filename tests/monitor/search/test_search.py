@@ -69,6 +69,28 @@ def test_what_has_one_exact_name_is_gone_to(client: Client) -> None:
     assert where(client, "failed") == "/jobs/?state=failed&window=24h"
 
 
+def test_a_task_request_leads_to_its_task_or_to_the_list_of_its_tasks(client: Client) -> None:
+    owner = create_user("alice")
+    one, *two = [
+        Task.objects.create(name=name, owner=owner, created_at=NOW, request_id=request)
+        for name, request in (("a", 70), ("b", 71), ("c", 71))
+    ]
+
+    assert where(client, "70") == f"/tasks/{one.pk}/"
+    assert where(client, "71") == "/tasks/?request=71"
+    every, *hits = found(client, "71")["requests"]
+    assert every["name"] == "request 71"
+    assert [hit["taskID"] for hit in hits] == [task.pk for task in reversed(two)]
+
+
+def test_the_state_of_a_task_leads_to_such_tasks_also_of_those_that_group_jobs(
+    client: Client,
+) -> None:
+    assert where(client, "partly") == "/tasks/?status=partly"
+    (hit,) = found(client, "finished")["task_states"]
+    assert hit["url"] == "/tasks/?status=finished"
+
+
 def test_two_things_of_one_name_are_both_shown(client: Client) -> None:
     create_dataset("same")
     job = create_job("running", site=create_site(), job_name="same")

@@ -1,11 +1,11 @@
-"""A task of a list, with what its jobs came to."""
+"""A task of the list with what its jobs came to, read when it is asked for."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from brokerage.models import Site
@@ -19,37 +19,53 @@ from monitor.sheets import ROWS
 class Known:
     """The tasks of a list with their tallies, read when they are asked for.
 
-    A page shows a hundred tasks; only who sorts by them, or asks for a state, needs all.
+    A page shows a hundred tasks, each with its sites. Who sorts by what their jobs came to, or asks
+    for a state, needs all, but not their sites: these are added up by the database.
     """
 
     def __init__(self, keys: Sequence[int], *, now: dt.datetime) -> None:
         self.now = now
         self.clouds: Mapping[int, str] = dict(Site.objects.values_list("pk", "cloud__name"))
-        self._keys, self._places = keys, {key: place for place, key in enumerate(keys)}
+        self._keys, self._page = keys, frozenset(keys[:ROWS])
         self._tasks: dict[int, Task] = {}
-        self._tallies: dict[int, dict[int, Tally]] = {}
+        self._by_site: dict[int, Mapping[int, Tally]] = {}
+        self._whole: dict[int, Tally] = {}
+
+    def turn_to(self, keys: Iterable[int]) -> None:
+        """These are looked at from now on."""
+        self._page = frozenset(keys)
 
     def task(self, key: int) -> Task:
         """One of the list."""
         if key not in self._tasks:
-            rows = Task.objects.select_related("owner", "vo", "cloud")
-            self._tasks |= rows.in_bulk(self._around(key, self._tasks))
+            rows = Task.objects.select_related("owner", "vo", "cloud").defer("spec", "measured")
+            self._tasks |= rows.in_bulk(self._missing(key, self._tasks))
         return self._tasks[key]
 
     def by_site(self, key: int) -> Mapping[int, Tally]:
         """The tallies of one of the list, by site."""
-        if key not in self._tallies:
-            wanted = self._around(key, self._tallies)
+        if key not in self._by_site:
+            wanted = self._missing(key, self._by_site)
             read = tallies.of_tasks(wanted, now=self.now)
-            self._tallies |= {one: read.get(one, {}) for one in wanted}
-        return self._tallies[key]
+            self._by_site |= {one: read.get(one, {}) for one in wanted}
+        return self._by_site[key]
 
-    def _around(self, key: int, there: Collection[int]) -> list[int]:
-        """A page of keys from this one on, the first time; then all that are not there."""
-        if not there:
-            place = self._places[key]
-            return [*self._keys[place : place + ROWS]]
-        return [one for one in self._keys if one not in there]
+    def whole(self, key: int) -> Tally:
+        """The tally of one of the list, over all sites; its rate is that of the usual hours."""
+        if key in self._whole:
+            return self._whole[key]
+        if key in self._by_site or key in self._page:
+            self._whole[key] = tallies.together(self.by_site(key).values())
+        else:
+            wanted = self._missing(key, self._whole)
+            read = tallies.wholes(wanted, now=self.now)
+            self._whole |= {one: read.get(one) or Tally() for one in wanted}
+        return self._whole[key]
+
+    def _missing(self, key: int, there: Collection[int]) -> list[int]:
+        """Those of the page, if it is on it, else all; without those that are there."""
+        wanted: Iterable[int] = self._page if key in self._page else self._keys
+        return [one for one in wanted if one not in there]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +82,7 @@ class TaskRow:
     @cached_property
     def tally(self) -> Tally:
         """Over all sites."""
-        made_at, now = self.task.created_at, self.known.now
-        return tallies.whole(self.known.by_site(self.task_id), made_at=made_at, now=now)
+        return self.known.whole(self.task_id)
 
     @property
     def cloud(self) -> str:
@@ -88,7 +103,10 @@ class TaskRow:
     @property
     def eta(self) -> float | None:
         """Seconds until its work is done."""
-        return left_s(self.task, now=self.known.now) if self.task.state else self.tally.eta_s
+        task, now = self.task, self.known.now
+        if task.state:
+            return left_s(task, now=now)
+        return replace(self.tally, rate_hours=tallies.rate_hours(task.created_at, now)).eta_s
 
     name = property(lambda self: self.task.name)
     user = property(lambda self: self.task.owner.get_username())
@@ -99,6 +117,7 @@ class TaskRow:
     state = property(lambda self: self.task.state or self.tally.state)
     priority = property(lambda self: self.task.priority)
     campaign = property(lambda self: self.task.campaign)
+    request = property(lambda self: self.task.request_id)
     parent = property(lambda self: self.task.parent_id)
     events = property(lambda self: engined.percent(self.task.events_done, self.task.events))
     changed = property(lambda self: self.task.state_changed_at)
