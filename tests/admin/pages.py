@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import AnyJob, AnyJobEvent, AnyJobFile
+from pandasite.base.models import AuditLine
 
 
 def staff(name: str, *, group: str = "", permissions: Iterable[str] = ()) -> Any:
@@ -52,3 +53,9 @@ def text(response: Any) -> str:
     """What a reader sees of the page."""
     page = re.sub(r"<(script|style).*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def the_audit() -> tuple[str, str, str]:
+    """The one line there is: who, what and why."""
+    line = AuditLine.objects.get()
+    return line.actor_name, line.action, line.reason

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from brokerage.models import Cloud
 from brokerage.services import set_cloud_status
 from jobs import assign
-from jobs.groups import OPERATORS, SHIFTERS
+from jobs.groups import SHIFTERS
 from pandasite.base.errors import BadInput
 from pandasite.base.models import AuditLine
 from tests import builders as make
@@ -24,16 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def cloud() -> Cloud:
     return make.create_cloud("FR")
-
-
-@pytest.fixture
-def operator() -> Client:
-    return logged_in(staff("olga", group=OPERATORS))
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
 
 
 def test_the_action_asks_for_a_reason_and_changes_nothing_yet(

@@ -15,16 +15,11 @@ from brokerage.models import VO, Cloud, Site
 from datasets.models import StorageElement
 from jobs import identity
 from tests import builders as make
-from tests.admin.pages import address, logged_in, text
+from tests.admin.pages import address, text
 
 pytestmark = pytest.mark.django_db
 
 SURE = {"post": "yes"}
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
 
 
 def test_a_site_with_jobs_is_refused_with_their_number(root: Client) -> None:

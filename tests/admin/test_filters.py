@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.test import Client
 
@@ -12,15 +11,10 @@ from jobs.models import AnyJobEvent, BrokerageDecision, Job
 from pandasite.base import admin_kit
 from pandasite.base.models import AuditLine
 from tests import builders as make
-from tests.admin.pages import address, logged_in
+from tests.admin.pages import address
 from tests.builders import NOW
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
 
 
 def listed(client: Client, model: type[Model], **query: str) -> list[Model]:

@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -23,11 +22,6 @@ pytestmark = pytest.mark.django_db
 
 CSV, JSON = "0", "1"
 HEADER = "name,cloud,tier,type,flavour,memory_mb,slots,vos"
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
 
 
 def exported(client: Client, form: str) -> str:

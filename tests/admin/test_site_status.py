@@ -10,7 +10,7 @@ from django.test import Client
 
 from brokerage.models import Site
 from jobs import assign, dispatch
-from jobs.groups import OPERATORS, SHIFTERS
+from jobs.groups import SHIFTERS
 from jobs.identity import Caller
 from jobs.models import Job
 from pandasite.base.models import AuditLine
@@ -64,11 +64,6 @@ def site() -> Site:
 
 def a_job() -> Job:
     return make.create_job("defined", atlas_release="Atlas-14.5.0", cmt_config="x86_64")
-
-
-@pytest.fixture
-def operator() -> Client:
-    return logged_in(staff("olga", group=OPERATORS))
 
 
 def claim(site: Site, key: str = "k") -> dispatch.Claimed:

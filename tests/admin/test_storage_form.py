@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from datasets.models import StorageElement
 from tests import builders as make
-from tests.admin.pages import address, logged_in
+from tests.admin.pages import address
 
 pytestmark = pytest.mark.django_db
 
@@ -22,11 +21,6 @@ FORM = {
     "site_storages-TOTAL_FORMS": "0",
     "site_storages-INITIAL_FORMS": "0",
 }
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
 
 
 def add(client: Client, **fields: str) -> Any:

@@ -6,38 +6,16 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from knox.models import AuthToken
 
 from jobs import identity
-from jobs.groups import OPERATORS, SHIFTERS
 from jobs.models import PilotAccount
 from pandasite.base.models import AuditLine
 from tests import builders as make
-from tests.admin.pages import act, address, logged_in, staff, text
+from tests.admin.pages import act, address, text, the_audit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def root() -> Client:
-    return logged_in(get_user_model().objects.create_superuser("root"))
-
-
-@pytest.fixture
-def operator() -> Client:
-    return logged_in(staff("olga", group=OPERATORS))
-
-
-@pytest.fixture
-def shifter() -> Client:
-    return logged_in(staff("sue", group=SHIFTERS))
-
-
-def the_audit() -> tuple[str, str, str]:
-    line = AuditLine.objects.get()
-    return line.actor_name, line.action, line.reason
 
 
 def issue(client: Client, **fields: Any) -> Any:

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from datasets.models import File, StorageElement, Transfer
+from datasets.models import File, Replica, StorageElement, Transfer
 from datasets.storage import path_of
 from pandasite.base.clock import database_now
 from tests.builders import create_file, create_replica, create_storage, create_transfer
@@ -59,3 +59,12 @@ def visible(disk: StorageElement) -> list[str]:
 def leftovers(disk: StorageElement) -> list[str]:
     """Names of part files at a disk."""
     return sorted(p.name for p in root(disk).rglob(".*.part"))
+
+
+def replica(file: File, disk: StorageElement) -> Replica | None:
+    return Replica.objects.filter(file=file, storage=disk).first()
+
+
+def wait_over(transfer: Transfer) -> None:
+    """As if the pause before the next try were over."""
+    Transfer.objects.filter(pk=transfer.pk).update(next_try_at=database_now())

@@ -10,8 +10,8 @@ import pytest
 from datasets import reasons, storage
 from datasets.storage import Address, StorageError, patience, xroot_client, xroot_copy
 from tests.datasets import servers
+from tests.datasets.copies import content, got, order, put
 from tests.datasets.halting import BUCKET, servers_apart
-from tests.datasets.test_protocols import content, got, order, put
 from tests.datasets.xrootd import xrootd
 
 BODY = content(24_000_000)  # more than waits in the buffers of two sockets

@@ -1,85 +1,16 @@
 """Every kind of storage against a real server: the same promises, kept by each."""
 
-import os
 import pathlib
 import subprocess
 import sys
-import zlib
-from contextlib import nullcontext
 
 import pytest
 
 from datasets import storage
-from datasets.storage import Address, Copied, StorageError, opening
+from datasets.storage import Address, StorageError, opening
 from datasets.storage.listing import entries
-from tests.datasets import servers, xrootd
-
-KINDS = ("file", "dav", "davs", "s3", "root")
-PATH = storage.path_of("mc09", "EVNT._00001.root")
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """The addresses of a storage element of each kind."""
-    folder = tmp_path_factory.mktemp("storage")
-    certificate = servers.certificate(folder)
-    (folder / "file").mkdir()
-    with (
-        servers.webdav(folder / "dav") as dav,
-        servers.webdav(folder / "davs", certificate=certificate) as davs,
-        servers.s3("grid", "other") as endpoint,
-        xrootd.xrootd() if xrootd.find("xrootd") else nullcontext() as root,
-    ):
-        yield {
-            "file": Address(url=f"file://{folder}/file"),
-            "dav": Address(url=dav, secret="dav"),
-            "davs": Address(url=davs, secret="dav"),
-            "s3": Address(url="s3://grid/disk", endpoint=endpoint, secret="s3"),
-            "other": Address(url="s3://other", endpoint=endpoint, secret="s3"),
-            "certificate": certificate,
-            **({"root": Address(url=f"{root.url}//disk"), "data": root.data} if root else {}),
-        }
-        storage.close_places()
-
-
-@pytest.fixture
-def places(running, settings, monkeypatch, request):
-    """Each kind, opened; what a test before this one has stored is no longer there."""
-    settings.PANDASITE_STORAGE_CA = str(running["certificate"])
-    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_DAV", f"{servers.USER}:{servers.PASSWORD}")
-    monkeypatch.setenv("PANDASITE_STORAGE_SECRET_S3", f"{servers.S3_KEY}:{servers.S3_SECRET}")
-    if "root" in request.node.name:
-        xrootd.program("xrootd")  # skipped without it
-    kinds = [kind for kind in (*KINDS, "other") if kind in running]
-    opened = {kind: storage.open_place(running[kind]) for kind in kinds}
-    for place in opened.values():
-        place.remove(PATH)
-    return opened
-
-
-def content(size):
-    return (os.urandom(100_000) * (size // 100_000 + 1))[:size]
-
-
-def facts(body):
-    return Copied(size=len(body), adler32=f"{zlib.adler32(body):08x}")
-
-
-def order(source, target, body, **fields):
-    about = {"source": source, "target": target, "path": PATH, "tag": "t7.1"}
-    return storage.Order(expected=facts(body), **about | fields)
-
-
-def put(place, body):
-    arrival = place.arrive(PATH, tag="t1.1", expected=facts(body))
-    arrival.fill(iter([body] if body else []))
-    arrival.prove(facts(body))
-    arrival.publish()
-
-
-def got(place, offset=0):
-    with place.read(PATH, offset=offset) as pieces:
-        return b"".join(pieces)
+from tests.datasets import servers
+from tests.datasets.copies import KINDS, PATH, content, facts, got, order, put
 
 
 @pytest.mark.parametrize("size", [0, 1, 5_000_001], ids=["empty", "byte", "5MB"])
@@ -172,59 +103,6 @@ def test_a_file_that_is_not_what_the_catalogue_says_never_arrives(places, tmp_pa
         storage.bring(order(places[kind], target, wanted[:5]))
 
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
-
-
-def test_a_large_object_goes_in_parts_that_nobody_sees(places):
-    body = content(40_000_000)
-    arrival = places["s3"].arrive(PATH, tag="t1.1", expected=facts(body))
-    arrival.fill(iter([body[:25_000_000], body[25_000_000:]]))
-
-    assert [part["PartNumber"] for part in arrival.parts] == [1, 2, 3]
-    assert places["s3"].size(PATH) is None
-    arrival.publish()
-    assert got(places["s3"]) == body
-
-
-def test_parts_that_a_killed_worker_has_left_are_taken_away(places):
-    body = content(20_000_000)
-    arrival = places["s3"].arrive(PATH, tag="t1.1", expected=facts(body))
-    arrival.fill(iter([body]))
-
-    places["s3"].discard_old(PATH)
-
-    with pytest.raises(StorageError):
-        arrival.publish()
-    assert places["s3"].size(PATH) is None
-
-
-def test_a_service_copies_on_its_own_what_it_knows_to_be_right(places, monkeypatch):
-    put(places["s3"], b"within one endpoint")
-    monkeypatch.setattr(places["s3"], "read", None)  # nobody streams
-
-    brought = storage.bring(order(places["s3"], places["other"], b"within one endpoint"))
-
-    assert brought.proof == "server"
-    assert got(places["other"]) == b"within one endpoint"
-
-
-def test_an_object_without_a_known_checksum_is_streamed(places):
-    places["s3"].call("put_object", Key=places["s3"].key(PATH), Body=b"by somebody else")
-
-    storage.bring(order(places["s3"], places["other"], b"by somebody else"))
-
-    assert got(places["other"]) == b"by somebody else"
-
-
-@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
-def test_an_address_is_signed_by_the_version_that_all_services_know(places, write):
-    signed = places["s3"].signed(PATH, write=write, lasts=604_800)
-
-    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in signed and "X-Amz-Expires=604800" in signed
-    assert "canary-s3" not in signed
-
-
-def test_s3_knows_no_quota(places):
-    assert places["s3"].space() is None
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from datasets import reasons, storage
 from datasets.storage import Address, StorageError
 from tests.datasets import servers
+from tests.datasets.copies import content, got, order, put
 from tests.datasets.macaroons import macaroon, xrootd_by_token
 from tests.datasets.servers import Tokens
-from tests.datasets.test_protocols import content, got, order, put
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from datasets.subscriptions import subscribe
 from pandasite.base.clock import database_now
 from tests.builders import create_dataset, create_file, create_job
 from tests.monitor.browsing import Visit
-from tests.monitor.catalogue.test_dataset_page import HISTOGRAM, npz, stored
+from tests.monitor.catalogue.histograms import HISTOGRAM, npz, stored
 from tests.monitor.ddm.grid import links
 
 PICTURES = os.environ.get("TEST_PICTURES", "")  # a folder to look at the pages in
