@@ -1,12 +1,12 @@
 """What a pilot may ask for: a job, or some. It knows no HTTP.
 
-The decision is one stored function, `jobs/sql/claim.sql`: one round trip, one transaction. It
-1. looks whether the token that the caller was known by is still good; 2. holds the idempotency
-key, or answers again with the jobs that it was given (a key that was given none leaves no row: ten
-thousand idle pilots ask every minute); 3. says no when the site or the node is shut, or the site
-is in an outage, or has as many jobs with pilots as it may; 4. hands over the best activated jobs of
-the site that fit every fact the pilot gave, each under a lease of its own; 5. notes the pilot's
-contact.
+The decision is one stored function, `jobs/sql/claims.sql`: one round trip, one transaction, for one
+claim or for all that wait in a process. It 1. looks whether the token that the caller was known by
+is still good; 2. holds the idempotency key, or answers again with the jobs that it was given (a key
+that was given none leaves no row: ten thousand idle pilots ask every minute); 3. says no when the
+site or the node is shut, or the site is in an outage, or has as many jobs with pilots as it may;
+4. hands over the best activated jobs of the site that fit every fact the pilot gave, each under a
+lease of its own; 5. notes the pilot's contact.
 
 Here its arguments are made and its outcomes put into words.
 """
@@ -14,9 +14,8 @@ Here its arguments are made and its outcomes put into words.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -24,17 +23,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-from brokerage.policy import Limits
 from jobs import lease, many_claims
 from jobs.identity import Caller, TokenGone
-from jobs.skew import NOTED
+from jobs.many_claims import Answer, Values, array
 from jobs.states import LEASED
 from pandasite.base.errors import Conflict, Unprocessable
 
 N_JOBS_MAX = 100  # of one claim
-_WORDS = Limits()  # which labels and processing types are which, as brokerage has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,84 +79,56 @@ def claim(
     `now` is the database's clock unless it is given; `salt` is that of the leases for who keeps it
     (jobs/kept_leases.py). Raises TokenGone, Conflict (`in_flight`) or Unprocessable (`key_reused`).
     """
+    asked = question(
+        caller=caller, facts=facts, key=key, body_sha256=body_sha256, n_jobs=n_jobs, salt=salt
+    )
+    # What takes long, or is part of something larger, keeps no others waiting.
+    if n_jobs > 1 or now is not None or connection.in_atomic_block:
+        answer = many_claims.answers(connection, [asked], now=now)[0]
+    else:
+        answer = CLAIMS.ask(asked)
+    return told(answer, asked, site=caller.site)
+
+
+def question(
+    *, caller: Caller, facts: Facts, key: str, body_sha256: str, n_jobs: int, salt: str | None
+) -> Values:
+    """A claim as the database is asked for it, maybe with others."""
     salt = salt or lease.new_salt()
     leases = [lease.fingerprint(_token(salt, nr)) for nr in range(n_jobs)]
-    answer = _ask(caller, facts, (key, body_sha256, n_jobs, salt, leases), now)
-    outcome = answer["outcome"]
-    if outcome == "jobs":
-        return Claimed(jobs=tuple(_leased(answer["jobs"], salt)))
-    if outcome == "again":
-        return _again(answer)
-    if outcome in _REFUSALS:
-        raise _REFUSALS[outcome](key)
-    return _none(
-        outcome, _NO[outcome].format(site=caller.site, text=answer["text"], node=facts.node)
-    )
-
-
-# What is said in FROM comes first: see jobs/sql/claims.sql.
-_CLAIM = """
-SELECT jobs_claim(%(token)s, %(account)s, %(site)s, %(key)s, %(body)s, %(pilot_id)s, %(node)s,
-  %(factory)s, %(cpu_speed_mhz)s, %(memory_mb)s, %(free_disk_mb)s, %(core_count)s,
-  %(releases)s::text[], %(labels)s::text[], %(install)s::text[], %(reprocessing)s::text[],
-  %(n_jobs)s, %(salt)s, %(leases)s::text[], %(sent_seconds)s, %(sent_at)s, %(noted)s, %(now)s)
-FROM (SELECT CASE WHEN pg_try_advisory_xact_lock(hashtextextended(%(key)s, %(account)s))
-  THEN pg_advisory_xact_lock(jobs_turn(%(site)s, %(pilot_id)s)) END) AS turn
-"""
-
-
-def _ask(
-    caller: Caller,
-    facts: Facts,
-    request: tuple[str, str, int, str, list[str]],
-    now: dt.datetime | None,
-) -> dict[str, Any]:
-    key, body, n_jobs, salt, leases = request
-    values = vars(facts) | {
+    return vars(facts) | {
         "token": caller.token,
         "account": caller.account_id,
         "site": caller.site_id,
-        "labels": _array(facts.labels),
+        "labels": array(facts.labels),
         "releases": _releases(tuple(facts.releases)),
-        "install": _INSTALL,
-        "reprocessing": _REPROCESSING,
-        "sent_seconds": settings.PANDASITE["SENT_SECONDS"],
-        "noted": NOTED,
-        "now": now,
+        "sent_at": facts.sent_at and facts.sent_at.isoformat(),
         "key": key,
-        "body": body,
+        "body": body_sha256,
         "n_jobs": n_jobs,
         "salt": salt,
-        "leases": _array(leases),
+        "leases": array(leases),
     }
-    # What takes long, or is part of something larger, keeps no others waiting.
-    apart = n_jobs > 1 or connection.in_atomic_block
-    answer = _one(connection, values) if apart else CLAIMS.ask(values)
-    return answer if isinstance(answer, dict) else dict(json.loads(answer))
 
 
-def _one(line: BaseDatabaseWrapper, values: Mapping[str, Any]) -> Any:
-    with line.cursor() as cursor:
-        cursor.execute(_CLAIM, values)
-        return cursor.fetchone()[0]
+def told(answer: Answer, asked: Values, *, site: str) -> Claimed:
+    """What the database has answered, in words. Raises as `claim`."""
+    outcome = answer["outcome"]
+    if outcome == "jobs":
+        return Claimed(jobs=tuple(_leased(answer["jobs"], asked["salt"])))
+    if outcome == "again":
+        return _again(answer)
+    if outcome in _REFUSALS:
+        raise _REFUSALS[outcome](asked["key"])
+    return _none(outcome, _NO[outcome].format(site=site, text=answer["text"], node=asked["node"]))
 
 
-CLAIMS = many_claims.together(_one)
-
-
-def _array(texts: Iterable[str]) -> str:
-    """Texts as PostgreSQL writes an array of them: the driver takes ten times longer."""
-    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return "{" + ",".join([f'"{text}"' for text in escaped]) + "}"
+CLAIMS = many_claims.together()
 
 
 @lru_cache(maxsize=1024)  # the nodes of a site have the same ones
 def _releases(releases: tuple[tuple[str, str], ...]) -> str:
-    return _array(release_keys(releases))
-
-
-_INSTALL = _array(sorted(_WORDS.install_labels))
-_REPROCESSING = _array(sorted(_WORDS.reprocessing_types))
+    return array(release_keys(releases))
 
 
 def salt_of(salt: str, nr: int) -> str:
@@ -185,7 +153,7 @@ _TEXTS = (
 
 
 def _leased(told: Iterable[list[Any]], salt: str) -> Iterable[dict[str, Any]]:
-    for numbers, texts, files in sorted(told, key=_place):  # it comes in any order
+    for numbers, texts, files, *_ in sorted(told, key=_place):  # it comes in any order
         *plain, name, url = texts
         yield {
             **dict(zip(_NUMBERS, numbers, strict=True)),
@@ -200,7 +168,7 @@ def _place(told: list[Any]) -> int:
     return int(told[0][0])
 
 
-def _again(answer: dict[str, Any]) -> Claimed:
+def _again(answer: Answer) -> Claimed:
     """The same jobs as the first time, but for those whose lease is over."""
     attempts = answer["attempts"]
     held = tuple(

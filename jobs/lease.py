@@ -19,7 +19,7 @@ def new_salt() -> str:
 
 def token(salt: str) -> str:
     """The lease token that belongs to a salt: 64 hex digits."""
-    return hmac.new(settings.SECRET_KEY.encode(), b"lease:" + salt.encode(), "sha256").hexdigest()
+    return hmac.digest(settings.SECRET_KEY.encode(), b"lease:" + salt.encode(), "sha256").hex()
 
 
 def fingerprint(lease_token: str) -> str:

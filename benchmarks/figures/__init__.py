@@ -31,7 +31,7 @@ class Group:
 
 
 GROUPS = (
-    Group(("claim_sql", "claim_http", "claim_p99", "claim_bulk"), claim.run),
+    Group(("claim_sql", "claim_together", "claim_http", "claim_p99", "claim_bulk"), claim.run),
     Group(("claim_http_1m",), backlog.long_queue),
     Group(("claim_http_nonmatching",), backlog.bad_head),
     Group(("heartbeat", "heartbeat_bulk"), reports.heartbeats),

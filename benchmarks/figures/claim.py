@@ -12,6 +12,7 @@ from benchmarks.figures import kit
 from benchmarks.grid import Grid
 from benchmarks.meter import by_cpu
 from benchmarks.result import Bound, Figure, ratio_of
+from jobs import many_claims
 
 JOBS = 100_000
 # Of the jobs are claimed by each pgbench: so many that the plans, which each of its clients makes
@@ -22,16 +23,19 @@ PEER = 66.0  # getJob/s of the peer on the two-core machine of the reference
 TIMES_PEER = 20
 ABOUT = 0.9
 BULK = 20
+GROUPS = (4, 8)  # claims that a web process asks for together
 _TAKEN = "SELECT count(*) FROM {} WHERE state = 'sent'"
 
 
 def run(bed: Bed) -> Iterator[Figure]:
-    """claim_sql, claim_http, claim_p99, claim_bulk."""
+    """claim_sql, claim_together, claim_http, claim_p99, claim_bulk."""
     n = bed.scaled(JOBS)
     data = kit.activated(n, "activated")
-    plain = {c: _plainest(bed, bed.restore(data), c, n) for c in (kit.CLIENTS, kit.MANY_CLIENTS)}
-    own = {c: _own(bed, bed.restore(data), c, n) for c in plain}
+    counts = (many_claims.LEADERS, kit.CLIENTS, kit.MANY_CLIENTS)
+    plain = {c: _plainest(bed, bed.restore(data), c, n) for c in counts}
+    own = {c: _own(bed, bed.restore(data), c, n) for c in counts[1:]}
     yield _sql_figure(bed, data, n, plain, own)
+    yield _together_figure(bed, data, n, plain)
     windows = {}
     for c in own:
         grid = bed.restore(data)
@@ -52,12 +56,12 @@ def _plainest(bed: Bed, grid: Grid, clients: int, n: int) -> kit.Statements:
     )
 
 
-def _own(bed: Bed, grid: Grid, clients: int, n: int) -> kit.Statements:
+def _own(bed: Bed, grid: Grid, clients: int, n: int, *, group: int = 1) -> kit.Statements:
     return kit.statements(
         bed,
-        sql.own_claim(grid),
+        sql.own_claims(grid, group),
         clients=clients,
-        transactions=int(PART * n),
+        transactions=int(PART * n) // group,
         changed=_TAKEN.format("jobs_job"),
     )
 
@@ -94,11 +98,34 @@ def _sql_figure(
         stretch=ratio_of(0.8),
         conditions={f"the same ratio at {kit.MANY_CLIENTS} clients": many >= 0.6},
         details={
-            "l0": {str(c): found.as_json() for c, found in plain.items()},
+            "l0": {str(c): found.as_json() for c, found in plain.items() if c in own},
             "l": {str(c): found.as_json() for c, found in own.items()},
             "l0_on_a_table_of_its_own": bare.as_json(),
             "ratio_at_32": many,
             "ratio_by_cpu": by_cpu(plain[kit.CLIENTS].cpu, own[kit.CLIENTS].cpu),
+        },
+    )
+
+
+def _together_figure(bed: Bed, data: Data, n: int, plain: dict[int, kit.Statements]) -> Figure:
+    """The statement for claims that wait together, by as many clients as a web process has."""
+    few, usual = many_claims.LEADERS, plain[kit.CLIENTS]
+    own = {k: _own(bed, bed.restore(data), few, n, group=k) for k in GROUPS}
+    return Figure(
+        figure="claim_together",
+        value=own[GROUPS[-1]].rate,
+        unit="claims/s",
+        baseline=usual.rate,
+        must=ratio_of(0.6),
+        stretch=ratio_of(0.8),
+        details={
+            "in_groups_of": {str(k): found.as_json() for k, found in own.items()},
+            f"l0_at_{few}": plain[few].as_json(),
+            "ratios": {str(k): found.rate / usual.rate for k, found in own.items()},
+            f"ratios_to_l0_at_{few}": {
+                str(k): found.rate / plain[few].rate for k, found in own.items()
+            },
+            "ratios_by_cpu": {str(k): by_cpu(usual.cpu, found.cpu) for k, found in own.items()},
         },
     )
 

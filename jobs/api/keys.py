@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from pandasite.base.errors import BadInput, field_error
 
 HEADER = "Idempotency-Key"
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -32,5 +33,5 @@ def idempotency_key(request: Request, *, required: bool) -> str:
 
 def fingerprint(body: Any) -> str:
     """SHA-256 of a checked body, whatever order its fields came in."""
-    text = json.dumps(body, sort_keys=True, default=str)
+    text = _ENCODER.encode(body)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -33,6 +33,18 @@ REQUIREMENT = models.Func(
 )
 
 
+# Whether what holds for each job holds for this one: jobs/sql/right.sql.
+RIGHT = models.Func(
+    "state",
+    "end_time",
+    "lease_until",
+    "lease_sha256",
+    "computing_site",
+    function="jobs_job_right",
+    output_field=models.BooleanField(),
+)
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     """The words in which the services and pages speak of jobs."""
 
@@ -61,24 +73,8 @@ class Job(JobColumns):
             ("retry_any_job", "Can try failed jobs of others again"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=[s.value for s in JobState]), name="job_state_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=FINAL, end_time__isnull=False)
-                | (~Q(state__in=FINAL) & Q(end_time__isnull=True)),
-                name="job_ended_iff_final",
-            ),
-            models.CheckConstraint(
-                condition=(Q(state__in=LEASED, lease_until__isnull=False) & ~Q(lease_sha256=""))
-                | (~Q(state__in=LEASED) & Q(lease_until__isnull=True)),
-                name="job_leased_iff_with_pilot",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=[JobState.ASSIGNED, JobState.ACTIVATED, *LEASED])
-                | Q(computing_site__isnull=False),
-                name="job_at_a_site",
-            ),
+            # known state, end, lease and site of a job in it: jobs/sql/right.sql
+            models.CheckConstraint(condition=RIGHT, name="job_right"),
             # a failed job has at most one successor, whoever makes it
             models.UniqueConstraint(
                 fields=["retry_of"], condition=Q(retry_of__isnull=False), name="one_successor"

@@ -2,7 +2,8 @@
 -- than is wanted. The row is locked until the claim ends, so that one claim comes after the other
 -- at such a site, and each knows what those before it took. Only claims make it less; whatever ends
 -- makes it more, which is counted when the room that is known of is used up.
-CREATE OR REPLACE FUNCTION jobs_room(p_site bigint, p_cap int, p_wanted int)
+-- `p_promised`: jobs that this transaction gives to pilots there, and has not written yet.
+CREATE OR REPLACE FUNCTION jobs_room(p_site bigint, p_cap int, p_wanted int, p_promised int)
 RETURNS int LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_room int;
@@ -13,7 +14,7 @@ BEGIN
   RETURNING room INTO v_room;
   IF v_room < p_wanted THEN
     -- a statement of its own: it sees what was committed while the row was waited for
-    SELECT p_cap - count(*) INTO v_room FROM jobs_job
+    SELECT p_cap - p_promised - count(*) INTO v_room FROM jobs_job
     WHERE computing_site_id = p_site AND state IN ('sent', 'starting', 'running');
     UPDATE jobs_siteroom SET room = v_room WHERE site_id = p_site;
   END IF;

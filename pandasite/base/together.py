@@ -11,7 +11,7 @@ import copy
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
@@ -33,9 +33,9 @@ class AllRefused(Exception):
 class Together(Generic[Q, A]):
     """`alone` answers one question, `several` some, in their order; any thread may `ask`.
 
-    `leaders` ask at the same time at most. No two of a group have the same `key`. `most` says how
-    many may be a group: one, and all ask alone. `failures` are what `several` may raise that means
-    nothing for one of them.
+    `leaders` ask at the same time at most. No two of a group have one of their `keys` in common.
+    `most` says how many may be a group: one, and all ask alone. `failures` are what `several` may
+    raise that means nothing for one of them.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Together(Generic[Q, A]):
         *,
         alone: Callable[[Q], A],
         several: Callable[[Sequence[Q]], Sequence[A]],
-        key: Callable[[Q], Hashable],
+        keys: Callable[[Q], Collection[Hashable]],
         most: Callable[[], int],
         leaders: int,
         failures: tuple[type[Exception], ...],
@@ -51,7 +51,7 @@ class Together(Generic[Q, A]):
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._alone, self._several = alone, several
-        self._key, self._most, self._failures = key, most, failures
+        self._keys, self._most, self._failures = keys, most, failures
         self._clock, self._patience = clock, patience
         self._may_lead = leaders
         self._lock = threading.Lock()
@@ -127,14 +127,14 @@ class Together(Generic[Q, A]):
 
     def _begin(self, first: _One[Q, A]) -> None:
         """It leads itself and those who wait, as many as there may be."""
-        first.group, keys = [first], {self._key(first.question)}
-        later: list[_One[Q, A]] = []  # whose key is in the group
+        first.group, keys = [first], {*self._keys(first.question)}
+        later: list[_One[Q, A]] = []  # of whose keys one is in the group, or of one who is later
         most = self._most()
         while self._waiting and len(first.group) < most:
             one = self._waiting.popleft()
-            key = self._key(one.question)
-            (later if key in keys else first.group).append(one)
-            keys.add(key)
+            own = self._keys(one.question)
+            (first.group if keys.isdisjoint(own) else later).append(one)
+            keys.update(own)
         self._waiting.extendleft(reversed(later))
         self._leaders.append(first)
 

@@ -75,7 +75,7 @@ def test_a_claim_that_crashes_leaves_one_line_with_its_trace(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who = pilot()
-    monkeypatch.setattr("jobs.dispatch._CLAIM", "SELECT 1/0")
+    monkeypatch.setattr("jobs.many_claims.CLAIMS", "SELECT 1/0")
     with caplog.at_level(logging.INFO):
         problem(send(who, CLAIMS, CLAIM), 500, "internal_error")
 

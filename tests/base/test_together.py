@@ -33,7 +33,7 @@ class Server:
         self.door: Together[int, int] = Together(
             alone=lambda n: self._answered([n])[0],
             several=self._several,
-            key=lambda n: n % 100,
+            keys=lambda n: (("last", n % 100), ("first", n // 1000 or n)),
             most=lambda: most,
             leaders=leaders,
             failures=(Bad,),
@@ -157,13 +157,16 @@ def test_a_group_has_no_more_than_it_may(threads: ThreadPoolExecutor) -> None:
     assert server.calls == [[1], [2, 3], [4]]
 
 
-def test_the_same_key_is_in_a_group_once_and_comes_next(threads: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize(("one", "other"), [(2, 102), (5004, 5006)], ids=["last", "first"])
+def test_the_same_key_is_in_a_group_once_and_comes_next(
+    threads: ThreadPoolExecutor, one: int, other: int
+) -> None:
     server = Server()
 
-    asked = queued(server, threads, 1, 2, 102, 3)
+    asked = queued(server, threads, 1, one, other, 3)
 
-    assert results(server, asked) == [10, 20, 1020, 30]
-    assert server.calls == [[1], [2, 3], [102]]
+    assert results(server, asked) == [10, 10 * one, 10 * other, 30]
+    assert server.calls == [[1], [one, 3], [other]]
 
 
 def test_where_one_may_be_a_group_nobody_waits(threads: ThreadPoolExecutor) -> None:

@@ -16,7 +16,9 @@ def test_no_word_means_all():
 
 
 def test_a_name_means_the_group_that_measures_it():
-    assert names("claim_p99") == {"claim_sql", "claim_http", "claim_p99", "claim_bulk"}
+    assert names("claim_p99") == {
+        "claim_sql", "claim_together", "claim_http", "claim_p99", "claim_bulk",
+    }  # fmt: skip
     assert names("submit") == {"submit"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from brokerage.models import Site
-from jobs import dispatch, lease, report
+from jobs import dispatch, lease, many_claims, report
 from jobs.identity import Caller
 from jobs.models import PilotAccount
 from tests.builders import create_job
@@ -54,6 +54,28 @@ def test_a_claim_reads_no_table_as_a_whole(site: Site, pilots: PilotAccount, n_j
         )
 
     assert len(claimed.jobs) == n_jobs
+
+
+def test_neither_do_some_together(site: Site, pilots: PilotAccount) -> None:
+    Site.objects.update(job_cap=100)
+    for nr in range(5):
+        create_job("activated", site=site, outputs=[f"HIST.{nr}"])
+    asked = [
+        dispatch.question(
+            caller=Caller.of(pilots),
+            facts=dispatch.Facts(**ABLE | {"pilot_id": f"pilot{nr}"}),
+            key=f"k{nr}",
+            body_sha256="b",
+            n_jobs=1,
+            salt=None,
+        )
+        for nr in range(3)
+    ]
+
+    with no_table_read_whole():
+        answers = many_claims.answers(connection, asked)
+
+    assert [len(answer["jobs"]) for answer in answers] == [1, 1, 1]
 
 
 def test_neither_do_those_that_get_none(site: Site, pilots: PilotAccount) -> None:

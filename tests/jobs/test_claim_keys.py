@@ -228,10 +228,15 @@ class TestAtTheSameTime:
 @contextmanager
 def without_guards():
     """A claim that reads without locking and does not look again before it writes."""
-    kept = sql_file("jobs", "claim")
-    careless = kept.replace("FOR UPDATE OF j SKIP LOCKED", "").replace(
-        "AND j.state = 'activated'", ""
-    )
+    kept = sql_file("jobs", "claims")
+    careless = kept
+    for guard in (
+        "FOR UPDATE OF j SKIP LOCKED",
+        "AND j.state = 'activated'",
+        "AND state = 'activated'\n    RETURNING",
+    ):
+        assert guard in careless
+        careless = careless.replace(guard, "RETURNING" if "RETURNING" in guard else "")
     try:
         run_sql(careless)
         yield

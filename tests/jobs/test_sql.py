@@ -31,7 +31,7 @@ def test_a_function_is_as_its_file_has_it(name, body):
 def test_the_functions_that_count_and_claim_are_among_them():
     names = {param.values[0] for param in FUNCTIONS}
 
-    assert {"jobs_job_count", "jobs_claim", "jobs_fits", "jobs_token_holds"} <= names
+    assert {"jobs_job_count", "jobs_claims", "jobs_fits", "jobs_token_holds"} <= names
 
 
 def test_each_update_of_a_job_reads_only_short_conditions_of_triggers():
