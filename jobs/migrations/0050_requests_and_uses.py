@@ -12,7 +12,7 @@ WHERE b.task_id = t.task_id AND t.request_id IS NULL
 class Migration(migrations.Migration):
     """Tasks are found by their request; the jobs of a file without a look into every week's jobs."""
 
-    dependencies = [("jobs", "0047_nodes_of_sites")]
+    dependencies = [("jobs", "0049_one_check")]
 
     operations = [
         migrations.AddIndex(
