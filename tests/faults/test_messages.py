@@ -9,18 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import redis
-
 from datasets.models import Transfer
 from datasets.states import TransferState
 from jobs.states import JobState
-from pandasite.embedded.keys import Keys
-from pandasite.embedded.valkey import socket_path
 from tests.faults.books import Books
 from tests.faults.checker import double_moves
 from tests.faults.site import SWEEP_SECONDS, FaultSite
 from tests.faults.sizes import long
-from tests.faults.told import lie_until_there_is_a_timetable, start_without_timetable
+from tests.faults.told import broker, lie_until_there_is_a_timetable, start_without_timetable
 from tests.faults.transfers import (
     DECISIONS,
     await_waiting,
@@ -159,8 +155,7 @@ def more_than_once(site: FaultSite, keys: list[int]) -> int:
 
 def flush(site: FaultSite) -> None:
     """FLUSHALL."""
-    password = Keys.of(site.home.secrets).broker_password
-    with redis.Redis(unix_socket_path=str(socket_path(site.home)), password=password) as client:
+    with broker(site) as client:
         client.flushall()
 
 

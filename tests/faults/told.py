@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import redis
 from celery import Celery
 
 from jobs.states import JobState
 from pandasite.embedded.keys import Keys
-from pandasite.embedded.valkey import broker_url
+from pandasite.embedded.valkey import broker_url, socket_path
 from tests.faults.books import Books
 from tests.faults.site import FaultSite
 from tests.flow.installation import eventually
@@ -16,10 +17,18 @@ from tests.flow.installation import eventually
 HEARD_SECONDS = 90.0  # on a busy machine
 
 
+def broker(site: FaultSite) -> redis.Redis:
+    """The broker itself; to be closed."""
+    password = Keys.of(site.home.secrets).broker_password
+    return redis.Redis(unix_socket_path=str(socket_path(site.home)), password=password)
+
+
 def start_without_timetable(site: FaultSite) -> None:
     """The worker of the sweeps anew, without beat; it is there when this returns."""
     if site.runs("worker"):
         site.kill_piece("worker")
+    with broker(site) as client:
+        client.delete("celery")  # what the timetable has still asked for
     site.start("worker", site.worker("worker", "-Q", "celery", "-c", "1"))
     fold_by_message(site)
 
