@@ -29,7 +29,7 @@ Answer = Mapping[str, Any]  # its outcome, and what goes with it
 FAILURES = (DatabaseError, InterfaceError)
 # A database that does not answer for so long is not asked again in the same request.
 LATE_SECONDS = 2.0
-LEADERS = 2  # who ask at the same time in a process: the one executes while the other commits
+LEADERS = 1  # who ask at the same time in a process: with two of them groups are half as large
 LINES = Shared(most=LEADERS)
 
 # Those of jobs_ask, in their order.

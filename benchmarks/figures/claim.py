@@ -13,6 +13,7 @@ from benchmarks.grid import Grid
 from benchmarks.meter import by_cpu
 from benchmarks.result import Bound, Figure, ratio_of
 from jobs import many_claims
+from pandasite.launcher.web import WORKERS
 
 JOBS = 100_000
 # Of the jobs are claimed by each pgbench: so many that the plans, which each of its clients makes
@@ -24,6 +25,7 @@ TIMES_PEER = 20
 ABOUT = 0.9
 BULK = 20
 GROUPS = (4, 8)  # claims that a web process asks for together
+ASKING = WORKERS * many_claims.LEADERS  # such groups of a host at the same time
 _TAKEN = "SELECT count(*) FROM {} WHERE state = 'sent'"
 
 
@@ -31,7 +33,7 @@ def run(bed: Bed) -> Iterator[Figure]:
     """claim_sql, claim_together, claim_http, claim_p99, claim_bulk."""
     n = bed.scaled(JOBS)
     data = kit.activated(n, "activated")
-    counts = (many_claims.LEADERS, kit.CLIENTS, kit.MANY_CLIENTS)
+    counts = (ASKING, kit.CLIENTS, kit.MANY_CLIENTS)
     plain = {c: _plainest(bed, bed.restore(data), c, n) for c in counts}
     own = {c: _own(bed, bed.restore(data), c, n) for c in counts[1:]}
     yield _sql_figure(bed, data, n, plain, own)
@@ -108,8 +110,8 @@ def _sql_figure(
 
 
 def _together_figure(bed: Bed, data: Data, n: int, plain: dict[int, kit.Statements]) -> Figure:
-    """The statement for claims that wait together, by as many clients as a web process has."""
-    few, usual = many_claims.LEADERS, plain[kit.CLIENTS]
+    """The statement for claims that wait together, by as many clients as a host has."""
+    few, usual = ASKING, plain[kit.CLIENTS]
     own = {k: _own(bed, bed.restore(data), few, n, group=k) for k in GROUPS}
     return Figure(
         figure="claim_together",
