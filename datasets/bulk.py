@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from datasets import registry
 from datasets.models import StorageElement, Transfer
 from datasets.states import TransferState
 from datasets.storage import Unsettled
@@ -54,14 +55,6 @@ UPDATE datasets_transfer t SET state = 'done', source_id = s.source, bytes_moved
   proof = s.proof, ended_at = %(now)s, lease_until = NULL
 FROM s JOIN mine ON mine.id = s.id WHERE t.id = s.id
 RETURNING t.id, t.file_id, t.destination_id
-"""
-_REPLICAS = """
-INSERT INTO datasets_replica (file_id, storage_id, state, reason, created_at)
-SELECT file_id, storage_id, 'available', '', %s::timestamptz
-FROM unnest(%s::bigint[], %s::bigint[]) AS r (file_id, storage_id) ORDER BY 1, 2
-ON CONFLICT (file_id, storage_id) DO UPDATE
-SET state = 'available', reason = '', created_at = excluded.created_at
-WHERE datasets_replica.state <> 'available'
 """
 
 
@@ -130,7 +123,7 @@ def finish(arrived: Sequence[Arrived], *, now: dt.datetime) -> set[int]:
         if not ended:
             return set()
         keys, files, storages = (list(column) for column in zip(*ended, strict=True))
-        cursor.execute(_REPLICAS, [now, files, storages])
+        registry.add_proven(zip(files, storages, strict=True), now=now)
         for storage_id in sorted(set(storages)):
             of_it = [f for f, s in zip(files, storages, strict=True) if s == storage_id]
             close_subscriptions(of_it, storage_id, now=now)

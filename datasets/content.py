@@ -53,11 +53,10 @@ class Proven:
         self.storage, self.file = storage, file
         self.reading = Reading(storage, path(file))
         self._pieces = self._checked()
-        try:
+        with ExitStack() as unless_it_begins:
+            unless_it_begins.callback(self.reading.close)
             self._first = next(self._pieces)
-        except BaseException:
-            self.reading.close()
-            raise
+            unless_it_begins.pop_all()
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._first

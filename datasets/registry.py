@@ -113,7 +113,10 @@ def add_replicas(replicas: Iterable[tuple[int, int]], *, now: dt.datetime) -> No
 
 
 def add_proven(replicas: Iterable[tuple[int, int]], *, now: dt.datetime) -> None:
-    """The same for content that was stored and proven just now: a bad replica is good again."""
+    """The same for content that was stored and proven just now: a bad replica is good again.
+
+    Whoever learns of an arrival comes here: uploads, transfers (bulk.py), a DDM (ddm/arrivals.py).
+    """
     pairs = list(replicas)
     if pairs:
         with connection.cursor() as cursor:

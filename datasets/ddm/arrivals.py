@@ -11,25 +11,18 @@ from typing import Any
 
 from django.db import connection
 
+from datasets import registry
 from datasets.reasons import reason_of
 from datasets.subscriptions import close_subscriptions
 
 Pair = tuple[int, int]  # file and storage element, by key
 
-_PAIRS = "unnest(%(files)s::bigint[], %(storages)s::bigint[])"
 # Locked in one order, so that two who tell of the same files wait for each other.
-_LOCK = f"""
-SELECT t.id FROM {_PAIRS} AS p (file_id, storage_id) JOIN datasets_transfer t
+_LOCK = """
+SELECT t.id FROM unnest(%(files)s::bigint[], %(storages)s::bigint[]) AS p (file_id, storage_id)
+JOIN datasets_transfer t
   ON t.file_id = p.file_id AND t.destination_id = p.storage_id AND t.state IN ('queued', 'copying')
 ORDER BY t.id FOR NO KEY UPDATE OF t
-"""
-_REPLICAS = f"""
-INSERT INTO datasets_replica AS r (file_id, storage_id, state, reason, created_at)
-SELECT file_id, storage_id, 'available', '', %(now)s FROM {_PAIRS} AS p (file_id, storage_id)
-ORDER BY 1, 2
-ON CONFLICT (file_id, storage_id) DO UPDATE
-SET state = 'available', reason = '', created_at = excluded.created_at
-WHERE r.state <> 'available'
 """
 _DONE = """
 UPDATE datasets_transfer t SET state = 'done', bytes_moved = p.size, ended_at = %(now)s,
@@ -60,7 +53,7 @@ def arrived(sizes: Mapping[Pair, int], *, now: dt.datetime) -> None:
     said["sizes"] = [sizes[pair] for pair in pairs]
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, said)
-        cursor.execute(_REPLICAS, said)
+        registry.add_proven(pairs, now=now)
         cursor.execute(_DONE, said)
     for storage in sorted(set(storages)):
         close_subscriptions([f for f, s in pairs if s == storage], storage, now=now)
