@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ TASKS = 4
 KILLED = -9
 LONGEST_WAIT = 60  # s, until a cycle has begun to wait
 BUSY = "another cycle is at work"
+_serial = itertools.count(1)
 
 
 def a_cycle(site: FaultSite, *words: str) -> subprocess.Popen[str]:
@@ -54,7 +56,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 def work_for(site: FaultSite, number: int) -> list[int]:
     """Requests with so many job definitions in all; their numbers."""
     with site.books():
-        a_cloud(with_storage=False)  # of one that is nowhere, the sweep would say that it is full
+        # Its own cloud: those before have the jobs of other tests, and take no more of them. Of a
+        # storage that is nowhere the sweep would say that it is full.
+        a_cloud(f"BAMBOO{next(_serial)}", with_storage=False)
         return [ask(number // TASKS) for _ in range(TASKS)]
 
 
