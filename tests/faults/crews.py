@@ -81,7 +81,7 @@ def claimed(books: Books, place: Place, number: int) -> list[dict[str, Any]]:
     at = len(books.history.ops)
     Crew([taker(books.pilot(place)) for _ in range(min(number, CLAIMERS))]).finish()
     jobs = [op.job for op in books.history.ops[at:] if op.op == "claim" and op.job]
-    assert len(jobs) == number
+    assert len(jobs) == number, f"{len(jobs)} claims were given a job"
     return sorted(jobs, key=lambda job: job["panda_id"])
 
 
