@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only claim,life] [--scale 0.1] [--seconds 5]`, `... atlas`.
+"""`python -m benchmarks [--only claim,life] [--scale 0.1] [--seconds 5]`, `... atlas`, `... table`.
 
 Makes a data folder of its own, points the settings at it, and removes it at the end. TMPDIR says
 where: the whole set at full scale wants some 10 GB.
@@ -37,7 +37,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Benchmarks of pandasite.")
-    parser.add_argument("what", nargs="?", choices=("figures", "atlas"), default="figures")
+    parser.add_argument("what", nargs="?", choices=("figures", "atlas", "table"), default="figures")
     parser.add_argument("--only", default="", help="names of figures, or their beginnings; commas")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of the data: 0.1 for a quick look"
@@ -58,8 +58,6 @@ def _point_settings_at(folder: Path) -> None:
         "PANDASITE_BIND": "127.0.0.1:0",
         # A fill takes longer than any statement of the product may; its processes keep theirs.
         "PANDASITE_STATEMENT_SECONDS": "0",
-        # Few pilots stand for many: what one of them may call in a minute is no measure here.
-        "PANDASITE_NODE_CALLS": "0",
     }
     django.setup()
 

@@ -34,6 +34,7 @@ GROUPS = (
     Group(("claim_sql", "claim_together", "claim_http", "claim_p99", "claim_bulk"), claim.run),
     Group(("claim_http_1m",), backlog.long_queue),
     Group(("claim_http_nonmatching",), backlog.bad_head),
+    Group(("claim_with_report",), backlog.long_report),
     Group(("heartbeat", "heartbeat_bulk"), reports.heartbeats),
     Group(("final_report",), reports.final_reports),
     Group(("submit",), submission.run),

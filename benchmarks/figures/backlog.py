@@ -1,20 +1,26 @@
-"""Claims when the queue is long, or when what stands at its head fits nobody who asks."""
+"""Claims when the queue is long, its head fits nobody who asks, or somebody reads for long."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+
+from django.db import connection
 
 from benchmarks import fill
-from benchmarks.bed import Bed, Data
+from benchmarks.bed import Bed, Data, moment
 from benchmarks.figures import kit
-from benchmarks.grid import Grid
+from benchmarks.grid import CAP, PILOTS_A_SITE, Grid, add_pilots
 from benchmarks.meter import by_cpu
 from benchmarks.result import Figure, ratio_of
 
 FEW, MANY = 100_000, 1_000_000
 HOT = 50_000  # jobs that match, at one site
 NOT_MATCHING = 50_000
+HOT_PILOTS = kit.SITES * PILOTS_A_SITE
 MOST = 0.8
+REPORTED = 100_000  # jobs at one site, while somebody reads: more than are claimed in that time
 
 
 def long_queue(bed: Bed) -> Iterator[Figure]:
@@ -33,7 +39,7 @@ def bad_head(bed: Bed) -> Iterator[Figure]:
     hot, bad = bed.scaled(HOT), bed.scaled(NOT_MATCHING)
 
     def good(grid: Grid) -> None:
-        fill.add_jobs("activated", hot, _first(grid), columns=fill.AT_A_SITE)
+        _hot_site(grid, hot)
 
     def both(grid: Grid) -> None:
         good(grid)
@@ -41,19 +47,59 @@ def bad_head(bed: Bed) -> Iterator[Figure]:
 
     clean = Data("hot_site", kit.SITES, good)
     spoilt = Data("hot_site_bad_head", kit.SITES, both)
-    without = _claims(bed, clean, jobs=int(MOST * hot), sites=1)
-    found = _claims(bed, spoilt, jobs=int(MOST * hot), sites=1)
+    without = _claims(bed, clean, jobs=int(MOST * hot), hot=True)
+    found = _claims(bed, spoilt, jobs=int(MOST * hot), hot=True)
     yield _figure("claim_http_nonmatching", found, without, must=0.5, stretch=0.8)
+
+
+def long_report(bed: Bed) -> Iterator[Figure]:
+    """claim_with_report: claims at one site while a transaction reads on and on.
+
+    As long as it does, the versions of rows that claims leave behind stay where they are: at the
+    head of the queue, and behind each row that every claim writes.
+    """
+    hot = bed.scaled(REPORTED)
+
+    def good(grid: Grid) -> None:
+        _hot_site(grid, hot)
+
+    data = Data("hot_site_capped", kit.SITES, good, cap=CAP)
+    without = _claims(bed, data, jobs=int(MOST * hot), hot=True)
+    found = _claims(bed, data, jobs=int(MOST * hot), hot=True, reading=True)
+    figure = _figure("claim_with_report", found, without, must=0.5, stretch=0.8)
+    yield replace(figure, details={**figure.details, "seconds": found.load.seconds})
+    bed.forget(data)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Within it, a transaction sees the tables as they were at its beginning."""
+    with closing(connection.copy()) as reader, reader.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute("SELECT count(*) FROM jobs_job WHERE state = 'running'")
+        yield
+        cursor.execute("ROLLBACK")
 
 
 def _first(grid: Grid) -> Grid:
     return Grid(sites=grid.sites[:1], manager=grid.manager)
 
 
-def _claims(bed: Bed, data: Data, *, jobs: int, sites: int = kit.SITES) -> kit.Claims:
+def _hot_site(grid: Grid, jobs: int) -> None:
+    """So many jobs at the first site, which as many pilots ask for as at all sites otherwise."""
+    add_pilots(grid.sites[:1], range(PILOTS_A_SITE, HOT_PILOTS), now=moment())
+    fill.add_jobs("activated", jobs, _first(grid), columns=fill.AT_A_SITE)
+
+
+def _claims(
+    bed: Bed, data: Data, *, jobs: int, hot: bool = False, reading: bool = False
+) -> kit.Claims:
     grid = bed.restore(data)
     bed.start_site()
-    return kit.claims(bed, grid, connections=kit.CLIENTS, jobs=jobs, sites=sites)
+    where = {"sites": 1, "pilots": HOT_PILOTS} if hot else {}
+    with _reading() if reading else nullcontext():
+        return kit.claims(bed, grid, connections=kit.CLIENTS, jobs=jobs, **where)
 
 
 def _figure(
