@@ -35,6 +35,7 @@ GROUPS = (
     Group(("claim_http_1m",), backlog.long_queue),
     Group(("claim_http_nonmatching",), backlog.bad_head),
     Group(("claim_with_report",), backlog.long_report),
+    Group(("claim_empty",), backlog.no_queue),
     Group(("heartbeat", "heartbeat_bulk"), reports.heartbeats),
     Group(("final_report",), reports.final_reports),
     Group(("submit",), submission.run),

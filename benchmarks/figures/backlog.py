@@ -1,7 +1,8 @@
-"""Claims when the queue is long, its head fits nobody who asks, or somebody reads for long."""
+"""Claims when the queue is long or empty, its head fits nobody, or somebody reads for long."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
@@ -10,6 +11,7 @@ from django.db import connection
 
 from benchmarks import fill
 from benchmarks.bed import Bed, Data, moment
+from benchmarks.calls import Calls
 from benchmarks.figures import kit
 from benchmarks.grid import CAP, PILOTS_A_SITE, Grid, add_pilots
 from benchmarks.meter import by_cpu
@@ -18,6 +20,7 @@ from benchmarks.result import Figure, ratio_of
 FEW, MANY = 100_000, 1_000_000
 HOT = 50_000  # jobs that match, at one site
 NOT_MATCHING = 50_000
+EMPTY = 100_000  # claims for which there is no job, at most
 HOT_PILOTS = kit.SITES * PILOTS_A_SITE
 MOST = 0.8
 REPORTED = 100_000  # jobs at one site, while somebody reads: more than are claimed in that time
@@ -69,6 +72,33 @@ def long_report(bed: Bed) -> Iterator[Figure]:
     figure = _figure("claim_with_report", found, without, must=0.5, stretch=0.8)
     yield replace(figure, details={**figure.details, "seconds": found.load.seconds})
     bed.forget(data)
+
+
+def no_queue(bed: Bed) -> Iterator[Figure]:
+    """claim_empty: claims where nothing is activated, as most are while pilots wait for work."""
+    few = bed.scaled(FEW)
+    with_jobs = _claims(bed, kit.activated(few, "activated"), jobs=int(MOST * few))
+    grid = bed.restore(Data("nothing", kit.SITES, lambda grid: None, cap=CAP))
+    bed.start_site()
+    requests = Calls(bed.host, bed.port).claims(grid.sites)
+    most = itertools.islice(requests, EMPTY)  # more would be more than the pilots may ask
+    load, usage = kit.window(bed, most, connections=kit.CLIENTS)
+    cpu = usage.per(len(load.tally))
+    yield Figure(
+        figure="claim_empty",
+        value=load.rate,
+        unit="claims/s",
+        baseline=with_jobs.rate,
+        must=ratio_of(0.8),
+        conditions={"every answer right": with_jobs.right and not load.tally.errors},
+        details={
+            "ratio_by_cpu": by_cpu(with_jobs.cpu, cpu),
+            "cpu_us": cpu,
+            "foreign_cores": usage.foreign,
+            **load.tally.as_json(),
+            "with_jobs": with_jobs.as_json(),
+        },
+    )
 
 
 @contextmanager
