@@ -20,8 +20,8 @@ SELECT coalesce((SELECT coalesce((SELECT min(panda_id) FROM jobs_anyjob WHERE cr
   WHERE d.at IS NOT NULL), 0)
 """
 _DANGLING = """
-SELECT format('{what} %%s names job %%s, which does not exist', key, panda_id)
-FROM (SELECT DISTINCT {key} AS key, {column} AS panda_id FROM {table}) named
+SELECT DISTINCT format('{what} %%s names job %%s, which does not exist', key, panda_id)
+FROM (SELECT {key} AS key, {column} AS panda_id FROM {table}) named
 WHERE panda_id > %s AND NOT EXISTS (SELECT FROM jobs_anyjob j WHERE j.panda_id = named.panda_id)
 LIMIT %s
 """
