@@ -28,7 +28,7 @@ def main() -> int:
         _point_settings_at(home.path)
         from benchmarks import command  # its imports need the settings
 
-        return command.run(options, RESULTS)
+        return command.run(options, options.results)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=6.0, help="length of a window")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the atlas run")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what is found")
     parser.add_argument("--report", action="store_true", help="write the atlas report into docs/")
     return parser.parse_args()
 
