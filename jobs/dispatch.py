@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -82,16 +83,43 @@ def claim(
     asked = question(
         caller=caller, facts=facts, key=key, body_sha256=body_sha256, n_jobs=n_jobs, salt=salt
     )
-    # What takes long, or is part of something larger, keeps no others waiting.
-    if n_jobs > 1 or now is not None or connection.in_atomic_block:
+    if now is not None or not may_be_together(n_jobs):
         answer = many_claims.answers(connection, [asked], now=now)[0]
     else:
         answer = CLAIMS.ask(asked)
     return told(answer, asked, site=caller.site)
 
 
+def claim_later(
+    then: Callable[[Callable[[], Claimed]], object],
+    *,
+    caller: Caller,
+    facts: Facts,
+    key: str,
+    body_sha256: str,
+) -> None:
+    """As `claim`, for one job, without waiting: `then` is called with what `claim` would do."""
+    asked = question(caller=caller, facts=facts, key=key, body_sha256=body_sha256, n_jobs=1)
+
+    def tell(answer: Future[Answer]) -> None:
+        then(lambda: told(answer.result(), asked, site=caller.site))
+
+    CLAIMS.later(asked).add_done_callback(tell)
+
+
+def may_be_together(n_jobs: int) -> bool:
+    """Whether a claim may be asked with others: what takes long, or is part of more, may not."""
+    return n_jobs == 1 and not connection.in_atomic_block
+
+
 def question(
-    *, caller: Caller, facts: Facts, key: str, body_sha256: str, n_jobs: int, salt: str | None
+    *,
+    caller: Caller,
+    facts: Facts,
+    key: str,
+    body_sha256: str,
+    n_jobs: int,
+    salt: str | None = None,
 ) -> Values:
     """A claim as the database is asked for it, maybe with others."""
     salt = salt or lease.new_salt()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from brokerage.policy import Limits
@@ -31,6 +32,27 @@ FAILURES = (DatabaseError, InterfaceError)
 LATE_SECONDS = 2.0
 LEADERS = 1  # who ask at the same time in a process: with two of them groups are half as large
 LINES = Shared(most=LEADERS)
+T = TypeVar("T")
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads that keep no connection when they have nothing to do."""
+
+    def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """As ever."""
+        return super().submit(_and_hang_up, work, *args, **kwargs)
+
+
+def _and_hang_up(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    try:
+        return work(*args, **kwargs)
+    finally:
+        connections.close_all()
+
+
+# For claims that no thread waits for: who asks for those that have come meanwhile, and who has to
+# say what was wrong with one.
+THREADS = Threads(max_workers=8, thread_name_prefix="claims")
 
 # Those of jobs_ask, in their order.
 COLUMNS = (
@@ -56,6 +78,7 @@ def together() -> Together[Values, Answer]:
         most=lambda: settings.PANDASITE["CLAIMS_TOGETHER"],
         leaders=LEADERS,
         failures=FAILURES,
+        threads=THREADS,
     )
 
 

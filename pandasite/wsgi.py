@@ -20,8 +20,13 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     An answer that is there as a whole goes out as one piece, head and body together: the server
     would ask for it bit by bit, and send the head on its own.
     """
-    if (answer := lane.answer(environ, start_response)) is not None:
+    if (answer := lane.answer(environ, start_response, long_way)) is not None:
         return answer
+    return long_way(environ, start_response)
+
+
+def long_way(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Django's answer."""
     response = django(environ, start_response)
     if not isinstance(response, HttpResponse):
         return response

@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,20 +30,25 @@ from django.middleware.security import SecurityMiddleware
 from jobs.api.auth import KNOWN
 from jobs.api.bodies import REPORTS_BODY_MAX, ClaimBody, ReportBody, ReportsBody
 from jobs.api.keys import KEY
-from jobs.api.pilot import MET, Told, claimed
+from jobs.api.pilot import MET, Asks, Told, claimed, claimed_later
 from jobs.api.report import all_heard, heard
 from jobs.identity import Caller, TokenGone
+from jobs.many_claims import THREADS
 from pandasite.base import serializers as strict
 from pandasite.base.door import HEADERS
 from pandasite.base.errors import DomainError
 from pandasite.base.json import DEFAULT_MAX_BYTES, loads_fields
+from pandasite.base.later import LATER
 from pandasite.base.middleware import REQUEST_ID, SECURITY_HEADERS
 from pandasite.base.plain import NotPlain
 from pandasite.base.views import json_text
 
 Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
 Work = Callable[[Caller, dict[str, Any], str], Told]
+WorkLater = Callable[[Caller, dict[str, Any], str], Asks | None]
 TYPE = "application/json"
+_REQUEST_ID = "HTTP_X_REQUEST_ID"
 # Headers with which a request is not what this way is for.
 RARE = ("QUERY_STRING", "HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT")
 _LENGTH = re.compile(r"[1-9][0-9]{0,8}")
@@ -55,12 +60,13 @@ class Lane:
 
     body: type[strict.StrictSerializer]
     work: Work
+    later: WorkLater | None = None  # the same, where no thread has to wait for the answer
     keyed: bool = False
     max_bytes: int = DEFAULT_MAX_BYTES
 
 
 LANES: Mapping[str, Lane] = {
-    "/rest/v1/pilot/claim": Lane(body=ClaimBody, work=claimed, keyed=True),
+    "/rest/v1/pilot/claim": Lane(body=ClaimBody, work=claimed, later=claimed_later, keyed=True),
     "/rest/v1/pilot/report": Lane(
         body=ReportBody, work=lambda caller, said, _key: (heard(caller, said), {})
     ),
@@ -72,7 +78,7 @@ LANES: Mapping[str, Lane] = {
 }
 
 
-def answer(environ: Environ, start_response: Any) -> list[bytes] | None:
+def answer(environ: Environ, start_response: Any, long_way: Application) -> list[bytes] | None:
     """The answer; None: `environ` goes the long way, its body unread or put back."""
     lane = LANES.get(environ["PATH_INFO"])
     if lane is None or not _is_plain(environ, lane):
@@ -80,11 +86,15 @@ def answer(environ: Environ, start_response: Any) -> list[bytes] | None:
     caller = _caller(environ)
     if caller is None:
         return None
-    request_id = _request_id(environ)
+    _name_request(environ)
     try:
         said = _said(environ, lane, caller)
         request_started.send(sender=WSGIHandler, environ=environ)  # looks after the connections
-        body, headers = lane.work(caller, said, environ.get("HTTP_IDEMPOTENCY_KEY", ""))
+        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
+        if LATER in environ and lane.later and (asks := lane.later(caller, said, key)):
+            asks(_Reply(environ, long_way))
+            return []
+        head, data = _whole(lane.work(caller, said, key), environ)
     except (NotPlain, TokenGone):
         return None
     except (DomainError, DatabaseError, InterfaceError) as error:
@@ -92,10 +102,40 @@ def answer(environ: Environ, start_response: Any) -> list[bytes] | None:
         return None
     finally:
         structlog.contextvars.clear_contextvars()
-    data = json_text(body).encode()
-    own = {**headers, "Content-Length": str(len(data)), "X-Request-ID": request_id}
-    start_response("200 OK", [*_headers(_is_secure(environ)), *own.items()])
+    start_response("200 OK", head)
     return [data]
+
+
+class _Reply:
+    """The answer to a request for which no thread waits, given by whoever calls it."""
+
+    def __init__(self, environ: Environ, long_way: Application) -> None:
+        self._environ, self._long_way = environ, long_way
+        self._respond = environ.pop(LATER).take()
+
+    def __call__(self, find: Callable[[], Told]) -> None:
+        try:
+            head, data = _whole(find(), self._environ)
+        except TokenGone:
+            THREADS.submit(self._go_the_long_way)
+        except (DomainError, DatabaseError, InterfaceError) as error:
+            self._environ[MET] = error
+            THREADS.submit(self._go_the_long_way)
+        else:
+            self._respond(200, head, data)
+
+    def _go_the_long_way(self) -> None:
+        head: list[Any] = []
+        pieces = self._long_way(self._environ, lambda *given: head.extend(given[:2]))
+        self._respond(int(head[0].split()[0]), head[1], b"".join(pieces))
+
+
+def _whole(told: Told, environ: Environ) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body."""
+    body, headers = told
+    data = json_text(body).encode()
+    own = {**headers, "Content-Length": str(len(data)), "X-Request-ID": environ[_REQUEST_ID]}
+    return [*_headers(_is_secure(environ)), *own.items()], data
 
 
 def _is_plain(environ: Environ, lane: Lane) -> bool:
@@ -138,14 +178,13 @@ def _caller(environ: Environ) -> Caller | None:
     return KNOWN.get(words[1].encode("iso-8859-1"))
 
 
-def _request_id(environ: Environ) -> str:
+def _name_request(environ: Environ) -> None:
     """As RequestIdMiddleware; the long way finds it in its header."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
+    given = environ.get(_REQUEST_ID, "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    environ["HTTP_X_REQUEST_ID"] = request_id
+    environ[_REQUEST_ID] = request_id
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id, ip=environ.get("REMOTE_ADDR"))
-    return request_id
 
 
 def _said(environ: Environ, lane: Lane, caller: Caller) -> dict[str, Any]:

@@ -39,6 +39,7 @@ TOLD = (
 MET = "pandasite.met"  # in the environment of a request: the error that the short way came to
 T = TypeVar("T")
 Told = tuple[dict[str, Any], dict[str, str]]  # the body of an answer, and its headers
+Asks = Callable[[Callable[[Callable[[], Told]], object]], None]  # calls what it is given: then
 
 
 class PilotView(JSONView):
@@ -94,13 +95,21 @@ class ClaimView(PilotView):
 
 def claimed(caller: Caller, said: dict[str, Any], key: str) -> Told:
     """The answer to a claim with a checked body, and its headers."""
-    not_too_often(caller, f"{said['node']} {said['pilot_id']}")
-    asked = {name: value for name, value in said.items() if name != "sent_at"}
-    found = dispatch.claim(
-        caller=caller, key=key, body_sha256=fingerprint(asked), **_question(said)
-    )
-    wait = {} if found.jobs else {"Retry-After": str(found.retry_after)}
-    return _claim_answer(found, bulk="n_jobs" in said), wait
+    found = dispatch.claim(**_question(caller, said, key), n_jobs=said.get("n_jobs", 1))
+    return _told(found, bulk="n_jobs" in said)
+
+
+def claimed_later(caller: Caller, said: dict[str, Any], key: str) -> Asks | None:
+    """What asks for the answer of `claimed` without waiting; None where that has to be asked."""
+    if not dispatch.may_be_together(said.get("n_jobs", 1)):
+        return None
+    question = _question(caller, said, key)
+    bulk = "n_jobs" in said
+
+    def ask(then: Callable[[Callable[[], Told]], object]) -> None:
+        dispatch.claim_later(lambda find: then(lambda: _told(find(), bulk=bulk)), **question)
+
+    return ask
 
 
 def not_too_often(caller: Caller, who: str) -> None:
@@ -119,11 +128,18 @@ def must_be_at(site: str, caller: Caller) -> None:
     raise NotAllowed(f"this token is for {caller.site}, not for {site}", code="site_not_allowed")
 
 
-def _question(said: dict[str, Any]) -> dict[str, Any]:
+def _question(caller: Caller, said: dict[str, Any], key: str) -> dict[str, Any]:
+    not_too_often(caller, f"{said['node']} {said['pilot_id']}")
+    asked = {name: value for name, value in said.items() if name != "sent_at"}
     plain = {k: v for k, v in said.items() if k not in ("site", "releases", "labels", "n_jobs")}
     releases = tuple((r["release"], r["cmt_config"]) for r in said["releases"])
     facts = dispatch.Facts(**plain, releases=releases, labels=tuple(said["labels"]))
-    return {"facts": facts, "n_jobs": said.get("n_jobs", 1)}
+    return {"caller": caller, "key": key, "body_sha256": fingerprint(asked), "facts": facts}
+
+
+def _told(found: dispatch.Claimed, *, bulk: bool) -> Told:
+    wait = {} if found.jobs else {"Retry-After": str(found.retry_after)}
+    return _claim_answer(found, bulk=bulk), wait
 
 
 def _claim_answer(claimed: dispatch.Claimed, *, bulk: bool) -> dict[str, Any]:

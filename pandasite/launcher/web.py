@@ -26,8 +26,10 @@ from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server import mp
 from granian.server.mp import MPServer
 
+from pandasite.base.later import LATER, Later
 from pandasite.base.postgres import patience
 from pandasite.embedded.process import die_with_parent
 from pandasite.launcher.bind import BACKLOG, Bind
@@ -59,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(str(error))
     most = min(CONNECTIONS, open_files() - FILES_OF_OURS)
     server = Server(listener, workers=given.workers, connections=most)
+    let_answers_come_later()
     application()  # one import for all workers: half the start, shared memory
     gc.collect()
     gc.freeze()  # it is there till the end: no worker looks through it for garbage, or copies it
@@ -76,6 +79,22 @@ def asked(
     if not 1 <= given.workers <= WORKERS_MOST:
         parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
     return parser, given
+
+
+def let_answers_come_later() -> None:
+    """From now on a worker's requests have a `Later`, and their threads need not wait."""
+    own = vars(mp)["_wsgi_call_wrap"]
+
+    def wrapped(*given: Any, **more: Any) -> Callable[[Any, dict[str, Any]], Any]:
+        run = own(*given, **more)
+
+        def with_later(server: Any, environ: dict[str, Any]) -> Any:
+            environ[LATER] = later = Later(server)
+            return run(later, environ)
+
+        return with_later
+
+    vars(mp)["_wsgi_call_wrap"] = wrapped
 
 
 def listener_at(bind: str) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ class Told:
     status: str
     headers: Mapping[str, str]
     body: Any
+
+    @classmethod
+    def of(cls, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Told:
+        assert len(headers) == len(dict(headers)), "a header twice"
+        return cls(status, dict(headers), json.loads(body))
 
 
 @pytest.fixture
@@ -63,8 +68,19 @@ def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def post(path: str, body: Any, token: str, **more: Any) -> Told:
     """What the WSGI application answers; the headers in `more` by their names there."""
+    begun: list[Any] = []
+    pieces = application(
+        environ_of(path, body, token, **more),
+        lambda status, headers, _error=None: begun.extend((status, headers)),
+    )
+    status, headers = begun
+    return Told.of(status, headers, b"".join(pieces))
+
+
+def environ_of(path: str, body: Any, token: str, **more: Any) -> dict[str, Any]:
+    """A request as the web server hands it on."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    environ = {
+    return {
         "REQUEST_METHOD": "POST", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "",
         "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost",
@@ -73,14 +89,6 @@ def post(path: str, body: Any, token: str, **more: Any) -> Told:
         "wsgi.input": io.BytesIO(raw), "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
     } | more  # fmt: skip
-    begun: list[Any] = []
-    pieces = application(
-        environ, lambda status, headers, _error=None: begun.extend((status, headers))
-    )
-    text = b"".join(pieces)
-    status, headers = begun
-    assert len(headers) == len(dict(headers)), "a header twice"
-    return Told(status, dict(headers), json.loads(text))
 
 
 def test_a_claim_and_its_heartbeats_take_the_short_way(token: str, long_way: list[str]) -> None:

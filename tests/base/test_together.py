@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,10 +19,24 @@ class Bad(Exception):
     """What a question may fail with."""
 
 
+class Nobody(Executor):
+    """Threads that are not wanted."""
+
+    def submit(self, *_given: Any, **_more: Any) -> Any:
+        raise AssertionError("nobody asked for an answer that comes later")
+
+
 class Server:
     """Answers n with 10 n, one call at a time when `shut`; remembers who was asked for together."""
 
-    def __init__(self, *, most: int = 16, leaders: int = 1, patience: float = LONG) -> None:
+    def __init__(
+        self,
+        *,
+        most: int = 16,
+        leaders: int = 1,
+        patience: float = LONG,
+        threads: Executor | None = None,
+    ) -> None:
         self.calls: list[list[int]] = []
         self.open = threading.Event()
         self.open.set()
@@ -37,6 +51,7 @@ class Server:
             most=lambda: most,
             leaders=leaders,
             failures=(Bad,),
+            threads=threads or Nobody(),
             clock=lambda: self.now,
             patience=patience,
         )
