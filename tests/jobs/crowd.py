@@ -10,13 +10,30 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from jobs import dispatch
+from jobs import dispatch, many_claims
 from jobs.identity import Caller
 from jobs.models import PilotAccount
+from pandasite.base.postgres.shared import Shared
 from tests.jobs.asking import ABLE
 from tests.jobs.test_lock_order import until_it_waits
 
 FIRST = "first"  # the pilot whose turn the tests hold back
+
+
+@pytest.fixture(autouse=True)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connections for claims of this test alone, on which nobody gives a lock up."""
+    limits = connection.settings_dict["OPTIONS"]["options"] + " -c lock_timeout=60000"
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", limits)
+    monkeypatch.setattr(many_claims, "LINES", Shared(most=2))
+    yield
+    many_claims.LINES.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
 
 
 def ask(account: PilotAccount, name: str, *, token: str | None = None, **more: Any) -> Any:

@@ -15,10 +15,11 @@ from jobs import dispatch, fsck, many_claims
 from jobs.identity import TokenGone
 from jobs.models import ClaimKey, Job, Pilot, PilotAccount
 from tests.builders import create_job, create_pilot_account, create_site
-from tests.jobs.crowd import FIRST, ask, crowd, given, lock, transactions
+from tests.jobs.crowd import FIRST, ask, crowd, given, lines, lock, threads, transactions
 from tests.jobs.test_lock_order import until_it_waits
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lines")]
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["lines", "threads"]  # fixtures
 HERE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 

@@ -13,10 +13,11 @@ from jobs import dispatch, many_claims
 from jobs.models import Job, Pilot, PilotAccount
 from pandasite.base.together import AllRefused
 from tests.builders import create_job, create_pilot_account, create_site
-from tests.jobs.crowd import Crowd, ask, lock
+from tests.jobs.crowd import Crowd, ask, lines, lock, threads
 from tests.jobs.test_lock_order import until_it_waits
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lines")]
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["lines", "threads"]  # fixtures
 
 
 def test_a_group_that_waits_for_a_site_holds_nothing_of_a_later_one(
