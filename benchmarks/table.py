@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HEAD = "| figure | found | against | ratio | must | stretch | holds | data | day |"
+HEAD = "| figure | found | against | ratio | must | stretch | holds | others | data | day |"
 INTRO = """# The figures as they were measured
 
 Written by `make bench-table` from what `make bench` and `make bench-atlas` have left in
 `benchmarks/results/`; [benchmarks.md](benchmarks.md) says what each figure is, and what it is
-measured against in the same run. *Data* is the part of all of the data that the run had. Where one
-does not hold, its limit is not kept, or the conditions that are named.
+measured against in the same run. *Others* is how many cores somebody else used meanwhile (where
+that is counted): with much of that a rate says little. *Data* is the part of all of the data that
+the run had. Where one does not hold, its limit is not kept, or the conditions that are named.
 """
 
 
@@ -22,7 +23,7 @@ def page(results: Path, names: Sequence[str]) -> str:
     found = {path.stem: json.loads(path.read_text("utf-8")) for path in results.glob("*.json")}
     order = [name for name in names if name in found] + sorted(found.keys() - set(names))
     lines = [_line(found[name]) for name in order]
-    return "\n".join([INTRO, HEAD, "|---|---|---|---|---|---|---|---|---|", *lines, ""])
+    return "\n".join([INTRO, HEAD, "|---|---|---|---|---|---|---|---|---|---|", *lines, ""])
 
 
 def _line(said: Mapping[str, Any]) -> str:
@@ -36,6 +37,7 @@ def _line(said: Mapping[str, Any]) -> str:
         said["must"],
         said.get("stretch", ""),
         "; ".join(_holds(said)),
+        _number(_others(said.get("details", {}))),
         f"{said['scale']:g}" if "scale" in said else "",
         said.get("day", ""),
     )
@@ -51,7 +53,14 @@ def _holds(said: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"not: {name}" for name in broken)
 
 
+def _others(details: Mapping[str, Any]) -> float | None:
+    """The most of what is said of them anywhere in the details."""
+    parts = [part for part in details.values() if isinstance(part, Mapping)]
+    found = [details.get("foreign_cores"), *(_others(part) for part in parts)]
+    return max((cores for cores in found if cores is not None), default=None)
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -17,7 +17,7 @@ from jobs import counts
 
 JOBS = 100_000
 PART = 0.25  # of them are claimed in each run
-ROUNDS = 3  # of all ways in turn; of each the run counts that took the least CPU
+ROUNDS = 5  # of all ways in turn; of each the run counts that took the least CPU
 OURS = "a row for each change, folded later"
 _TAKEN = "SELECT count(*) FROM jobs_job WHERE state = 'sent'"
 _TABLE = """
