@@ -20,6 +20,7 @@ OF_RATES = (
     "at least 0.15 of",
     "at most 150 MB",
     "grows at most",
+    "at one site at least",
 )
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
