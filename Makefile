@@ -19,7 +19,7 @@ unexport ARGS ONLY SCALE SECONDS MINUTES REPORT
 CLEAN := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-pilots test-clients test-servers test-identity test-rucio test-long bench bench-atlas bench-replay lint types ci clean lock environment dev-environment
+.PHONY: help demo test test-faults test-pilots test-clients test-servers test-identity test-rucio test-long bench bench-atlas bench-table bench-replay lint types ci clean lock environment dev-environment
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -65,6 +65,9 @@ bench-replay: environment ## replay the log of a real grid (SWF_TRACE) on a virt
 
 bench-atlas: environment ## the load of a large experiment, for ten minutes
 	@exec $(CLEAN) $(VENV) -m benchmarks atlas --scale $(or $(SCALE),1) --minutes $(MINUTES) $(if $(REPORT),--report)
+
+bench-table: environment ## write what was measured last into docs/bench-figures.md
+	@exec $(CLEAN) $(VENV) -m benchmarks table
 
 lint: dev-environment ## style, layers, templates
 	@$(CLEAN) .ci/lint

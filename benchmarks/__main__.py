@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only claim,life] [--scale 0.1] [--seconds 5]`, `... atlas`.
+"""`python -m benchmarks [--only claim,life] [--scale 0.1] [--seconds 5]`, `... atlas`, `... table`.
 
 Makes a data folder of its own, points the settings at it, and removes it at the end. TMPDIR says
 where: the whole set at full scale wants some 10 GB.
@@ -28,7 +28,7 @@ def main() -> int:
         _point_settings_at(home.path)
         from benchmarks import command  # its imports need the settings
 
-        return command.run(options, RESULTS)
+        return command.run(options, options.results)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -37,13 +37,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Benchmarks of pandasite.")
-    parser.add_argument("what", nargs="?", choices=("figures", "atlas"), default="figures")
+    parser.add_argument("what", nargs="?", choices=("figures", "atlas", "table"), default="figures")
     parser.add_argument("--only", default="", help="names of figures, or their beginnings; commas")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of the data: 0.1 for a quick look"
     )
     parser.add_argument("--seconds", type=float, default=6.0, help="length of a window")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the atlas run")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what is found")
     parser.add_argument("--report", action="store_true", help="write the atlas report into docs/")
     return parser.parse_args()
 
@@ -58,8 +59,6 @@ def _point_settings_at(folder: Path) -> None:
         "PANDASITE_BIND": "127.0.0.1:0",
         # A fill takes longer than any statement of the product may; its processes keep theirs.
         "PANDASITE_STATEMENT_SECONDS": "0",
-        # Few pilots stand for many: what one of them may call in a minute is no measure here.
-        "PANDASITE_NODE_CALLS": "0",
     }
     django.setup()
 

@@ -194,6 +194,7 @@ def moment() -> dt.datetime:
 
 
 def machine() -> dict[str, Any]:
-    """What the reader of a figure has to know of the machine."""
+    """What the reader of a figure has to know of the machine, and when it was."""
     load = os.getloadavg()[0]
-    return {"cores": os.cpu_count(), "load_before": load}
+    day = dt.datetime.now(dt.UTC).date().isoformat()
+    return {"cores": os.cpu_count(), "load_before": load, "day": day}

@@ -55,11 +55,13 @@ class Calls:
         """A new idempotency key."""
         return f"{prefix}-{next(self._keys)}"
 
-    def claims(self, sites: Sequence[Place], **more: Any) -> Iterator[tuple[bytes, int]]:
+    def claims(
+        self, sites: Sequence[Place], *, pilots: int = PILOTS_A_SITE, **more: Any
+    ) -> Iterator[tuple[bytes, int]]:
         """Claims without end, each with the number of its site: by each of its pilots in turn."""
         ready = [
             (self.head(CLAIM, place.token), claim_body(place, k, **more), number)
-            for k in range(PILOTS_A_SITE)
+            for k in range(pilots)
             for number, place in enumerate(sites)
         ]
         for head, body, number in itertools.cycle(ready):

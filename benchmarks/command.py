@@ -10,12 +10,14 @@ from pathlib import Path
 import psycopg2
 from django.db import DatabaseError
 
-from benchmarks import figures
+from benchmarks import figures, table
 from benchmarks.bed import Bed, machine, test_bed
 from benchmarks.load import LoadError
 from benchmarks.pgbench import PgbenchError
 from benchmarks.result import keep
 from pandasite.launcher import LaunchError
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def run(options: argparse.Namespace, results: Path) -> int:
@@ -24,6 +26,10 @@ def run(options: argparse.Namespace, results: Path) -> int:
         from benchmarks import atlas  # it draws, and matplotlib takes a second
 
         return atlas.run(options, results)
+    if options.what == "table":
+        text = table.page(results, [name for group in figures.GROUPS for name in group.figures])
+        (DOCS / "bench-figures.md").write_text(text, encoding="utf-8")
+        return 0
     try:
         groups = figures.chosen([word for word in options.only.split(",") if word])
     except LookupError as error:

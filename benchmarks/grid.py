@@ -100,9 +100,19 @@ def _address(site: Site) -> str:
 
 
 def _man(sites: Sequence[Site], now: dt.datetime) -> None:
+    add_pilots(sites, range(PILOTS_A_SITE), now=now)
+    BannedNode.objects.bulk_create(
+        BannedNode(site=site, node=f"bad{k}.{site.name}", reason="it fails all it takes", at=now)
+        for site in sites
+        for k in range(BANNED_A_SITE)
+    )
+
+
+def add_pilots(sites: Sequence[Site | Place], which: range, *, now: dt.datetime) -> None:
+    """Pilots with these numbers at each of the sites, and their nodes, which nobody else is on."""
     Pilot.objects.bulk_create(
         Pilot(
-            site=site,
+            site_id=site.pk,
             pilot_id=pilot_id(site.name, k),
             node=node(site.name, k),
             memory_mb=MEMORY_MB,
@@ -113,17 +123,12 @@ def _man(sites: Sequence[Site], now: dt.datetime) -> None:
             last_report=now,
         )
         for site in sites
-        for k in range(PILOTS_A_SITE)
+        for k in which
     )
-    names = {(site.pk, node(site.name, k)) for site in sites for k in range(PILOTS_A_SITE)}
+    names = {(site.pk, node(site.name, k)) for site in sites for k in which}
     Node.objects.bulk_create(
         Node(site_id=pk, node=name, last_claim=now, last_report=now, pilots=PILOTS_A_NODE)
         for pk, name in sorted(names)
-    )
-    BannedNode.objects.bulk_create(
-        BannedNode(site=site, node=f"bad{k}.{site.name}", reason="it fails all it takes", at=now)
-        for site in sites
-        for k in range(BANNED_A_SITE)
     )
 
 

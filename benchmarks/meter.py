@@ -99,6 +99,20 @@ def memory_mb(pid: int) -> list[float]:
     return found
 
 
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had (MB), 0 when it has gone.
+
+    Asked while it runs: what the kernel says of a child that has ended begins with the process that
+    started it, of which it was a copy.
+    """
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            lines = [line.split() for line in status if line.startswith("VmHWM:")]
+    except OSError:
+        return 0.0
+    return max((int(words[1]) / 1024 for words in lines), default=0.0)
+
+
 def family(pid: int) -> list[psutil.Process]:
     """A process and everything below it; nothing when it has gone."""
     try:

@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import connection
 
-from jobs import counts, ends, usage
+from jobs import counts, ends, references, usage
 from jobs.states import FINAL, MOVES, JobState
 from jobs.tasks_engine import recount
 from pandasite.base.snapshot import one_snapshot
@@ -148,5 +148,6 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: ends.differences(LIMIT),
     usage.differences,
     lambda: recount.differences(LIMIT),
+    lambda: references.differences(LIMIT),
 )
 COUNTS: tuple[Callable[[], list[str]], ...] = (counts.differences,)

@@ -14,6 +14,7 @@ from pandasite.base import audit
 from pandasite.base.rounds import Round
 
 ACTOR = "manage.py retain"
+DROPPED = "archive_dropped"  # in the audit log
 
 # Partitions are named by the Monday that they begin with; reltuples is -1 where nobody has counted.
 _WEEKS = """
@@ -103,7 +104,7 @@ def _drop(week: Week, now: dt.datetime) -> Week:
         cursor.execute(f"DROP TABLE {', '.join(week.table(parent) for parent in _TABLES)}")
         audit.record(
             actor=ACTOR,
-            action="archive_dropped",
+            action=DROPPED,
             subject=f"jobs that ended in the week of {week.monday}",
             reason="older than is to be kept",
             now=now,

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.urls import reverse
 
 from brokerage.models import Cloud, Site
-from jobs.states import JobState
 from monitor import queries
 from monitor.attention import SHOWN, Item
 from monitor.bamboo import lamp
@@ -24,12 +23,11 @@ from monitor.models import LinkBlock
 from monitor.queries import Facts
 from monitor.rows import Cell, Links, Row, cells
 from monitor.servers import Host, Lamp, Sweep, database_lamp, hosts, lamps, sweeps
+from monitor.siterows import rows_of, worst
 from monitor.space import SpaceLine, space
 from monitor.strip import NO_CLOUD, StaleCount, TaskCount, link_json, stale_counts, task_counts
 from monitor.words import KINDS, NONE, plural
 from pandasite.base import health
-
-NO_SITE = "no site yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,13 +162,6 @@ def read(*, now: dt.datetime, hours: int, kind: str) -> Dashboard:
     return assemble(facts, rows, tops, uptime=time.monotonic() - health.STARTED)
 
 
-def worst(rows: Mapping[tuple[int, int], Row]) -> list[int]:
-    """Sites that fail a lot, those with the most failures first."""
-    failing = [(site, row) for (_cloud, site), row in rows.items() if row.fails_a_lot and site]
-    failing.sort(key=lambda pair: -pair[1].states[JobState.FAILED])
-    return [site for site, _row in failing]
-
-
 def assemble(
     facts: Facts,
     rows: Mapping[tuple[int, int], Row],
@@ -182,42 +173,60 @@ def assemble(
 
     `tops` are the most frequent errors by site, `uptime` the seconds that this process runs.
     """
-    blocks = [_block(cloud, facts, rows) for cloud in facts.clouds]
     unplaced = _unplaced(facts, rows)
+    blocks = [_block(cloud, facts, rows) for cloud in facts.clouds]
     total = Row.total("all", [unplaced, *(block.total.row for block in blocks)])
     stale = stale_counts(facts)
-    database = database_lamp(facts.database, now=facts.now)
-    seen = Seen(
-        facts=facts,
-        rows=rows,
-        tops=tops,
-        sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
-        lamps=[
-            database,
-            *lamps(facts.processes, now=facts.now),
-            *lamp.lamps(facts.bamboo, now=facts.now),
-            logger_lamp.lamp(facts.logged, now=facts.now),
-        ],
-        stale=[(s.state, s.n) for s in stale],
-    )
-    # No more than the fields of the page, by name.
+    seen = _seen(facts, rows, tops, stale=stale, uptime=uptime)
+    database, *others = seen.lamps
     return Dashboard(
-        now=facts.now,
-        since=facts.since,
-        hours=facts.hours,
-        kind=facts.kind,
         blocks=blocks,
         unplaced=Line(row=unplaced, cells=cells(unplaced, _links(facts, cloud=NONE))),
         total=Line(row=total, cells=cells(total, _links(facts))),
         stale=stale,
         sweeps=seen.sweeps,
         database=database,
-        lamps=seen.lamps[1:],
-        tasks=task_counts(facts),
-        tasks_at=facts.tasks.at if facts.tasks else None,
-        links=facts.links,
+        lamps=others,
         checks=checklist(seen),
-        ddm=facts.ddm,
+        **_of_facts(facts),
+    )
+
+
+def _of_facts(facts: Facts) -> dict[str, Any]:
+    """What the page shows as it was read."""
+    return {
+        "now": facts.now,
+        "since": facts.since,
+        "hours": facts.hours,
+        "kind": facts.kind,
+        "tasks": task_counts(facts),
+        "tasks_at": facts.tasks.at if facts.tasks else None,
+        "links": facts.links,
+        "ddm": facts.ddm,
+    }
+
+
+def _seen(
+    facts: Facts,
+    rows: Mapping[tuple[int, int], Row],
+    tops: Mapping[int, queries.TopError],
+    *,
+    stale: Sequence[StaleCount],
+    uptime: float,
+) -> Seen:
+    """What the checks look at; the lamp of the database is the first."""
+    return Seen(
+        facts=facts,
+        rows=rows,
+        tops=tops,
+        sweeps=sweeps(facts.sweeps, settings.EXPECTED_SWEEPS, now=facts.now, uptime=uptime),
+        lamps=[
+            database_lamp(facts.database, now=facts.now),
+            *lamps(facts.processes, now=facts.now),
+            *lamp.lamps(facts.bamboo, now=facts.now),
+            logger_lamp.lamp(facts.logged, now=facts.now),
+        ],
+        stale=[(each.state, each.n) for each in stale],
     )
 
 
@@ -226,29 +235,6 @@ def _unplaced(facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Row:
     known = {cloud.pk for cloud in facts.clouds}
     homeless = [row for (cloud_id, _site), row in rows.items() if cloud_id not in known]
     return Row.total(NO_CLOUD, homeless)
-
-
-def rows_of(facts: Facts) -> dict[tuple[int, int], Row]:
-    """Rows by (cloud, site); 0 = none. Every site has one, also without jobs.
-
-    Jobs stay with the cloud that they were given to, even if their site has moved to another.
-    """
-    names = {site.pk: site.name for site in facts.sites}
-    rows = {(site.cloud_id, site.pk): Row(name=site.name) for site in facts.sites}
-    for site in facts.sites:
-        if seen := facts.seen.get(site.pk):
-            rows[site.cloud_id, site.pk].nodes = seen.nodes
-            rows[site.cloud_id, site.pk].pilots = seen.pilots
-    for count in facts.counts:
-        key = (count.cloud_id, count.site_id)
-        if key not in rows:
-            rows[key] = Row(name=names.get(count.site_id, NO_SITE))
-        rows[key].count(count)
-    for stale in facts.stale:
-        key = (stale.cloud_id, stale.site_id)
-        if key in rows and stale.state == "transferring":
-            rows[key].stale_transferring += stale.n
-    return rows
 
 
 def _block(cloud: Cloud, facts: Facts, rows: Mapping[tuple[int, int], Row]) -> Block:

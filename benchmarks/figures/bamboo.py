@@ -22,7 +22,7 @@ from benchmarks.calls import Calls
 from benchmarks.figures import kit
 from benchmarks.grid import CMT_CONFIG, RELEASES, Grid
 from benchmarks.load import Pool, Request
-from benchmarks.meter import Usage
+from benchmarks.meter import Usage, peak_mb
 from benchmarks.result import Bound, Figure
 from benchmarks.stats import Tally
 from jobs.proddb import door
@@ -30,6 +30,7 @@ from jobs.proddb import door
 CHANGES = 100_000  # jobs of which prodDB knows nothing yet
 NEW = 10_000  # job definitions to be submitted
 TASKS = 100  # of each
+LOOK_SECONDS = 0.05  # between two looks at how much memory a cycle has
 A_SECOND = 20.0  # claims: what 1.7 million jobs a day make
 SECONDS, MEGABYTES = 60.0, 300.0
 
@@ -226,6 +227,10 @@ def _cycle(environment: dict[str, str]) -> Cycle:
     assert child.stdout is not None
     reader = threading.Thread(target=lambda out: said.append(out.read()), args=(child.stdout,))
     reader.start()
+    peak = 0.0
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, peak_mb(child.pid))
+        time.sleep(LOOK_SECONDS)
     _pid, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     reader.join()
@@ -233,7 +238,7 @@ def _cycle(environment: dict[str, str]) -> Cycle:
     return Cycle(
         seconds=time.perf_counter() - begun,
         cpu=usage.ru_utime + usage.ru_stime,
-        memory_mb=usage.ru_maxrss / 1024,
+        memory_mb=peak,
         said="".join(said),
         ok=child.returncode == 0,
     )

@@ -139,7 +139,8 @@ def claims(
 ) -> Claims:
     """Claims at the first sites of the grid, until time is over or `jobs` are asked for in all.
 
-    The web server must run. `more` is added to what the pilots say.
+    The web server must run. `more` is added to what the pilots say; `pilots`: so many at each site.
+    No pilot may ask more often than the product allows it to.
     """
     calls = Calls(bed.host, bed.port)
     requests = calls.claims(grid.sites[:sites], **more)

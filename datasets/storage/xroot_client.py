@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import re
 import threading
@@ -60,9 +62,28 @@ def library() -> Any:
         raise StorageError(NOT_INSTALLED) from error
     with _lock:
         if os.getpid() not in _prepared:
+            _end_in_our_way(client)
             _prepare(client)
             _prepared.add(os.getpid())
     return client
+
+
+def _end_in_our_way(client: Any) -> None:
+    """The client asks each object of the process at its exit whether it is an open file.
+
+    Django's lazy objects are made by that: they ask a database that is gone, or fail, and then the
+    client's threads are not stopped. Of ours each is asked for its type alone.
+    """
+    atexit.unregister(client.finalize.finalize)
+    atexit.unregister(_end)
+    atexit.register(_end, client)
+
+
+def _end(client: Any) -> None:
+    for one in gc.get_objects():
+        if issubclass(type(one), client.File) and one.is_open():
+            one.close()
+    client.finalize.client.__XrdCl_Stop_Threads()
 
 
 def patience() -> int:

@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(sql_file("jobs", "names"), sql_file("jobs", "names_undo")),
+        migrations.RunSQL(sql_file("jobs", "names_before"), migrations.RunSQL.noop),
         # The new one serves those that asked the old one as well.
         AddIndexConcurrently(
             model_name="jobfile",

@@ -27,7 +27,3 @@ CREATE OR REPLACE TRIGGER jobs_job_name_delete AFTER DELETE ON jobs_job
   REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION jobs_name_goes();
 CREATE OR REPLACE TRIGGER jobs_job_name_update AFTER UPDATE OF job_name ON jobs_job FOR EACH ROW
   WHEN (OLD.job_name IS DISTINCT FROM NEW.job_name) EXECUTE FUNCTION jobs_name_changes();
-
--- What was there before the triggers.
-INSERT INTO jobs_jobname (job_id, name) SELECT panda_id, job_name FROM jobs_job
-  ON CONFLICT (job_id) DO NOTHING;

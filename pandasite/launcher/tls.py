@@ -7,7 +7,6 @@ port of `pandasite.launcher.web` stays what people and most pilots use.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
 import selectors
@@ -32,9 +31,8 @@ from pandasite.launcher.web import (
     GRACE_SECONDS,
     PATIENCE_SECONDS,
     THREADS,
-    WORKERS,
-    WORKERS_MOST,
     application,
+    asked,
     listener_at,
 )
 
@@ -45,12 +43,7 @@ STUCK_SECONDS = 60  # a worker that does not turn for so long is made anew
 
 def main(argv: list[str] | None = None) -> None:
     """Serves until it is told to end."""
-    parser = argparse.ArgumentParser(prog="pandasite.launcher.tls", description="The TLS port.")
-    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
-    given = parser.parse_args(argv)
-    if not 1 <= given.workers <= WORKERS_MOST:
-        parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
+    parser, given = asked(argv, program="pandasite.launcher.tls", about="The TLS port.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
     try:
         files = settings.PANDASITE_TLS

@@ -53,12 +53,7 @@ INHERITED = "fd://"
 
 def main(argv: list[str] | None = None) -> None:
     """Serves until it is told to end."""
-    parser = argparse.ArgumentParser(prog="pandasite.launcher.web", description="The web server.")
-    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
-    given = parser.parse_args(argv)
-    if not 1 <= given.workers <= WORKERS_MOST:
-        parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
+    parser, given = asked(argv, program="pandasite.launcher.web", about="The web server.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pandasite.settings")
     try:
         listener = listener_at(given.bind)
@@ -71,6 +66,19 @@ def main(argv: list[str] | None = None) -> None:
     gc.collect()
     gc.freeze()  # it is there till the end: no worker looks through it for garbage, or copies it
     server.serve(target_loader=application_of_worker(os.getpid()), wrap_loader=False)
+
+
+def asked(
+    argv: list[str] | None, *, program: str, about: str
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """What a web server of ours was told: `bind` and `workers`; ends the program if it is wrong."""
+    parser = argparse.ArgumentParser(prog=program, description=about)
+    parser.add_argument("--bind", required=True, help="HOST:PORT, or fd://N for a socket that is")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes that answer")
+    given = parser.parse_args(argv)
+    if not 1 <= given.workers <= WORKERS_MOST:
+        parser.error(f"--workers must be between 1 and {WORKERS_MOST}, not {given.workers}")
+    return parser, given
 
 
 def let_answers_come_later() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -17,10 +17,10 @@ from pandasite.wsgi import application
 from tests.api.calls import CLAIM, the_site
 from tests.api.test_lane import CLAIMS, Told, environ_of, long_way, post
 from tests.builders import create_job, create_site
-from tests.jobs.test_many_claims import crowd, lines, transactions
+from tests.jobs.crowd import crowd, lines, threads, transactions
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["lines", "long_way"]  # fixtures
+__all__ = ["lines", "long_way", "threads"]  # fixtures
 Post = Callable[..., Told]
 
 
@@ -43,12 +43,6 @@ def post_later(path: str, body: Any, token: str, **more: Any) -> Told:
     assert (list(pieces), begun) == ([], [])
     later.response_bytes(200, [], b"")  # what granian makes of that is no answer
     return server.answer.result(60)
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as made:
-        yield made
 
 
 def known_token(site: Site) -> str:

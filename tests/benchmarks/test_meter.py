@@ -6,7 +6,17 @@ import os
 import subprocess
 import sys
 
-from benchmarks.meter import LOAD, MB, Meter, Usage, by_cpu, family, memory_mb, tree_cpu
+from benchmarks.meter import (
+    LOAD,
+    MB,
+    Meter,
+    Usage,
+    by_cpu,
+    family,
+    memory_mb,
+    peak_mb,
+    tree_cpu,
+)
 
 BUSY = "import time; end = time.process_time() + 0.2\nwhile time.process_time() < end: pass\n"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}]); input()"
@@ -44,6 +54,22 @@ def test_the_load_tool_is_not_counted_as_server():
     assert usage.per(1000) == us | {"server": 1500.0, "all": 1900.0}
     assert usage.foreign == 1.0
     assert usage.per(0) == {}
+
+
+def test_a_peak_is_that_of_the_program_and_not_of_who_started_it():
+    ours = bytearray(64 * MB)  # all of it is written to
+    program = "held = bytearray(b'x' * (32 * 2**20)); del held; print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+
+        peak = peak_mb(child.pid)
+        child.communicate(b"\n")
+
+    assert 32 < peak < 32 + len(ours) / MB
+    assert peak_mb(child.pid) == 0
 
 
 def test_memory_is_that_of_a_process_and_its_children():

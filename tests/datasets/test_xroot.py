@@ -1,5 +1,6 @@
 """What XRootD alone can do, and how it fails: against real servers."""
 
+import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -262,6 +263,26 @@ def test_without_the_client_it_is_said_what_to_install(monkeypatch):
 
     with pytest.raises(StorageError, match=r"pip install pandasite\[xrootd\]"):
         storage.open_place("root://se.example.org//disk")
+
+
+# A process that has the client, and an object that is made when somebody asks what it is.
+KEEPER = """
+from django.conf import settings
+settings.configure(PANDASITE_STORAGE_CA="", PANDASITE_STORAGE_REDIRECTS=False,
+  PANDASITE={"STORAGE_TIMEOUT_SECONDS": 1})
+from django.utils.functional import SimpleLazyObject
+kept = SimpleLazyObject(lambda: print("it was made"))
+from datasets.storage import xroot_client
+file = xroot_client.library().File()
+print(file.open("root://127.0.0.1:1//x", timeout=1)[0].ok)
+"""
+
+
+def test_a_process_that_ends_asks_no_lazy_object_what_it_is(settings):
+    program = [sys.executable, "-c", KEEPER]
+    said = subprocess.run(program, cwd=settings.BASE_DIR, capture_output=True, text=True)
+
+    assert (said.stdout, said.stderr, said.returncode) == ("False\n", "", 0)
 
 
 def test_a_name_behind_which_something_is_hidden_is_no_path(server):

@@ -29,6 +29,7 @@ from tests.flow.installation import data_folder, eventually
 from tests.flow.processes import Family, below, seconds_until_gone
 from tests.site_base import SiteOfPieces, web, worker
 
+DDM_SENDER, DDM_SECRET = "rucio", "s3cret-of-the-other-side-0123456789abcdef"
 PATIENT = {
     "PANDASITE_SWEEP_SECONDS": "1",
     "PANDASITE_RETRY_AFTER_SECONDS": "1",
@@ -41,6 +42,7 @@ PATIENT = {
     "PANDASITE_STORAGE_TRANSFERS": "60",
     "PANDASITE_LEASE_GRACE_SECONDS": "0",
     "LOG_LEVEL": "WARNING",
+    "PANDASITE_DDM_SECRETS": f"{DDM_SENDER}={DDM_SECRET}",
 }
 SWEEP_SECONDS = 1.0
 LEASE_SECONDS = 2.0

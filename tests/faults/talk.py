@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -13,11 +13,13 @@ from tests.faults.site import FaultSite
 
 
 @contextmanager
-def talking(site: FaultSite, module: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A module of the tests in the environment of the site; it is gone at the end."""
+def talking(
+    site: FaultSite, module: str, *words: str, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A module of the tests in the environment of the site, or with more; gone at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *words],
-        env=site.environment(),
+        env={**site.environment(), **(environment or {})},
         cwd=settings.BASE_DIR,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -10,7 +10,8 @@ from typing import Any
 from jobs.states import JobState
 from pandasite.base.reconnect import MOST_SECONDS
 from tests.faults.books import SUBMIT, Books
-from tests.faults.checker import lapses
+from tests.faults.callbacks import awaited, teller
+from tests.faults.checker import double_moves, lapses
 from tests.faults.crews import Crew, claimed, ids
 from tests.faults.grid import Place, job_body
 from tests.faults.pilots import Pilot, new_key
@@ -30,31 +31,39 @@ def test_a_dead_broker_costs_no_answer_and_no_job(patient: Books, number: int) -
     # given pilots at work
     place = patient.place()
     held = claimed(patient, place, number)
+    waiting, news = awaited(patient, place, number)
 
-    # when all of them finish, and as many jobs are submitted, while there is no broker
+    # when all of them finish, as many jobs are submitted, and a DDM tells of as many files, while
+    # there is no broker
     site = patient.site
     site.kill_piece("valkey")
     begun = time.monotonic()
     pilots = [patient.pilot(place) for _ in range(PILOTS)]
-    crew = Crew([finisher(pilot, held[nr::PILOTS]) for nr, pilot in enumerate(pilots)])
+    ends = [finisher(pilot, held[nr::PILOTS]) for nr, pilot in enumerate(pilots)]
+    crew = Crew([*ends, teller(patient, news)])
     submitted = submit_one_by_one(patient, place, number)
     crew.finish()
     time.sleep(max(0.0, away_for(number) - (time.monotonic() - begun)))
 
     # then every answer was good at the first try
     assert patient.history.retries() == 0
-    assert {op.status for op in patient.history.of("finished", "submit")} <= {200, 201}
+    answers = patient.history.of("finished", "submit", "callback")
+    assert {op.status for op in answers} <= {200, 201}
+    assert len(answers) > 3 * number  # the submission of those that are held among them
 
     # and when it is back, the sweeps find the rest by themselves
     start_valkey(site)
     back = time.monotonic()
     done = ids(held)
     patient.await_states(done, JobState.FINISHED, seconds=3 * LIMIT_SECONDS)
-    patient.await_states(submitted, JobState.ACTIVATED, seconds=3 * LIMIT_SECONDS)
+    brought = [*submitted, *waiting]
+    patient.await_states(brought, JobState.ACTIVATED, seconds=3 * LIMIT_SECONDS)
     took = time.monotonic() - back
     log.info("swept %.1f s after the return; %s", took, patient.history.summary())
     assert took < LIMIT_SECONDS
     assert lapses(patient, done) == []
+    with site.books():
+        assert list(double_moves(brought)) == []
 
 
 @quick
@@ -70,17 +79,19 @@ def test_without_sweeps_a_lost_message_is_a_lost_job(patient: Books) -> None:
     pilot = patient.pilot(place)
     finisher(pilot, held)()
     submitted = submit_one_by_one(patient, place, 5)
+    waiting, news = awaited(patient, place, 5)
+    teller(patient, news)()
     start_valkey(site)
     fold_by_message(site, seconds=3 * LIMIT_SECONDS)  # the worker is back
 
     # then nobody ever looks at them
     found = lapses(patient, ids(held))
-    states = patient.states(submitted)
+    states = patient.states(submitted), patient.states(waiting)
     site.kill_piece("worker")
     site.start("worker")
     assert any("is holding" in lapse for lapse in found), (found, states)
-    assert states == {"defined": 5}
-    patient.await_states(submitted, JobState.ACTIVATED)
+    assert states == ({"defined": 5}, {"assigned": 5})
+    patient.await_states([*submitted, *waiting], JobState.ACTIVATED)
 
 
 def away_for(number: int) -> float:

@@ -12,6 +12,7 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import psutil
+from django.db import OperationalError
 
 from jobs.states import JobState
 from tests.faults.asking import REPORT
@@ -167,7 +168,7 @@ def test_two_hundred_pilots_share_twenty_connections(patient: Books) -> None:
     with few_connections(site):
         pilots = [patient.pilot(place) for _ in range(HERD)]
         Crew([runner(pilot) for pilot in pilots]).finish()
-        patient.await_states(panda_ids, JobState.FINISHED)
+        eventually(lambda: all_finished(patient, panda_ids), seconds=180, what=site.trouble_in_logs)
 
     # then
     log.info("%d answers of 503; %s", len(refused(patient)), patient.history.summary())
@@ -192,6 +193,14 @@ def test_a_web_server_that_wants_more_connections_than_there_are_refuses_pilots(
     # then
     log.info("%d answers of 503; %s", len(refused(patient)), patient.history.summary())
     assert len(refused(patient)) >= len(patient.history.ops) / 100
+
+
+def all_finished(books: Books, panda_ids: list[int]) -> bool:
+    """Also no where no connection is left for us to look by: the next look may have one."""
+    try:
+        return books.states(panda_ids) == {JobState.FINISHED: len(panda_ids)}
+    except OperationalError:
+        return False
 
 
 def refused(books: Books) -> list[Op]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from jobs.models import JobEvent
@@ -17,9 +18,10 @@ from tests.faults.checker import double_moves, lapses, not_finished
 from tests.faults.control import WRITE, without_guards
 from tests.faults.crews import Crew, claimed, ids, runner
 from tests.faults.pilots import Pilot
-from tests.faults.site import LEASE_SECONDS, SWEEP_SECONDS
+from tests.faults.site import LEASE_SECONDS, SWEEP_SECONDS, FaultSite
 from tests.faults.sizes import quick, sized
 from tests.faults.talk import hear, talking, tell
+from tests.faults.transfers import await_waiting, nobody_may_write
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +44,14 @@ def test_two_watchdogs_move_each_job_once(patient: Books, jobs: int) -> None:
     patient.end_leases(panda_ids, seconds=0)
     assert patient.states(panda_ids) == {JobState.SENT: jobs}
 
-    # when two watchdogs wake up at the same moment
+    # when two watchdogs wake up, and both are in the middle of it at the same moment
     with ExitStack() as stack:
-        module = "tests.faults.watchdog"
-        dogs = [stack.enter_context(talking(site, module)) for _ in range(2)]
+        dogs = [stack.enter_context(watchdog(site)) for _ in range(2)]
         assert [hear(dog) for dog in dogs] == ["ready", "ready"]
-        for dog in dogs:
-            tell(dog, "go")
+        with nobody_may_write(site, "jobs_jobevent"):
+            for dog in dogs:
+                tell(dog, "go")
+            await_waiting(site, len(dogs))
         moved = [int(hear(dog)) for dog in dogs]
         assert [dog.wait(30) for dog in dogs] == [0, 0]
     site.start("worker")
@@ -56,11 +59,18 @@ def test_two_watchdogs_move_each_job_once(patient: Books, jobs: int) -> None:
     # then
     log.info("the two moved %s jobs", moved)
     assert sum(moved) == jobs
+    assert min(moved) > 0
     assert patient.states(panda_ids) == {JobState.ACTIVATED: jobs}
     with site.books():
         assert list(double_moves(panda_ids)) == []
         back = [event for event in events_of(panda_ids) if event[1:] == (1, "activated")]
     assert len(back) == jobs
+
+
+def watchdog(site: FaultSite) -> AbstractContextManager[subprocess.Popen[str]]:
+    """One that waits for a lock as long as it takes."""
+    lasting = {"PANDASITE_STATEMENT_SECONDS": "0"}
+    return talking(site, "tests.faults.watchdog", environment=lasting)
 
 
 @quick

@@ -2,120 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection
 
 from brokerage.models import Site
 from jobs import dispatch, fsck, many_claims
-from jobs.identity import Caller, TokenGone
+from jobs.identity import TokenGone
 from jobs.models import ClaimKey, Job, Pilot, PilotAccount
-from pandasite.base.postgres.shared import Shared
-from pandasite.base.together import AllRefused
 from tests.builders import create_job, create_pilot_account, create_site
-from tests.jobs.asking import ABLE
+from tests.jobs.crowd import FIRST, ask, crowd, given, lines, lock, threads, transactions
 from tests.jobs.test_lock_order import until_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["lines", "threads"]  # fixtures
 HERE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-FIRST = "first"  # the pilot whose turn the tests hold back
-
-
-def ask(account: PilotAccount, name: str, *, token: str | None = None, **more: Any) -> Any:
-    """A claim of this pilot, with a key of the same name."""
-    return dispatch.claim(
-        caller=Caller.of(account, token=token),
-        facts=dispatch.Facts(**ABLE | {"pilot_id": name}),
-        **{"key": name, "body_sha256": "body"} | more,
-    )
-
-
-def given(claimed: Any) -> list[int]:
-    return [job["panda_id"] for job in claimed.jobs]
-
-
-class Crowd:
-    """Pilots that ask while the first one, who leads, is held back: all others are one group."""
-
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
-        self.threads = threads
-        self.asked: list[Future[Any]] = []
-
-    def ask(self, account: PilotAccount, name: str, **more: Any) -> None:
-        """A claim of this pilot."""
-        self.wait(lambda: ask(account, name, **more))
-
-    def wait(self, work: Callable[[], object]) -> None:
-        """Until it waits for the others."""
-        self.begin(work)
-        while len(dispatch.CLAIMS._waiting) < len(self.asked) - 1:
-            assert not self.asked[0].done()
-
-    def begin(self, work: Any) -> Future[Any]:
-        def closing() -> Any:
-            try:
-                return work()
-            finally:
-                connections.close_all()
-
-        self.asked.append(self.threads.submit(closing))
-        return self.asked[-1]
-
-    def answers(self) -> list[Any]:
-        """What each got, or what it was refused with; the first one is left out."""
-        found = [one.exception(60) or one.result() for one in self.asked]
-        return found[1:]
-
-
-@pytest.fixture(autouse=True)
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Connections of this test, on which nobody gives a lock up."""
-    limits = connection.settings_dict["OPTIONS"]["options"] + " -c lock_timeout=60000"
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", limits)
-    monkeypatch.setattr(many_claims, "LINES", Shared(most=2))
-    yield
-    many_claims.LINES.close()
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as made:
-        yield made
-
-
-@contextmanager
-def crowd(threads: ThreadPoolExecutor, pilots: PilotAccount) -> Iterator[Crowd]:
-    """Within it, the group waits; nobody loses patience."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch.CLAIMS, "_may_lead", 1)
-        patch.setattr(dispatch.CLAIMS, "_patience", 60)
-        patch.setattr(dispatch.CLAIMS, "_rest_until", 0)
-        made = Crowd(threads)
-        with transaction.atomic():
-            lock("pg_advisory_xact_lock(jobs_turn(%s, %s))", [pilots.site_id, FIRST])
-            until_it_waits(made.begin(lambda: ask(pilots, FIRST)))
-            yield made
-
-
-def lock(expression: str, values: list[Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {expression}", values)
-
-
-def transactions(*names: str) -> int:
-    """In how many transactions the answers to these keys were written."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT xmin::text), count(*) FROM jobs_claimkey WHERE key = ANY (%s)",
-            [[*names]],
-        )
-        found, keys = cursor.fetchone()
-    assert keys == len(names)
-    return int(found)
 
 
 def test_those_who_wait_get_their_jobs_in_one_transaction(
@@ -261,115 +166,3 @@ def of_a_group_that_is_cut(threads: ThreadPoolExecutor, pilots: PilotAccount) ->
     finally:
         lock("pg_advisory_unlock(jobs_turn(%s, 'a'))", [pilots.site_id])
     return all_of_them.answers()
-
-
-# -- who waits for whom ------------------------------------------------------------------------
-
-
-def test_a_group_that_waits_for_a_site_holds_nothing_of_a_later_one(
-    threads: ThreadPoolExecutor, pilots: PilotAccount
-) -> None:
-    # given two sites with a cap, of which the rows are there
-    Site.objects.update(job_cap=100)
-    early, late = pilots, create_pilot_account(create_site("MWT2_UC", job_cap=100))
-    for nr, account in enumerate((early, late, early, late)):
-        create_job("activated", site=account.site)
-        if nr < 2:
-            ask(account, f"known {nr}")
-    asked = [values(late, "b"), values(early, "a")]
-
-    # when a group asks in the other order, and the first site is held
-    room = "1 FROM jobs_siteroom WHERE site_id = %s FOR UPDATE"
-    with transaction.atomic():
-        lock(room, [early.site_id])
-        group = in_thread(threads, asked)
-        until_it_waits(group)
-
-        # then
-        lock(f"{room} NOWAIT", [late.site_id])
-    assert len(group.result(60)) == 2
-
-
-def test_a_group_waits_for_all_its_pilots_before_it_locks_anything(
-    threads: ThreadPoolExecutor, pilots: PilotAccount
-) -> None:
-    names = ("a", "b", "c", "d")
-    for name in names:
-        create_job("activated", site=pilots.site)
-        ask(pilots, name, key=f"known.{name}")
-    *others, last = sorted(names, key=lambda name: turn(pilots, name))
-    asked = [values(pilots, name) for name in (last, *others)]
-
-    with transaction.atomic():
-        lock("pg_advisory_xact_lock(%s)", [turn(pilots, last)])
-        group = in_thread(threads, asked)
-        until_it_waits(group)
-
-        rows = Pilot.objects.filter(pilot_id__in=names).select_for_update(nowait=True)
-        assert len(rows) == len(names)
-    assert len(group.result(60)) == len(names)
-
-
-def test_a_key_that_is_being_answered_waits_for_no_turn(
-    threads: ThreadPoolExecutor, pilots: PilotAccount
-) -> None:
-    create_job("activated", site=pilots.site)
-    asked = [values(pilots, "a"), values(pilots, "b")]
-
-    with transaction.atomic():
-        ask(pilots, "a")
-        answers = in_thread(threads, asked).result(60)
-
-    assert [answer["outcome"] for answer in answers] == ["in_flight", "no_job"]
-
-
-def turn(pilots: PilotAccount, name: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT jobs_turn(%s, %s)", [pilots.site_id, name])
-        return int(cursor.fetchone()[0])
-
-
-def values(account: PilotAccount, name: str) -> dict[str, Any]:
-    """The arguments of a claim, as they go into a group."""
-    kept: list[Any] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch.CLAIMS, "ask", lambda asked: kept.append(asked) or NOTHING)
-        ask(account, name)
-    return dict(kept[0])
-
-
-NOTHING = {"outcome": "no_job", "text": None}
-
-
-def in_thread(threads: ThreadPoolExecutor, asked: list[dict[str, Any]]) -> Future[Any]:
-    return Crowd(threads).begin(lambda: many_claims.several(asked))
-
-
-# -- who asks alone ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Any) -> None:
-        raise AllRefused(OperationalError("asked with others"))
-
-    monkeypatch.setattr(dispatch.CLAIMS, "ask", fail)
-
-
-def test_who_wants_some_jobs_asks_alone(pilots: PilotAccount, no_groups: None) -> None:
-    for _ in range(2):
-        create_job("activated", site=pilots.site)
-
-    assert len(ask(pilots, "a", n_jobs=2).jobs) == 2
-
-
-def test_a_claim_that_is_part_of_a_transaction_stays_in_it(
-    pilots: PilotAccount, no_groups: None
-) -> None:
-    create_job("activated", site=pilots.site)
-
-    with transaction.atomic():
-        assert len(ask(pilots, "a").jobs) == 1
-        transaction.set_rollback(True)
-
-    assert Job.objects.get().state == "activated"
