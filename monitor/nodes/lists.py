@@ -19,6 +19,7 @@ from jobs.models import Job, Node
 from jobs.nodes import LATELY
 from jobs.states import LEASED
 from monitor.errors.scope import Scope
+from monitor.moments import in_zones
 from monitor.nodes.outliers import HELP, RED_PERCENT, outlier, rate
 from monitor.rows import jobs_url
 from monitor.sheets import Sheet, column
@@ -115,6 +116,9 @@ class NodeSheet(Sheet):
             '<strong class="outlier {}" title="{}">{}</strong>',
             look, HELP.get(record.outlier, ""), record.outlier,
         ) if record.outlier else ""  # fmt: skip
+
+    def render_banned(self, record: Line) -> str:
+        return in_zones(record.banned, now=record.scope.now)
 
     def render_seen(self, record: Line) -> str:
         if record.seen is None:
