@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from brokerage.models import BannedNode
-from jobs import counts, nodes
+from jobs import countsums, nodes
 from jobs.models import Job, Node
 from jobs.nodes import LATELY
 from jobs.states import LEASED
@@ -184,7 +184,7 @@ def _seen(scope: Scope, known: Collection[Key]) -> dict[Key, Node]:
 def running_by_node(site_ids: Collection[int] | None) -> Counter[Key] | None:
     """Jobs that pilots hold; None when there are more than may be counted with a page."""
     states = [*map(str, LEASED)]
-    if counts.total(ended_since=None, state=states, site_id=site_ids) > LIVE_READ:
+    if countsums.total(ended_since=None, state=states, site_id=site_ids) > LIVE_READ:
         return None
     jobs = Job.objects.leased()
     if site_ids is not None:
