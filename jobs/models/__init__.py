@@ -31,7 +31,7 @@ from jobs.models.file import JobFile
 from jobs.models.job import Job
 from jobs.models.kept import KeptLease
 from jobs.models.move import Move
-from jobs.models.name import JobName
+from jobs.models.name import JobName, WeekStem
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.sandbox import Sandbox
@@ -111,5 +111,6 @@ __all__ = [
     "Usage",
     "UsageBook",
     "UsageQuota",
+    "WeekStem",
     "WorkflowCount",
 ]
