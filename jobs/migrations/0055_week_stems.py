@@ -8,6 +8,7 @@ UNDO = """
 DROP FUNCTION jobs_ended_lately, jobs_ended_files_lately, jobs_weeks_named, jobs_note_stems,
   jobs_shorten_stems, jobs_week_table, jobs_stem
 """
+UNDO_TASKS = "DROP FUNCTION jobs_of_task_states, jobs_of_task_errors, jobs_of_task_datasets"
 _WEEKS = """
 SELECT jobs_note_stems(to_timestamp(right(c.relname, 8) || ' +00', 'YYYYMMDD TZH'))
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -24,7 +25,10 @@ def note(_apps: Any, _editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    """Quick search looks only into weeks of the archive that may have the name."""
+    """Quick search looks only into weeks of the archive that may have the name.
+
+    And the page of a task asks for its jobs through plans that are kept.
+    """
 
     # The functions first: who moves jobs as it was so far is done when the lock is had.
     atomic = False
@@ -57,5 +61,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(sql_file("jobs", "stems"), UNDO),
         migrations.RunSQL(sql_file("jobs", "ended"), migrations.RunSQL.noop),
+        migrations.RunSQL(sql_file("jobs", "of_task"), UNDO_TASKS),
         migrations.RunPython(note, migrations.RunPython.noop),
     ]

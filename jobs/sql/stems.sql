@@ -58,7 +58,7 @@ END $$;
 -- that not all of their weeks are found: then it is all weeks.
 CREATE OR REPLACE FUNCTION jobs_weeks_named(p_kind text, p_low text, p_high text)
   RETURNS timestamptz[]
-  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
   v_starts text[] := ARRAY(
     SELECT left(p_low, n) FROM generate_series(0, least(length(p_low), 40)) n);
@@ -82,7 +82,7 @@ END $$;
 -- each week the first by name. Who wants all in the order of the names asks jobs_ended_named.
 CREATE OR REPLACE FUNCTION jobs_ended_lately(p_low text, p_high text, p_most integer)
   RETURNS TABLE (key bigint, name text, state text, site_id bigint, at timestamptz)
-  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
   v_weeks timestamptz[] := jobs_weeks_named('job', p_low, p_high);
   v_week timestamptz;
@@ -110,7 +110,7 @@ END $$;
 -- The same for the files of ended jobs.
 CREATE OR REPLACE FUNCTION jobs_ended_files_lately(p_low text, p_high text, p_most integer)
   RETURNS TABLE (key bigint, name text, job_id bigint, type text, scope text, status text)
-  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+  LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
   v_weeks timestamptz[] := jobs_weeks_named('file', p_low, p_high);
   v_week timestamptz;
