@@ -26,7 +26,8 @@ def in_zones(text: str, *, now: dt.datetime) -> str:
 def _parts(text: str, now: dt.datetime) -> Iterator[str]:
     end = 0
     for found in _SAID.finditer(text):
-        moment = _moment(*found.groups(), now)
+        year, day, clock = found.groups()
+        moment = _moment(year, day, clock, now)
         if moment is None:
             continue
         yield text[end : found.start()]
