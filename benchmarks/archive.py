@@ -184,6 +184,7 @@ def _add_week(back: int, jobs: int, grid: Grid) -> None:
             f"ALTER TABLE {table} ATTACH PARTITION {table}_{suffix} FOR VALUES"
             f" FROM ('{monday:%Y-%m-%d} 00:00+00') TO ('{monday + WEEK:%Y-%m-%d} 00:00+00')"
         )
+    _run(f"SELECT jobs_note_stems({start})")
     sums = [_COUNT, _USED_BY_TASKS, *([_USED] if back <= USED_WEEKS else [])]
     for statement in sums:
         _run(statement.format(table=f"jobs_endedjob_{suffix}"))

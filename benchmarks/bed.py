@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import redis
+from django.conf import settings
 from django.db import connection, connections
 
 from benchmarks.grid import Grid, make_grid
@@ -32,14 +35,19 @@ from pandasite.embedded.postgres import (
     socket_folder,
     with_autocommit,
 )
+from pandasite.embedded.process import Command
 from pandasite.embedded.valkey import socket_path
+from pandasite.launcher.bind import Bind
 from pandasite.launcher.stack import Stack
+from pandasite.launcher.supervisor import Layer
 
 # A pilot without work of this test bed comes back soon, or the fleet would wait for itself.
 PACE = {"PANDASITE_RETRY_AFTER_SECONDS": "2"}
 # The product's own limit, which this process lifts for itself.
 CHILD = {"PANDASITE_STATEMENT_SECONDS": "15"}
 EMPTY = "bench_empty"
+SECOND = "web-second"
+SECOND_SETTINGS = {"DJANGO_SETTINGS_MODULE": "benchmarks.second"}
 Say = Callable[[str], None]
 
 
@@ -62,6 +70,7 @@ class Bed:
         self.seconds = seconds
         self.say = say
         self._grids: dict[str, Grid] = {}
+        self._second: socket.socket | None = None
         address = urlsplit(stack.url)
         self.host, self.port = str(address.hostname), int(address.port or 80)
 
@@ -102,11 +111,33 @@ class Bed:
         for name in workers:
             self.stack.start_worker(name)
 
+    def start_second(self, data: Data) -> tuple[str, int]:
+        """Another web server, over the state `data` as it is kept; its host and port.
+
+        What is asked before it is ready waits in the socket.
+        """
+        listener = self._second = Bind.of("127.0.0.1:0").listen()
+        fd = listener.fileno()
+        named = {"BENCH_DATABASE": f"bench_{data.name}"}
+        command = Command(
+            name=SECOND,
+            argv=(sys.executable, "-m", "pandasite.launcher.web", "--bind", f"fd://{fd}"),
+            env=self.stack.child_environment() | SECOND_SETTINGS | named,
+            cwd=str(settings.BASE_DIR),
+            fds=(fd,),
+        )
+        self.stack.add_command(command, layer=Layer.SITE)
+        host, port = listener.getsockname()[:2]
+        return host, port
+
     def end_site(self) -> None:
         """Ends web and workers."""
         connections.close_all()
         for name in [name for name in self.stack.running() if name not in ("postgres", "valkey")]:
             self.stack.remove(name)
+        if self._second is not None:
+            self._second.close()
+            self._second = None
 
     def meter(self) -> Meter:
         """Counts the CPU of every process of the installation from now on."""

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
-from benchmarks import fill, traffic
+from benchmarks import archive, fill, traffic
 
 FILTERS = {
     "state": "failed", "cloud": "C3", "site": "SITE_035", "task": "mc09.105042.evgen",
@@ -92,6 +92,12 @@ PAGES = (
     *(
         Page(figure=f"page_{name}", limit_ms=SUMS_MS, name=f"monitor:{name}", queries=queries)
         for name, queries in SUMMED
+    ),
+    Page(
+        figure="page_task",
+        limit_ms=150,
+        name="monitor:task",
+        arguments=[{"task_id": archive.FIRST_TASK + 37 * nr} for nr in range(50)],
     ),
     Page(
         figure="page_dataset",

@@ -11,13 +11,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 
 from pandasite.base.clock import full_hour
 
 _KEY = "cloud_id, site_id, label, state, hour, payload_error"
+_KEY_OF_ENDED = "cloud_id, site_id, label, state, payload_error"
 
 HOURS_KEPT = 31 * 24  # more than any page shows: older hours are merged into one
 HANDED_OUT = "job"  # the outcome of a claim that counts jobs; all others are answers without
@@ -56,6 +56,11 @@ _FOLD = f"""
 WITH taken AS (DELETE FROM jobs_countdelta RETURNING *),
 summed AS (
   SELECT {_KEY}, sum(n) AS n, max(latest) AS latest FROM taken GROUP BY {_KEY} ORDER BY {_KEY}
+), ended AS (
+  INSERT INTO jobs_endedtotal ({_KEY_OF_ENDED}, n)
+  SELECT {_KEY_OF_ENDED}, sum(n) FROM summed WHERE hour > 'epoch'
+  GROUP BY {_KEY_OF_ENDED} ORDER BY {_KEY_OF_ENDED}
+  ON CONFLICT ({_KEY_OF_ENDED}) DO UPDATE SET n = jobs_endedtotal.n + excluded.n
 )
 INSERT INTO jobs_jobcount ({_KEY}, n, latest) SELECT {_KEY}, n, latest FROM summed
 ON CONFLICT ({_KEY}) DO UPDATE
@@ -114,14 +119,6 @@ WHERE (hour = 'epoch' OR hour >= %(since)s)
 GROUP BY cloud_id, site_id, label, state, payload_error HAVING sum(n) <> 0
 """
 
-_TOTAL = """
-SELECT coalesce(sum(n), 0) FROM (
-  SELECT cloud_id, site_id, label, state, hour, payload_error, n FROM jobs_jobcount
-  UNION ALL SELECT cloud_id, site_id, label, state, hour, payload_error, n FROM jobs_countdelta
-) both_tables
-WHERE {chosen}
-"""
-
 # One statement, and so one moment, whatever goes on meanwhile and whoever asks.
 _DIFFERENCES = """
 WITH kept AS (
@@ -137,6 +134,15 @@ SELECT format('cloud %s site %s %s %s: counted %s, found %s',
   cloud_id, site_id, label, state, coalesce(kept.n, 0), coalesce(found.n, 0))
 FROM kept FULL JOIN found USING (cloud_id, site_id, label, state)
 WHERE coalesce(kept.n, 0) <> coalesce(found.n, 0) ORDER BY cloud_id, site_id, label, state
+"""
+_TOTAL_DIFFERENCES = f"""
+WITH hours AS (
+  SELECT {_KEY_OF_ENDED}, sum(n) AS n FROM jobs_jobcount WHERE hour > 'epoch' GROUP BY 1, 2, 3, 4, 5
+)
+SELECT format('cloud %s site %s %s %s: %s in all, %s by the hour',
+  cloud_id, site_id, label, state, coalesce(total.n, 0), coalesce(hours.n, 0))
+FROM jobs_endedtotal total FULL JOIN hours USING ({_KEY_OF_ENDED})
+WHERE coalesce(total.n, 0) <> coalesce(hours.n, 0) ORDER BY {_KEY_OF_ENDED}
 """
 
 
@@ -171,29 +177,6 @@ def read(*, ended_since: dt.datetime, labels: Iterable[str] | None = None) -> li
             )
             for row in cursor.fetchall()
         ]
-
-
-def total(
-    *,
-    ended_since: dt.datetime | None,
-    payload_error: bool | None = None,
-    **only: Iterable[Any] | None,
-) -> int:
-    """Live jobs (with `ended_since` those that ended since its full hour, too) that are one of
-    `only`: `state`, `label`, `cloud_id` and `site_id`, 0 for none. None: any."""
-    chosen = ["hour = 'epoch'" if ended_since is None else "(hour = 'epoch' OR hour >= %(since)s)"]
-    values: dict[str, Any] = {"since": ended_since and full_hour(ended_since)}
-    if payload_error is not None:
-        chosen.append("payload_error" if payload_error else "NOT payload_error")
-    for name, wanted in only.items():
-        if name not in ("state", "label", "cloud_id", "site_id"):
-            raise ValueError(f"jobs are not counted by {name}")
-        if wanted is not None:
-            chosen.append(f"{name} = ANY(%({name})s)")
-            values[name] = [*wanted]
-    with connection.cursor() as cursor:
-        cursor.execute(_TOTAL.format(chosen=" AND ".join(chosen)), values)
-        return int(cursor.fetchone()[0])
 
 
 def fold() -> int:
@@ -243,4 +226,6 @@ def differences() -> list[str]:
     """Where the counts differ from the jobs, live and ended, in words; empty when all is well."""
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERENCES)
-        return [row[0] for row in cursor.fetchall()]
+        found = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_TOTAL_DIFFERENCES)
+        return found + [row[0] for row in cursor.fetchall()]

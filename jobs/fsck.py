@@ -100,6 +100,20 @@ FROM jobs_sitefact f
 FULL JOIN jobs_facts_of((SELECT array_agg(id) FROM brokerage_site)) n USING (site_id)
 WHERE f IS DISTINCT FROM n ORDER BY site_id LIMIT %s
 """
+_STEMS = """
+SELECT format('search does not find names of %%ss that begin with %%L in the week of %%s',
+  kind, stem, to_char(week AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
+FROM (
+  SELECT DISTINCT 'job' AS kind, jobs_stem(job_name) AS stem, date_trunc('week', end_time, 'UTC')
+  FROM jobs_endedjob
+  UNION ALL
+  SELECT DISTINCT 'file', jobs_stem(lfn), date_trunc('week', job_end, 'UTC') FROM jobs_endedjobfile
+) name (kind, stem, week)
+WHERE NOT EXISTS (
+  SELECT 1 FROM jobs_weekstem s
+  WHERE s.kind = name.kind AND s.week = name.week AND s.stem IN (name.stem, '')
+) LIMIT %s
+"""
 
 
 def check(looks: Sequence[Callable[[], list[str]]] | None = None) -> list[str]:
@@ -144,6 +158,7 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     lambda: _rows(_UNSEEN),
     lambda: _rows(_PULSE),
     lambda: _rows(_FACTS),
+    lambda: _rows(_STEMS),
     counts.differences,
     lambda: ends.differences(LIMIT),
     usage.differences,

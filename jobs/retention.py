@@ -102,6 +102,7 @@ def _drop(week: Week, now: dt.datetime) -> Week:
         dropped = Week(monday=week.monday, jobs=-sum(n for (n,) in cursor.fetchall()))
         cursor.execute(_UNSUM, [week.start, week.end])
         cursor.execute(f"DROP TABLE {', '.join(week.table(parent) for parent in _TABLES)}")
+        cursor.execute("DELETE FROM jobs_weekstem WHERE week = %s", [week.start])
         audit.record(
             actor=ACTOR,
             action=DROPPED,

@@ -7,11 +7,11 @@ whether the payload failed. So a search by these alone has its number at once, h
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from brokerage.models import VO, Cloud, Site
-from jobs import counts
+from jobs import counts, countsums
 from jobs.labels import LABELS
 from jobs.states import LIVE, JobState
 from monitor import lists
@@ -21,7 +21,6 @@ from monitor.words import KINDS, NONE, window_start
 BOXES = ("state", "cloud", "site", "label")  # what it tells apart, as filters name it
 NARROWING = {*BOXES, "kind", "cause", "window"}
 SHORT = 48  # hours: sums of longer windows are many themselves
-EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 Tally = dict[str, dict[str | None, int]]  # by box: how many jobs have each value
 
 
@@ -29,22 +28,49 @@ def total(filters: Mapping[str, str], *, now: dt.datetime) -> int | None:
     """How many jobs pass the filters; None where the counts cannot tell, or are many themselves."""
     if "vo" in filters and all(_is_one_of(name, filters["vo"]) for name in lists.names(VO)):
         filters = {name: text for name, text in filters.items() if name != "vo"}
-    states = [*filters["state"].split(",")] if "state" in filters else None
-    hours = _window_hours(filters.get("window", ""))
-    live = states is not None and {*states} <= {*map(str, LIVE)}
-    if not set(filters) <= NARROWING or not (live or (hours and hours <= SHORT)):
+    if not set(filters) <= NARROWING or (_hours(filters) or 0) > SHORT:
         return None
-    if "cause" in filters:
-        states = [one for one in states or [str(JobState.FAILED)] if one == JobState.FAILED]
+    return countsums.total(**_asked(filters, now))
+
+
+def boxes(filters: Mapping[str, str], *, now: dt.datetime) -> Tally | None:
+    """The jobs that pass by the values of BOXES; of clouds and sites by their keys.
+
+    None where the counts know a filter not, or do not reach back as far.
+    """
+    if not set(filters) <= NARROWING or (_hours(filters) or 0) > counts.HOURS_KEPT:
+        return None
+    found = countsums.by_value(**_asked(filters, now))
+    return {
+        "state": found["state"],
+        "cloud": _by_key(found["cloud_id"]),
+        "site": _by_key(found["site_id"]),
+        "label": found["label"],
+    }
+
+
+def _by_key(found: Mapping[int, int]) -> dict[str | None, int]:
+    return {str(key) if key else None: n for key, n in found.items()}
+
+
+def _asked(filters: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
+    """The filters as `jobs.countsums` takes them."""
+    states = [*filters["state"].split(",")] if "state" in filters else None
     labels = [{*LABELS}, *(_labels(name, text) for name, text in filters.items())]
-    return counts.total(
-        ended_since=window_start(now, hours) if hours and not live else None,
-        payload_error={"trf": True, "other": False}.get(filters.get("cause", "")),
-        state=states,
-        label=set.intersection(*labels) if "label" in filters or "kind" in filters else None,
-        cloud_id=_keys(Cloud, filters.get("cloud")),
-        site_id=_keys(Site, filters.get("site")),
-    )
+    cause = filters.get("cause", "")
+    if cause:
+        states = [one for one in states or [str(JobState.FAILED)] if one == JobState.FAILED]
+    live = states is not None and {*states} <= {*map(str, LIVE)}
+    hours = _hours(filters)
+    since = window_start(now, hours) if hours else countsums.EVER
+    return {
+        "ended_since": None if live else since,
+        "payload_error": {"trf": True, "other": False}.get(cause),
+        "state": states,
+        "label": set.intersection(*labels) if "label" in filters or "kind" in filters else None,
+        "cloud_id": _keys(Cloud, filters.get("cloud")),
+        "site_id": _keys(Site, filters.get("site")),
+    }
 
 
 def _labels(name: str, text: str) -> set[str]:
@@ -63,64 +89,15 @@ def _keys(model: type[Cloud | Site], text: str | None) -> list[int] | None:
     return [*found, 0] if NONE in text.split(",") else found
 
 
-def boxes(filters: Mapping[str, str], *, now: dt.datetime) -> Tally | None:
-    """The jobs that pass by the values of BOXES; of clouds and sites by their keys.
-
-    None where the counts know a filter not, or do not reach back as far.
-    """
-    hours = _window_hours(filters.get("window", ""))
-    if not set(filters) <= NARROWING or (hours and hours > counts.HOURS_KEPT):
-        return None
-    since = window_start(now, hours) if hours else EPOCH
-    found: dict[str, Counter[str | None]] = {name: Counter() for name in BOXES}
-    for count, facts in _facts(since):
-        if all(_passes(name, text, facts) for name, text in filters.items()):
-            keys = {"cloud": count.cloud_id or None, "site": count.site_id or None}
-            for name in BOXES:
-                key = keys.get(name, facts[name])
-                found[name][None if key is None else str(key)] += count.n
-    return {name: dict(values) for name, values in found.items()}
-
-
-def _facts(since: dt.datetime) -> Iterator[tuple[counts.Count, dict[str, str]]]:
-    """Each count with what filters ask of it."""
-    clouds: dict[int, str] = dict(Cloud.objects.values_list("pk", "name"))
-    sites: dict[int, str] = dict(Site.objects.values_list("pk", "name"))
-    for count in counts.read(ended_since=since):
-        yield (
-            count,
-            {
-                "state": count.state,
-                "label": count.label,
-                "cloud": clouds.get(count.cloud_id, NONE),
-                "site": sites.get(count.site_id, NONE),
-                "cause": _cause(count),
-            },
-        )
-
-
-def _cause(count: counts.Count) -> str:
-    if count.state != JobState.FAILED:
-        return NONE
-    return "trf" if count.payload_error else "other"
-
-
-def _window_hours(text: str) -> int | None:
-    found = SPAN.fullmatch(text)
+def _hours(filters: Mapping[str, str]) -> int | None:
+    """Of the window; None for all times."""
+    found = SPAN.fullmatch(filters.get("window", ""))
     return int(found[1]) * (24 if found[2] == "d" else 1) if found else None
-
-
-def _passes(name: str, text: str, facts: Mapping[str, str]) -> bool:
-    if name == "window":
-        return True  # asked of the counts already
-    if name == "kind":
-        return facts["label"] in KINDS[text]
-    return _is_one_of(facts[name], text)
 
 
 def _is_one_of(name: str, text: str) -> bool:
     """Whether a name is among several with commas between, of which some may be beginnings."""
     return any(
-        name.startswith(word[:-1]) and name != NONE if word.endswith("*") else name == word
+        name.startswith(word[:-1]) if word.endswith("*") else name == word
         for word in text.split(",")
     )

@@ -54,6 +54,11 @@ class Value:
     on: bool = False
     help: str = ""
 
+    @property
+    def number(self) -> str:
+        """With commas; quicker than a filter of the template, of which a page has hundreds."""
+        return f"{self.n:,}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Box:

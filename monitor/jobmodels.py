@@ -61,9 +61,22 @@ class FacetCount(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            # the unfiltered boxes read them all; the sweep replaces those of a shelf
+            # the sweep replaces those of a shelf, and adds them all up
             models.UniqueConstraint(fields=["shelf", "box", "value"], name="facet_once_per_shelf")
         ]
 
     def __str__(self) -> str:
         return f"{self.box} {self.value}: {self.n}"
+
+
+class FacetSum(models.Model):
+    """The counts of all shelves together: the one row that the boxes without a filter read."""
+
+    as_of = models.DateTimeField(help_text="of the shelf that was counted the longest ago")
+    boxes = models.JSONField(help_text="by box: its most frequent values with their jobs")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"as of {self.as_of}"

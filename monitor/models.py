@@ -3,7 +3,7 @@
 from monitor.alerts.models import Alert, AlertNews
 from monitor.catalogue.models import DataRequest
 from monitor.data.models import PhysicsTally
-from monitor.jobmodels import FacetCount, FacetShelf, SavedView
+from monitor.jobmodels import FacetCount, FacetShelf, FacetSum, SavedView
 from monitor.linkmodels import Link, LinkBlock
 from monitor.logger.models import LogEvent
 from monitor.plots.models import EndedRoll, LiveRoll, SpreadRoll
@@ -15,6 +15,7 @@ __all__ = [
     "EndedRoll",
     "FacetCount",
     "FacetShelf",
+    "FacetSum",
     "Link",
     "LinkBlock",
     "LiveRoll",

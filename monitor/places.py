@@ -151,7 +151,12 @@ def read_site(name: str, *, now: dt.datetime) -> SitePage:
         ),
         pilots=list(seen[:PILOTS_SHOWN]),
         pilots_total=row.pilots,
-        banned=list(site.banned_nodes.select_related("author").order_by("node")),
+        banned=list(
+            BannedNode.objects.in_force(now)
+            .filter(site=site)
+            .select_related("author")
+            .order_by("node")
+        ),
         vos=[vo.name for vo in site.vos.all()],
         admin_url=_admin_url(site),
         downtimes=list(site.downtimes.all()[:DOWNTIMES_SHOWN]),

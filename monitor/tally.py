@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, Sum
 
 from jobs.models import ERROR_COMPONENTS
-from monitor.models import FacetCount, FacetShelf
+from monitor.models import FacetCount, FacetShelf, FacetSum
 from pandasite.base.rounds import Round
 
 _HUNDRED = "(current_priority - CASE WHEN current_priority < 0 THEN 99 ELSE 0 END) / 100 * 100"
@@ -156,6 +156,7 @@ def run(now: dt.datetime) -> int:
         if work.over:
             break
         work.do(f"table {name}", partial(_count, name, there[name], now))
+    _add_up()
     return work.end()
 
 
@@ -184,11 +185,20 @@ def _merged(values: Mapping[str | None, int]) -> dict[str, int]:
     return found
 
 
-def kept() -> tuple[dt.datetime | None, dict[str, dict[str | None, int]]]:
-    """The values of all jobs as of the oldest count of a shelf, which is None before the first."""
-    shelves = FacetShelf.objects.order_by("as_of").values_list("as_of", flat=True)
-    found: defaultdict[str, dict[str | None, int]] = defaultdict(dict)
+def _add_up() -> None:
+    """Keep the sum of all shelves, however many weeks there are: a page reads no more than that."""
+    oldest = FacetShelf.objects.order_by("as_of").values_list("as_of", flat=True).first()
+    if oldest is None:
+        return
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     summed = FacetCount.objects.values("box", "value").annotate(jobs=Sum(F("n")))
     for box, value, n in summed.values_list("box", "value", "jobs").order_by():
         found[box][value] = n
-    return shelves.first(), found
+    boxes = {box: dict(values.most_common(KEPT)) for box, values in found.items()}
+    FacetSum.objects.update_or_create(pk=1, defaults={"as_of": oldest, "boxes": boxes})
+
+
+def kept() -> tuple[dt.datetime | None, Tally]:
+    """The values of all jobs as of the oldest count of a shelf, which is None before the first."""
+    known = FacetSum.objects.first()
+    return (known.as_of, known.boxes) if known else (None, {})

@@ -7,18 +7,16 @@ sweeps keep, whose ages the page prints.
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F
-
 from brokerage.models import Site
+from jobs import oftask
 from jobs.api.task_listing import task_json, the_task
 from jobs.errors import meaning
 from jobs.labels import is_analysis
-from jobs.models import ERROR_COMPONENTS, AnyJob, AnyJobFile, LiveTally, Task
+from jobs.models import LiveTally, Task
 from jobs.shares import limits
 from jobs.states import QUEUED, JobState
 from monitor.lists import Age, sweep_age
@@ -31,7 +29,7 @@ from monitor.words import SEED_ORDER
 DATASETS_SHOWN = 100
 ERRORS_OF = 2000  # the latest failed jobs are looked at for their errors
 ERRORS_SHOWN = 20
-FILES_OF = 2000  # the latest jobs are looked at for their datasets
+FILES_OF = 500  # the latest jobs are looked at for their datasets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +158,7 @@ def ages() -> list[Age]:
 def read_task(task_id: int, *, user: Any, now: dt.datetime) -> TaskPage:
     """A task by number; NotThere when there is none. `user` is who looks at it."""
     task = the_task(task_id)
-    jobs = AnyJob.objects.filter(task=task).order_by()
-    by_state = dict(jobs.values_list("state").annotate(n=Count("pk")))
+    by_state = oftask.states(task_id)
     by_site = tallies.of_tasks([task_id], now=now).get(task_id, {})
     waits = any(by_state.get(state) for state in QUEUED)
     return TaskPage(
@@ -174,7 +171,7 @@ def read_task(task_id: int, *, user: Any, now: dt.datetime) -> TaskPage:
         tally=tallies.whole(by_site, made_at=task.created_at, now=now),
         sites=_sites(by_site),
         errors=_errors(task) if JobState.FAILED in by_state else [],
-        datasets=_datasets(task),
+        datasets=oftask.datasets(task_id, most=FILES_OF, shown=DATASETS_SHOWN),
         engined=engined.read(task, user, now=now),
         now=now,
         limits=_limits(task, now) if waits else (),
@@ -200,11 +197,8 @@ def _sites(by_site: dict[int, Tally]) -> list[SiteLine]:
 
 def _errors(task: Task) -> list[ErrorLine]:
     """The errors of the latest failed jobs, the most frequent first."""
-    columns = [f"{component}_error_code" for component in ERROR_COMPONENTS]
-    failed = AnyJob.objects.filter(task=task, state=JobState.FAILED).order_by("-panda_id")
-    found: Counter[tuple[str, int]] = Counter()
-    for row in failed.values_list(*columns)[:ERRORS_OF]:
-        found.update(pair for pair in zip(ERROR_COMPONENTS, row, strict=True) if pair[1])
+    found = oftask.errors(task.pk, most=ERRORS_OF)
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return [
         ErrorLine(
             component=component,
@@ -213,26 +207,5 @@ def _errors(task: Task) -> list[ErrorLine]:
             n=n,
             url=jobs_url(task=str(task.pk), state="failed", error=f"{component}:{code}"),
         )
-        for (component, code), n in found.most_common(ERRORS_SHOWN)
-    ]
-
-
-def _datasets(task: Task) -> list[dict[str, Any]]:
-    """Those that its latest jobs read and make."""
-    latest = AnyJob.objects.filter(task=task).order_by("-panda_id").values("pk")[:FILES_OF]
-    rows = (
-        AnyJobFile.objects.filter(job__in=latest, job__task=task, shelf=F("job__shelf"))
-        .filter(dataset__isnull=False)
-        .order_by("dataset__name", "type")
-        .values("type", "dataset__name", "dataset__state")
-        .annotate(files=Count("pk"))[:DATASETS_SHOWN]
-    )
-    return [
-        {
-            "name": row["dataset__name"],
-            "state": row["dataset__state"],
-            "type": row["type"],
-            "files": row["files"],
-        }
-        for row in rows
+        for (component, code), n in ranked[:ERRORS_SHOWN]
     ]

@@ -1,8 +1,9 @@
 """The pages of the monitor over a large installation: how long the server takes, how it grows.
 
-A tenth of the archive is there when the pages are looked at for the first time, all of it the
-second time. One reader asks for one page after the other over a kept connection; a page that does
-not exist (yet) has no figure.
+Two web servers are there, one over all of the archive and one over a tenth of it. One reader asks
+for one page after the other over a kept connection, so many times of the one, then of the other,
+and again: a machine that is slower for a while is so for both. A page that does not exist (yet)
+has no figure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 
 from django.db import connection
@@ -21,8 +21,8 @@ from benchmarks import archive, fill, traffic
 from benchmarks.bed import Bed, Data, moment
 from benchmarks.calls import Calls
 from benchmarks.grid import Grid
-from benchmarks.load import run_closed
-from benchmarks.meter import LOAD
+from benchmarks.load import Heard, Load, Request, run_closed
+from benchmarks.meter import LOAD, Usage
 from benchmarks.pages import JOB, JOB_MS, PAGES, Page, is_there
 from benchmarks.result import Bound, Figure
 from benchmarks.stats import Tally
@@ -42,6 +42,8 @@ GROWTH = 1.3
 SUMS = (EndDelta, ErrorCount, ErrorTotal, NodeCount, WorkflowCount)
 WIRE = 150_000  # bytes, compressed
 LEAST = 150  # answers of a page
+BLOCKS = 4  # of them, each in turn with one of the other server
+THREADS = 16  # of a web server: each has plans of its own to make
 
 
 def names() -> tuple[str, ...]:
@@ -49,29 +51,32 @@ def names() -> tuple[str, ...]:
     return (*(page.figure for page in PAGES if is_there(page)), JOB, "page_growth", "page_data")
 
 
-@dataclass(frozen=True)
 class Look:
-    """What it took to look at a page's addresses; CPU in microseconds a page, of the server."""
+    """What it took to look at a page's addresses at one of the servers, block by block."""
 
-    tally: Tally
-    seen: _Seen
-    cpu: Mapping[str, float]
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+        self._last = 0.0
+        self.tally = Tally()
+        self.seconds: dict[str, list[float]] = {address: [] for address in addresses}
+        self.most = 0  # bytes of an answer
+        self.wrong: Counter[str] = Counter()
+        self.used: Counter[str] = Counter()  # seconds of CPU, by who used them
 
     @property
     def ms(self) -> float:
         """The 95th percentile."""
         return float(self.tally.as_json()["p95_ms"])
 
+    @property
+    def cpu(self) -> dict[str, float]:
+        """Microseconds a page, by who used them; `server` is all but the load tool."""
+        us = {who: 1e6 * used / len(self.tally) for who, used in self.used.items()}
+        return us | {"server": sum(used for who, used in us.items() if who != LOAD)}
 
-class _Seen:
-    """The answers of a reader who asks for one thing after the other."""
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
+    def begin(self) -> None:
+        """The next answer is asked for now."""
         self._last = time.perf_counter()
-        self.seconds: dict[str, list[float]] = {address: [] for address in addresses}
-        self.most = 0  # bytes of an answer
-        self.wrong: Counter[str] = Counter()
 
     def heard(self, tag: int, status: int, body: bytes) -> None:
         """Something else than a page, or the way to one, is wrong."""
@@ -81,6 +86,12 @@ class _Seen:
         self.most = max(self.most, len(body))
         if status not in (200, 302):
             self.wrong[f"{status} {address}"] += 1
+
+    def add(self, block: Tally, used: Usage) -> None:
+        """A block is over."""
+        self.tally.seconds.extend(block.seconds)
+        self.tally.statuses.update(block.statuses)
+        self.used.update(used.cpu)
 
     def slowest(self, n: int = 5) -> dict[str, float]:
         """The median (ms) of the addresses that take longest."""
@@ -93,17 +104,18 @@ def run(bed: Bed) -> Iterator[Figure]:
     small, full = _states(bed)
     begun = time.monotonic()
     bed.restore(small)
-    made = time.monotonic() - begun
-    first = _look_at_all(bed)
-    begun = time.monotonic()
     bed.grow(small, full)
+    bed.forget(full)  # it is there, and nobody sets it back
+    made = time.monotonic() - begun
+    bed.start_site()
+    servers = [bed.start_second(small), (bed.host, bed.port)]
+    pages = [*(page for page in PAGES if is_there(page)), _job_page(bed)]
+    looks = {page.figure: _look(bed, page, servers) for page in pages}
+    bed.end_site()
     bed.forget(small)
-    made += time.monotonic() - begun
-    second = _look_at_all(bed)
-    bed.forget(full)
-    for page in [*(page for page in PAGES if is_there(page)), _job_page(bed)]:
-        yield _figure(page, first[page.figure], second[page.figure])
-    yield _growth(first, second)
+    for page in pages:
+        yield _figure(page, *looks[page.figure])
+    yield _growth(looks)
     yield Figure(
         figure="page_data",
         value=made / 60,
@@ -146,12 +158,6 @@ def _sweep() -> None:
     archive.add_up(now)
 
 
-def _look_at_all(bed: Bed) -> dict[str, Look]:
-    bed.start_site()
-    pages = [*(page for page in PAGES if is_there(page)), _job_page(bed)]
-    return {page.figure: _look(bed, page) for page in pages}
-
-
 def _job_page(bed: Bed) -> Page:
     """Jobs of either side, some of each state."""
     dice = random.Random(1)
@@ -162,21 +168,64 @@ def _job_page(bed: Bed) -> Page:
     return Page(figure=JOB, limit_ms=JOB_MS, name="monitor:job", arguments=given)
 
 
-def _look(bed: Bed, page: Page) -> Look:
-    """Each address once to warm up, then all of them until there are enough answers."""
-    calls, addresses = Calls(bed.host, bed.port), page.addresses()
-    ask = partial(run_closed, bed.host, bed.port, connections=1, seconds=bed.seconds)
-    requests = [(calls.get(address), nr) for nr, address in enumerate(addresses)]
-    ask(iter(requests), heard=lambda tag, status, body: None, least=len(requests))
-    rounds = -(-LEAST // len(requests))
-    meter, seen = bed.meter(), _Seen(addresses)
-    load = ask(iter(requests * rounds), heard=seen.heard, least=LEAST)
-    return Look(tally=load.tally, seen=seen, cpu=meter.read().per(len(load.tally)))
+@dataclass(frozen=True)
+class _Side:
+    """One of the servers, what it is asked for, and what that took."""
+
+    server: tuple[str, int]
+    requests: list[Request]
+    look: Look
 
 
-def _growth(first: Mapping[str, Look], second: Mapping[str, Look]) -> Figure:
+def _look(bed: Bed, page: Page, servers: Sequence[tuple[str, int]]) -> list[Look]:
+    """The page at each of the servers, in blocks that take turns: 1 2, 2 1, 1 2 ..."""
+    addresses = page.addresses()
+    sides = [_Side(server, _requests(server, addresses), Look(addresses)) for server in servers]
+    rounds = max(_warm_up(bed, side) for side in sides)
+    for block in range(BLOCKS):
+        for side in sides[:: -1 if block % 2 else 1]:
+            meter = bed.meter()
+            side.look.begin()
+            load = _ask(bed, side.server, side.requests * rounds, heard=side.look.heard)
+            side.look.add(load.tally, meter.read())
+    return [side.look for side in sides]
+
+
+def _warm_up(bed: Bed, side: _Side) -> int:
+    """Each thread of the server has plans to make. How often a block is to ask for everything."""
+    n = len(side.requests)
+    _ask(bed, side.server, side.requests * -(-2 * THREADS // n), connections=THREADS)
+    took = _ask(bed, side.server, side.requests).seconds
+    return max(-(-LEAST // BLOCKS // n), int(bed.seconds / BLOCKS / max(took, 0.001)))
+
+
+def _requests(server: tuple[str, int], addresses: Sequence[str]) -> list[Request]:
+    calls = Calls(*server)
+    return [(calls.get(address), nr) for nr, address in enumerate(addresses)]
+
+
+def _ask(
+    bed: Bed,
+    server: tuple[str, int],
+    requests: list[Request],
+    *,
+    connections: int = 1,
+    heard: Heard = lambda tag, status, body: None,
+) -> Load:
+    """All of them, one after the other on each of so many connections."""
+    return run_closed(
+        *server,
+        iter(requests),
+        connections=connections,
+        heard=heard,
+        seconds=bed.seconds,
+        least=len(requests),
+    )
+
+
+def _growth(looks: Mapping[str, Sequence[Look]]) -> Figure:
     """How many times the CPU of a tenth of the archive all of it takes, of the worst page."""
-    by_cpu = {figure: grown(first[figure], look) for figure, look in second.items()}
+    by_cpu = {figure: grown(few, every) for figure, (few, every) in looks.items()}
     return Figure(
         figure="page_growth",
         value=max(by_cpu.values()),
@@ -194,8 +243,8 @@ def grown(first: Look, second: Look) -> float:
 def _figure(page: Page, first: Look, second: Look) -> Figure:
     """Of the full archive; by how much it is more than with a tenth of it, in CPU."""
     growth = grown(first, second)
-    most = max(first.seen.most, second.seen.most)
-    wrong = first.seen.wrong + second.seen.wrong
+    most = max(first.most, second.most)
+    wrong = first.wrong + second.wrong
     return Figure(
         figure=page.figure,
         value=second.ms,
@@ -212,7 +261,8 @@ def _figure(page: Page, first: Look, second: Look) -> Figure:
             "bytes_most": most,
             "wrong": dict(wrong),
             "cpu_us": {who: us for who, us in second.cpu.items() if who != LOAD},
-            "slowest_ms": second.seen.slowest(),
+            "cpu_us_with_a_tenth": {who: us for who, us in first.cpu.items() if who != LOAD},
+            "slowest_ms": second.slowest(),
             "with_a_tenth": first.tally.as_json(),
             **second.tally.as_json(),
         },

@@ -15,6 +15,7 @@ from jobs.models.books import (
     BrokerageDecision,
     ClaimKey,
     CountDelta,
+    EndedTotal,
     ErrorCode,
     JobCount,
     QueueKind,
@@ -30,7 +31,7 @@ from jobs.models.file import JobFile
 from jobs.models.job import Job
 from jobs.models.kept import KeptLease
 from jobs.models.move import Move
-from jobs.models.name import JobName
+from jobs.models.name import JobName, WeekStem
 from jobs.models.pilot import Node, Pilot, PilotAccount
 from jobs.models.pulse import Pulse
 from jobs.models.sandbox import Sandbox
@@ -69,6 +70,7 @@ __all__ = [
     "CountDelta",
     "DebugMode",
     "EndDelta",
+    "EndedTotal",
     "ErrorCode",
     "ErrorCount",
     "ErrorTotal",
@@ -109,5 +111,6 @@ __all__ = [
     "Usage",
     "UsageBook",
     "UsageQuota",
+    "WeekStem",
     "WorkflowCount",
 ]

@@ -220,6 +220,32 @@ class JobCount(_Counted):
         return f"{self.state}: {self.n}"
 
 
+class EndedTotal(models.Model):
+    """All that ever ended, as JobCount has it by the hour: for who asks without a window.
+
+    Written with JobCount, by the fold of the deltas; the truth is this plus what they still hold.
+    """
+
+    cloud_id = models.BigIntegerField()
+    site_id = models.BigIntegerField()
+    label = models.CharField(max_length=20)
+    state = models.CharField(max_length=12)
+    payload_error = models.BooleanField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            # counts.fold adds to a row; countsums reads them all
+            models.UniqueConstraint(
+                fields=["cloud_id", "site_id", "label", "state", "payload_error"],
+                name="ended_total_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.n}"
+
+
 class CountDelta(_Counted):
     """Append-only log written by a trigger in the transaction of each state change.
 

@@ -102,10 +102,24 @@ BEGIN
     ended AS (INSERT INTO jobs_endedjob (%1$s) SELECT %1$s FROM job),
     files AS (INSERT INTO jobs_endedjobfile (%2$s, job_end) SELECT %2$s, job_end FROM file),
     events AS (INSERT INTO jobs_endedjobevent (%3$s, job_end) SELECT %3$s, job_end FROM event),
-    outputs AS (INSERT INTO jobs_endedjoboutput (%4$s, job_end) SELECT %4$s, job_end FROM output)
+    outputs AS (INSERT INTO jobs_endedjoboutput (%4$s, job_end) SELECT %4$s, job_end FROM output),
+    name AS (
+      SELECT 'job' AS kind, jobs_stem(job_name) AS stem, date_trunc('week', end_time, 'UTC') AS week
+      FROM job
+      UNION SELECT 'file', jobs_stem(lfn), date_trunc('week', job_end, 'UTC') FROM file
+    ), stems AS (
+      INSERT INTO jobs_weekstem (kind, stem, week)
+      SELECT kind, stem, week FROM name WHERE NOT EXISTS (
+        SELECT 1 FROM jobs_weekstem s
+        WHERE s.kind = name.kind AND s.week = name.week AND s.stem IN (name.stem, '')
+      )
+    )
     SELECT count(*) FROM job
   $move$, jobs_columns('jobs_job'), jobs_columns('jobs_jobfile'),
     jobs_columns('jobs_jobevent'), jobs_columns('jobs_joboutput')) INTO moved USING due;
   PERFORM set_config('pandasite.archiving', '', true);
+  FOREACH week IN ARRAY weeks LOOP
+    PERFORM jobs_shorten_stems(week);
+  END LOOP;
   RETURN moved;
 END $$;

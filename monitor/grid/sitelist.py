@@ -15,6 +15,7 @@ from jobs.states import JobState
 from monitor import columns, lists
 from monitor.grid.factories import pilots_of_late
 from monitor.lists import Field, chosen
+from monitor.moments import in_zones
 from monitor.params import Params
 from monitor.rows import Row, jobs_url
 from monitor.sheets import Sheet, column
@@ -111,6 +112,9 @@ class SiteSheet(Sheet):
 
     class Meta(Sheet.Meta):
         empty_text = "No site fits. Take a filter away, or make a site in the admin."
+
+    def render_downtime_words(self, record: SiteRow) -> str:
+        return in_zones(record.downtime_words, now=record.now)
 
 
 SHOWN = (

@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from brokerage.models import BannedNode
-from jobs import counts, nodes
+from jobs import countsums, nodes
 from jobs.models import Job, Node
 from jobs.nodes import LATELY
 from jobs.states import LEASED
 from monitor.errors.scope import Scope
+from monitor.moments import in_zones
 from monitor.nodes.outliers import HELP, RED_PERCENT, outlier, rate
 from monitor.rows import jobs_url
 from monitor.sheets import Sheet, column
@@ -116,6 +117,9 @@ class NodeSheet(Sheet):
             look, HELP.get(record.outlier, ""), record.outlier,
         ) if record.outlier else ""  # fmt: skip
 
+    def render_banned(self, record: Line) -> str:
+        return in_zones(record.banned, now=record.scope.now)
+
     def render_seen(self, record: Line) -> str:
         if record.seen is None:
             return ""
@@ -180,7 +184,7 @@ def _seen(scope: Scope, known: Collection[Key]) -> dict[Key, Node]:
 def running_by_node(site_ids: Collection[int] | None) -> Counter[Key] | None:
     """Jobs that pilots hold; None when there are more than may be counted with a page."""
     states = [*map(str, LEASED)]
-    if counts.total(ended_since=None, state=states, site_id=site_ids) > LIVE_READ:
+    if countsums.total(ended_since=None, state=states, site_id=site_ids) > LIVE_READ:
         return None
     jobs = Job.objects.leased()
     if site_ids is not None:

@@ -115,6 +115,7 @@ def plot(site: Site, name: str, scope: Scope) -> dict[str, Any]:
         "unit": "jobs",
         "stacked": True,
         "categories": [f"{hour[0]:%m-%d %H:%M}" for hour in hours],
+        "at": [int(hour[0].timestamp()) for hour in hours],
         "series": [
             {"name": state, "state": state, "values": [hour[n] for hour in hours]}
             for n, state in ((1, "finished"), (2, "failed"), (3, "cancelled"))

@@ -119,7 +119,7 @@ def hit_json(group: Group, hit: Hit) -> dict[str, Any]:
 
 def look(asked: Asked) -> list[Found]:
     """Every group that has something, a few of each."""
-    wanted = Slice(low=asked.low, high=asked.high, limit=SHOWN + 1)
+    wanted = Slice(low=asked.low, high=asked.high, limit=SHOWN + 1, lately=True)
     found = []
     for group in GROUPS:
         if hits := group.find(asked, wanted):

@@ -33,8 +33,7 @@ class Source:
     columns: str
     more: str = ""
 
-    @property
-    def sql(self) -> str:
+    def sql(self, wanted: Slice) -> str:
         """Its part of the statement."""
         return _PART.format(
             table=self.table, key=self.key, name=self.name, columns=self.columns, more=self.more
@@ -43,24 +42,34 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A function of jobs/sql/find.sql, which gives the same of all weeks of the archive."""
+    """Functions that give the same of the archive.
 
-    function: str
+    ordered: of all weeks, from a cursor on (jobs/sql/find.sql). lately: of the latest weeks that
+    have some, which hardly costs more with many weeks (jobs/sql/stems.sql).
+    """
 
-    @property
-    def sql(self) -> str:
+    ordered: str
+    lately: str
+
+    def sql(self, wanted: Slice) -> str:
         """Its part of the statement."""
-        return f"(SELECT * FROM {self.function}(%(low)s, %(high)s, %(behind)s, %(limit)s))"
+        if wanted.lately:
+            return f"(SELECT * FROM {self.lately}(%(low)s, %(high)s, %(limit)s))"
+        return f"(SELECT * FROM {self.ordered}(%(low)s, %(high)s, %(behind)s, %(limit)s))"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Names from `low` on (behind the row `behind` of just this name), below `high`."""
+    """Names from `low` on (behind the row `behind` of just this name), below `high`.
+
+    lately: of many names in the archive, those of the latest weeks, and not the first of all.
+    """
 
     low: str
     high: str
     limit: int
     behind: int = -1
+    lately: bool = False
 
 
 JOBS = (
@@ -70,11 +79,11 @@ JOBS = (
         name="n.name",
         columns="j.state, j.computing_site_id AS site_id, j.creation_time AS at",
     ),
-    Archive(function="jobs_ended_named"),
+    Archive(ordered="jobs_ended_named", lately="jobs_ended_lately"),
 )
 JOB_FILES = (
     Source(table="jobs_jobfile", key="id", name="lfn", columns="job_id, type, scope, status"),
-    Archive(function="jobs_ended_files_named"),
+    Archive(ordered="jobs_ended_files_named", lately="jobs_ended_files_lately"),
 )
 TASKS = (
     Source(
@@ -110,7 +119,7 @@ USERS = (
 
 def read(sources: Sequence[Source | Archive], wanted: Slice) -> list[dict[str, Any]]:
     """The rows as mappings: key, name and the columns of the sources."""
-    parts = " UNION ALL ".join(source.sql for source in sources)
+    parts = " UNION ALL ".join(source.sql(wanted) for source in sources)
     values: Mapping[str, Any] = {
         "low": wanted.low,
         "high": wanted.high,

@@ -11,6 +11,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 
 from monitor import jobpage, words
+from monitor.moments import in_zones
 from monitor.rows import Cell
 from pandasite.base.rights import SOMEWHERE
 
@@ -67,6 +68,12 @@ def utc(time: dt.datetime | None) -> str:
 def utc_seconds(time: dt.datetime | None) -> str:
     """`YYYY-MM-DD HH:MM:SS` UTC; empty for None."""
     return _time(time, "%Y-%m-%d %H:%M:%S")
+
+
+@register.filter
+def moments(text: str, now: dt.datetime) -> str:
+    """A sentence whose times follow the zone of the reader, as those of columns do."""
+    return in_zones(text, now=now)
 
 
 @register.filter

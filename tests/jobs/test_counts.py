@@ -6,8 +6,8 @@ import random
 import pytest
 from django.db import IntegrityError, transaction
 
-from jobs import counts, services
-from jobs.models import CountDelta, Job, JobCount
+from jobs import counts, countsums, services
+from jobs.models import CountDelta, EndedTotal, Job, JobCount
 from jobs.states import LEASED, MOVES, JobState
 from monitor.words import WINDOWS
 from tests.builders import NOW, after, create_cloud, create_job, create_site
@@ -208,6 +208,40 @@ def test_merging_twice_is_merging_once():
 
     assert (counts.merge_old(NOW), counts.merge_old(LATER)) == (1, 0)
     assert counts.differences() == []
+
+
+def test_what_ever_ended_is_known_without_its_hours():
+    site = create_site()
+    for days in (40, 2, 0):
+        create_job("finished", site=site, at=after(days=-days))
+    gone = create_job("failed", site=site, exe_error_code=5)
+    create_job("running", site=site)
+    counts.fold()
+    counts.merge_old(NOW)
+
+    def ever():
+        return countsums.by_value(ended_since=countsums.EVER)["state"]
+
+    assert ever() == {"finished": 3, "failed": 1, "running": 1}
+    # also what is not folded yet
+    Job.objects.filter(pk=gone.pk).delete()
+    create_job("finished")
+    assert ever() == {"finished": 4, "running": 1}
+    counts.fold()
+    assert ever() == {"finished": 4, "running": 1}
+    assert countsums.total(ended_since=countsums.EVER) == 5
+    assert countsums.total(ended_since=None) == 1
+    assert counts.differences() == []
+
+
+def test_a_wrong_total_is_found():
+    create_job("finished")
+    counts.fold()
+    EndedTotal.objects.update(n=3)
+
+    (line,) = counts.differences()
+
+    assert "finished: 3 in all, 1 by the hour" in line
 
 
 def test_a_job_that_ended_long_ago_and_is_deleted_is_not_counted_any_more():

@@ -47,7 +47,8 @@ def test_a_site_shows_facts_status_history_storage_releases_and_pilots(client: C
     set_site_status(site, "offline", author="bob", reason="power cut", now=after(hours=-1))
     create_pilot(site, node="wn07", pilot_id="p7", claims=3)
     create_pilot(site, node="wn08", last_contact=after(hours=-5), first_contact=after(hours=-9))
-    BannedNode.objects.create(site=site, node="wn99", reason="black hole", at=NOW)
+    for node, end in (("wn98", NOW), ("wn99", after(days=1)), ("wn990", None)):
+        BannedNode.objects.create(site=site, node=node, reason="black hole", at=NOW, until=end)
     create_job("running", site=site)
     # when
     text = client.get("/sites/AGLT2/").content.decode()
@@ -63,7 +64,10 @@ def test_a_site_shows_facts_status_history_storage_releases_and_pilots(client: C
     assert texts(found["storage"][1])[:5] == ["AGLT2_DISK", "local", "300", "400", "200"]
     assert texts(found["releases"][1]) == ["Atlas-14.5.0", "x86_64", "yes"]
     assert [row[0].text for row in found["pilots"][1:]] == ["p7"]
-    assert texts(found["banned"][1])[0] == "wn99"
+    assert [texts(row)[:3] for row in found["banned"][1:]] == [
+        ["wn99", "09-17 12:00", "09-18 12:00"],
+        ["wn990", "09-17 12:00", "somebody lifts it"],
+    ]
     assert texts(found["jobs"][1])[1:5] == ["2", "1", "09-17 12:00", "1"]
 
 

@@ -109,10 +109,14 @@
     })),
   });
 
+  // Bars of times have these beside their names in UTC.
+  const categories = (data) =>
+    data.at ? data.at.map((at) => parts(at).slice(5, 16).replace("T", " ")) : data.categories;
+
   const bars = (data) => ({
     ...common(data),
     legend: data.series.length > 1 ? legend(data) : undefined,
-    xAxis: { type: "category", data: data.categories, axisLabel: named() },
+    xAxis: { type: "category", data: categories(data), axisLabel: named() },
     yAxis: { type: "value", name: data.unit, nameTextStyle: named(), axisLabel: named(), ...scaled },
     series: data.series.map((series, i) => ({
       name: series.name,

@@ -204,6 +204,8 @@ def test_the_plot_of_a_node_is_by_the_hour(client: Client, grid: Grid) -> None:
 
     hours = ["09-17 09:00", "09-17 10:00", "09-17 11:00", "09-17 12:00"]
     assert told["categories"] == hours
+    assert told["at"][-1] - told["at"][0] == 3 * 3600
+    assert told["at"][-1] == NOW.timestamp()
     assert {s["name"]: s["values"] for s in told["series"]} == {
         "finished": [0, 0, 0, 1], "failed": [0, 0, 12, 0], "cancelled": [0, 0, 0, 0],
     }  # fmt: skip
@@ -237,7 +239,10 @@ def test_a_node_is_banned_for_a_time_and_the_ban_is_lifted(operator: Client, gri
     form = {"site": "BNL", "node": "hole.bnl.gov", "back": HOLE}
     answer = operator.post("/nodes/ban/", form | {"hours": "72", "reason": "disk full"})
     # then
-    assert "hole.bnl.gov at BNL gets no jobs until 2009-09-20 12:00 UTC" in answer.text
+    end = (
+        '<time datetime="2009-09-20T12:00:00Z" title="2009-09-20T12:00:00Z">2009-09-20 12:00</time>'
+    )
+    assert f"hole.bnl.gov at BNL gets no jobs until {end}" in answer.text
     assert f'<a href="{HOLE}">Back</a>' in answer.text
     ban = BannedNode.objects.get()
     assert (ban.reason, str(ban.author), ban.until) == ("disk full", "olga", after(days=3))

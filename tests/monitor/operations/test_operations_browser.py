@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from brokerage.bans import ban_node
 from brokerage.services import set_cloud_status
 from jobs.models import Job
 from pandasite.base.clock import database_now
 from pandasite.base.models import ServerProcess, SweepRun
-from tests.builders import create_cloud
+from tests.builders import create_cloud, create_job, create_site, create_user
 from tests.monitor.browsing import SMALL, Visit
 from tests.monitor.test_browser import grid
 
@@ -142,6 +144,33 @@ def test_times_are_shown_in_the_zone_of_the_reader_on_all_pages(
     abroad.get_by_role("button", name="UTC").click()
     assert abroad.locator("tfoot time").inner_text() == f"{servers:%m-%d %H:%M}"
     assert "UTC" in clock.inner_text()
+
+
+def test_the_plot_and_the_ban_of_a_node_follow_the_zone_of_the_reader(
+    abroad: Page, servers: dt.datetime
+) -> None:
+    # given
+    site, day = create_site("BNL"), dt.timedelta(days=1)
+    create_job("finished", site=site, at=servers, node="wn1")
+    ban_node(site, "wn1", user=create_user("olga"), reason="r", now=servers, until=servers + day)
+    hour = f"{servers:%m-%d %H}:00"
+    bars = "echarts.getInstanceByDom(document.querySelector('figure .canvas')).getOption()"
+    # when
+    abroad.goto("/nodes/BNL/wn1/?hours=3")
+    expect(abroad.locator("figure[data-drawn=bars]")).to_have_count(1)
+    # then
+    assert abroad.evaluate(f"{bars}.xAxis[0].data.at(-1)") == hour
+    # when
+    abroad.get_by_role("button", name="Local").click()
+    # then
+    assert "UTC" not in abroad.locator("figcaption").inner_text()
+    there = servers.astimezone(ZoneInfo("America/New_York"))
+    expect(abroad.locator(".attention time").first).to_have_text(f"{there:%Y-%m-%d %H:%M:%S}")
+    abroad.wait_for_function(f"{bars}.xAxis[0].data.at(-1) === '{there:%m-%d %H}:00'")
+    abroad.goto("/nodes/?hours=3")
+    ban = abroad.get_by_role("row", name="wn1").locator("td").last
+    expect(ban).to_contain_text(f"banned until {there + day:%m-%d %H:%M}")
+    expect(ban).not_to_contain_text("UTC")
 
 
 def test_keys_open_pages_and_do_nothing_while_somebody_types(
