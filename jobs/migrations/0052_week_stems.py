@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
 
     # The functions first: who moves jobs as it was so far is done when the lock is had.
     atomic = False
-    dependencies = [("jobs", "0054_ended_totals")]
+    dependencies = [("jobs", "0051_ended_totals")]
 
     operations = [
         migrations.CreateModel(

@@ -23,7 +23,7 @@ ROOM_BACK = "ALTER TABLE jobs_siteroom RESET (fillfactor, autovacuum_vacuum_scal
 class Migration(migrations.Migration):
     """Vacuum comes early to every table that grows and shrinks with jobs."""
 
-    dependencies = [("jobs", "0050_requests_and_uses")]
+    dependencies = [("jobs", "0052_week_stems")]
 
     operations = [
         *(
