@@ -29,7 +29,7 @@ from monitor.words import SEED_ORDER
 DATASETS_SHOWN = 100
 ERRORS_OF = 2000  # the latest failed jobs are looked at for their errors
 ERRORS_SHOWN = 20
-FILES_OF = 500  # the latest jobs are looked at for their datasets
+FILES_OF = 200  # the latest jobs are looked at for their datasets
 
 
 @dataclass(frozen=True, kw_only=True)
