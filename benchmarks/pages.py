@@ -30,6 +30,8 @@ class Page:
     name: str  # of its address
     queries: Sequence[str] = ("",)
     arguments: Sequence[Mapping[str, object]] = ({},)
+    # It is about something that is larger with more of the archive: its growth is told, not judged.
+    of_more: bool = False
 
     def addresses(self) -> list[str]:
         """Raises NoReverseMatch where there is no such page."""
@@ -98,6 +100,7 @@ PAGES = (
         limit_ms=150,
         name="monitor:task",
         arguments=[{"task_id": archive.FIRST_TASK + 37 * nr} for nr in range(50)],
+        of_more=True,  # a task has a job in two thousand, of 10 M as of 1 M
     ),
     Page(
         figure="page_dataset",
