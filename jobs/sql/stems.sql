@@ -79,7 +79,8 @@ BEGIN
 END $$;
 
 -- Some ended jobs whose name lies from p_low on, below p_high: those of the latest weeks, and in
--- each week the first by name. Who wants all in the order of the names asks jobs_ended_named.
+-- each week the first by name; and one that is called p_low itself, however old, for that may be
+-- what is looked for. Who wants all in the order of the names asks jobs_ended_named.
 CREATE OR REPLACE FUNCTION jobs_ended_lately(p_low text, p_high text, p_most integer)
   RETURNS TABLE (key bigint, name text, state text, site_id bigint, at timestamptz)
   LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET jit = off AS $$
@@ -104,6 +105,10 @@ BEGIN
       j.creation_time FROM jobs_endedjob j
     WHERE j.job_name ~>=~ p_low AND j.job_name ~<~ p_high AND j.end_time < v_weeks[4]
     ORDER BY j.job_name USING ~<~, j.panda_id LIMIT p_most;
+  ELSIF p_most <= 0 AND v_week > v_weeks[cardinality(v_weeks)] THEN
+    RETURN QUERY SELECT j.panda_id, j.job_name::text, j.state::text, j.computing_site_id,
+      j.creation_time FROM jobs_endedjob j
+    WHERE j.job_name = p_low AND j.end_time < v_week ORDER BY j.panda_id LIMIT 1;
   END IF;
 END $$;
 
@@ -132,5 +137,9 @@ BEGIN
     FROM jobs_endedjobfile f
     WHERE f.lfn ~>=~ p_low AND f.lfn ~<~ p_high AND f.job_end < v_weeks[4]
     ORDER BY f.lfn USING ~<~, f.id LIMIT p_most;
+  ELSIF p_most <= 0 AND v_week > v_weeks[cardinality(v_weeks)] THEN
+    RETURN QUERY SELECT f.id, f.lfn::text, f.job_id, f.type::text, f.scope::text, f.status::text
+    FROM jobs_endedjobfile f
+    WHERE f.lfn = p_low AND f.job_end < v_week ORDER BY f.id LIMIT 1;
   END IF;
 END $$;

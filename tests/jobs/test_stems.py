@@ -166,3 +166,15 @@ def test_a_name_without_a_stem_is_told_by_fsck_and_noted_again() -> None:
     # then
     assert fsck.check() == []
     assert len(lately("mc09")) == 1
+
+
+@pytest.mark.parametrize("weeks_ago", [2, 7])
+def test_the_very_name_is_found_however_many_newer_ones_begin_so(weeks_ago: int) -> None:
+    wanted = ended("mc09.105.evgen._1", weeks_ago=weeks_ago)
+    for week in range(weeks_ago):
+        for nr in range(3):
+            ended(f"mc09.105.evgen._1{nr}", weeks_ago=week)
+    put_away()
+
+    assert wanted in lately("mc09.105.evgen._1", most=3)
+    assert wanted not in lately("mc09.105.evgen._", most=3)
