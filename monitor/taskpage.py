@@ -73,6 +73,7 @@ class TaskPage:
     engined: Engined | None  # None: it only groups jobs
     now: dt.datetime
     limits: Sequence[str] = ()  # what holds its jobs back, in sentences
+    files_of: int = FILES_OF  # jobs: whose datasets these are
 
     @property
     def state(self) -> str:
