@@ -129,6 +129,7 @@ def must_be_at(site: str, caller: Caller) -> None:
 
 
 def _question(caller: Caller, said: dict[str, Any], key: str) -> dict[str, Any]:
+    """A claim as `dispatch` wants it, but for `n_jobs`. Raises TooOften."""
     not_too_often(caller, f"{said['node']} {said['pilot_id']}")
     asked = {name: value for name, value in said.items() if name != "sent_at"}
     plain = {k: v for k, v in said.items() if k not in ("site", "releases", "labels", "n_jobs")}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor, Future
@@ -72,9 +73,7 @@ class Together(Generic[Q, A]):
         if self._are_all_alone():
             return self._alone(question)
         one = _Waiting[Q, A](question)
-        if not self._comes(
-            one
-        ):  # also where its turn has come meanwhile: that is taken by who waits
+        if not self._comes(one):  # also where its turn has come meanwhile: who waits takes it
             self._wait(one)
         if one.group:
             self._lead(one)
@@ -193,7 +192,7 @@ class Together(Generic[Q, A]):
             first.leads(self._threads, self._lead)
 
 
-class _One(Generic[Q, A]):
+class _One(ABC, Generic[Q, A]):
     """A question under way."""
 
     __slots__ = ("answers", "error", "group", "question")
@@ -204,13 +203,13 @@ class _One(Generic[Q, A]):
         self.answers: list[A] = []  # one, once it is answered
         self.error: Exception | None = None
 
+    @abstractmethod
     def leads(self, threads: Executor, lead: Callable[[_One[Q, A]], None]) -> None:
         """Its group has begun."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_done(self, threads: Executor, alone: Callable[[Q], A]) -> None:
         """It has an answer or an error, or has to ask alone."""
-        raise NotImplementedError
 
 
 class _Waiting(_One[Q, A]):
