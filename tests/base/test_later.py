@@ -18,6 +18,7 @@ from django.conf import settings
 from pandasite.launcher import web
 
 # An application whose answers come when as many requests wait as the address says, or never.
+# (Python can overlook a signal while a worker begins to serve: it is ready after the first answer.)
 SITE = """
 import os, socket, sys
 from pandasite.base.later import LATER
@@ -65,6 +66,11 @@ class Site:
             self.process.terminate()
         self.is_ending = True
 
+    def await_all(self) -> None:
+        """Until so many wait that it would answer."""
+        while b"all are here" not in self.process.stdout.readline():
+            pass
+
     def let_go(self) -> None:
         os.write(self._gate, b".")
 
@@ -82,6 +88,9 @@ def site() -> Iterator[Site]:
         )
         with process.stdout:
             made = Site(process, listener.getsockname()[1], gate)
+            made.let_go()
+            assert made.get("/1") == "200 later 0"
+            made.await_all()
             yield made
             made.end()
             assert process.wait(timeout=30) == 0
@@ -93,8 +102,7 @@ def test_more_requests_wait_than_there_are_threads_also_while_the_server_ends(si
     many = 3 * web.THREADS
     with ThreadPoolExecutor(many) as clients:
         asked = [clients.submit(site.get, f"/{many}") for _ in range(many)]
-        while b"all are here" not in site.process.stdout.readline():
-            pass
+        site.await_all()
 
         site.end()
         site.let_go()
